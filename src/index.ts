@@ -5,4 +5,7 @@ registerReferenceDevice();
 
 export * from './core/index.ts';
 export * from './errors.ts';
+export * from './formats/index.ts';
+export * from './models/index.ts';
+export * from './nn/index.ts';
 export * from './ops/index.ts';

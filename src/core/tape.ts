@@ -160,6 +160,7 @@ function differentiate(
     for (const tensor of recordedBehind(output, stopAt)) {
       const grad = pending.get(tensor);
       if (grad && tensor.node) propagate(tensor, grad, pending, createGraph);
+      if (grad && tensor.retainsGrad) tensor.grad = grad.view(grad.shape).keep();
       const isResult = wanted?.has(tensor) ?? false;
       if (!isResult) {
         pending.delete(tensor);
@@ -180,16 +181,19 @@ function propagate(tensor: Tensor, grad: Tensor, pending: Map<Tensor, Tensor>, c
     if (createGraph && node.recompute) return recomputedGradients(node, grad);
     return node.backward(grad, tensor);
   });
-  node.inputs.forEach((input, index) => {
+  for (const [index, input] of node.inputs.entries()) {
     const returned = found[index];
-    if (!returned) return;
+    if (!returned) continue;
     // A backward may hand its own grad through, or one tensor twice; each receiver frees its own.
     const shared = returned === grad || found.indexOf(returned) !== index;
     const gradient = shared && !createGraph ? returned.detach() : returned;
-    if (!input?.requiresGrad) return gradient.dispose();
+    if (!input?.requiresGrad) {
+      gradient.dispose();
+      continue;
+    }
     const waiting = pending.get(input);
     pending.set(input, waiting ? sumOf(waiting, gradient) : gradient);
-  });
+  }
 }
 
 function recomputedGradients(node: TapeNode, grad: Tensor): (Tensor | null)[] {

@@ -57,6 +57,8 @@ export class Tensor {
   requiresGrad: boolean;
   /** The gradient that `backward` left here; only leaves get one. */
   grad: Tensor | undefined;
+  /** Asks `backward` to leave the gradient of this intermediate in `grad` too. */
+  retainsGrad = false;
   /** How this tensor was computed; undefined for a leaf. */
   node: TapeNode | undefined;
   /** Longest chain of ops before this one, while a counter runs. */

@@ -1,7 +1,7 @@
 /** Every op. A new one is a folder and a line here. */
 import { registerGradientArithmetic } from '../core/tape.ts';
 import { add } from './elementwise/binary.ts';
-import { addInPlace } from './elementwise/in-place.ts';
+import { addInPlace } from './in-place.ts';
 
 registerGradientArithmetic({ add, addInPlace });
 
@@ -19,7 +19,6 @@ export { type CrossEntropyParams, crossEntropy } from './cross-entropy/index.ts'
 export { type DropoutKey, type DropoutParams, dropout } from './dropout/index.ts';
 export { dropoutResidual } from './dropout-residual/index.ts';
 export { add, div, maximum, minimum, mul, sub } from './elementwise/binary.ts';
-export { addInPlace } from './elementwise/in-place.ts';
 export { scale } from './elementwise/scale.ts';
 export { sign } from './elementwise/sign.ts';
 export {
@@ -42,6 +41,7 @@ export {
 } from './elementwise/unary.ts';
 export { embedding } from './embedding/index.ts';
 export { gatherLast } from './gather/index.ts';
+export { addInPlace, gatherRows, writeRows } from './in-place.ts';
 export { layerNorm } from './layer-norm/index.ts';
 export { linear } from './linear/index.ts';
 export { matmul } from './matmul/index.ts';
