@@ -1,0 +1,233 @@
+// The Node-API shim: memory, the argument block and the launch. It knows nothing about any particular kernel.
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#define NAPI_VERSION 8
+#include "heed.h"
+#include <dlfcn.h>
+#include <node_api.h>
+#include <stdlib.h>
+#include <string.h>
+
+// items, workPerItem, nTensors, nInts, nFloats, then tensors, ints and floats.
+enum { ARGS_DOUBLES = 256, ARGS_HEADER = 5, MAX_ARGS = ARGS_DOUBLES - ARGS_HEADER };
+
+typedef struct {
+  const char *name;
+  const heed_entry *table;
+} instruction_set;
+
+// What one JavaScript thread sees of the addon.
+typedef struct {
+  const instruction_set *isa;
+  double *args;
+} instance;
+
+#ifdef HEED_WITH_X86
+static int has_avx512(void) {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("fma");
+}
+static int has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+static const instruction_set isas[] = {
+    {"avx512", heed_table_avx512}, {"avx2", heed_table_avx2}, {"base", heed_table_base}};
+static int supported(int index) {
+  __builtin_cpu_init();
+  return index == 0 ? has_avx512() : index == 1 ? has_avx2() : 1;
+}
+#else
+static const instruction_set isas[] = {{"base", heed_table_base}};
+static int supported(int index) { return index == 0; }
+#endif
+enum { ISA_COUNT = sizeof isas / sizeof *isas };
+
+static const instruction_set *best_isa(void) {
+  int index = 0;
+  while (!supported(index)) index++;
+  return &isas[index];
+}
+
+static const instruction_set *find_isa(const char *name) {
+  for (int index = 0; index < ISA_COUNT; index++) {
+    if (strcmp(isas[index].name, name) == 0 && supported(index)) return &isas[index];
+  }
+  return NULL;
+}
+
+static instance *instance_of(napi_env env, napi_callback_info info, size_t *argc, napi_value *argv) {
+  void *data = NULL;
+  napi_get_cb_info(env, info, argc, argv, NULL, &data);
+  return data;
+}
+
+static napi_value fail(napi_env env, const char *message) {
+  napi_throw_error(env, "E_NATIVE", message);
+  return NULL;
+}
+
+static void free_buffer(napi_env env, void *memory, void *hint) {
+  (void)env;
+  (void)hint;
+  free(memory);
+}
+
+// alloc(bytes): an ArrayBuffer over aligned memory, contents undefined.
+static napi_value alloc(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value argument, buffer;
+  double bytes;
+  instance_of(env, info, &argc, &argument);
+  if (napi_get_value_double(env, argument, &bytes) != napi_ok || !(bytes >= 0)) {
+    return fail(env, "alloc: expected a number of bytes");
+  }
+  void *memory = heed_allocate((size_t)bytes);
+  if (!memory) return fail(env, "alloc: out of memory");
+  napi_status status = napi_create_external_arraybuffer(env, memory, (size_t)bytes, free_buffer, NULL, &buffer);
+  if (status == napi_ok) return buffer;
+  free(memory);
+  // A runtime that takes no outside memory: its own, without the alignment.
+  if (napi_create_arraybuffer(env, (size_t)bytes, &memory, &buffer) == napi_ok) return buffer;
+  return fail(env, "alloc: the runtime refused the buffer");
+}
+
+// address(buffer): where an ArrayBuffer or a typed array starts, as a number.
+static napi_value address(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value argument, result;
+  void *start = NULL;
+  instance_of(env, info, &argc, &argument);
+  if (napi_get_arraybuffer_info(env, argument, &start, NULL) != napi_ok &&
+      napi_get_typedarray_info(env, argument, NULL, NULL, &start, NULL, NULL) != napi_ok) {
+    return fail(env, "address: expected an ArrayBuffer or a typed array");
+  }
+  napi_create_double(env, (double)(uintptr_t)start, &result);
+  return result;
+}
+
+// launch(kernelIndex): runs a kernel on the argument block.
+static napi_value launch(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value argument;
+  int32_t kernel;
+  instance *self = instance_of(env, info, &argc, &argument);
+  if (napi_get_value_int32(env, argument, &kernel) != napi_ok || kernel < 0 || kernel >= heed_kernel_count) {
+    return fail(env, "launch: expected the index of a kernel");
+  }
+  const double *block = self->args;
+  int tensors = (int)block[2], ints = (int)block[3], floats = (int)block[4];
+  if (tensors < 0 || ints < 0 || floats < 0 || tensors + ints + floats > MAX_ARGS) {
+    return fail(env, "launch: the argument block is not valid");
+  }
+  void *t[MAX_ARGS];
+  int64_t i[MAX_ARGS];
+  for (int k = 0; k < tensors; k++) t[k] = (void *)(uintptr_t)block[ARGS_HEADER + k];
+  for (int k = 0; k < ints; k++) i[k] = (int64_t)block[ARGS_HEADER + tensors + k];
+  heed_args a = {t, i, block + ARGS_HEADER + tensors + ints};
+  heed_launch(self->isa->table[kernel].run, &a, (int64_t)block[0], block[1]);
+  return NULL;
+}
+
+static napi_value set_threads(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value argument;
+  int32_t threads;
+  instance_of(env, info, &argc, &argument);
+  if (napi_get_value_int32(env, argument, &threads) != napi_ok || threads < 1) {
+    return fail(env, "setThreads: expected a whole number, at least 1");
+  }
+  heed_set_threads(threads);
+  return NULL;
+}
+
+static napi_value threads(napi_env env, napi_callback_info info) {
+  napi_value result;
+  (void)info;
+  napi_create_int32(env, heed_threads(), &result);
+  return result;
+}
+
+static napi_value isa(napi_env env, napi_callback_info info) {
+  size_t argc = 0;
+  napi_value result;
+  instance *self = instance_of(env, info, &argc, NULL);
+  napi_create_string_utf8(env, self->isa->name, NAPI_AUTO_LENGTH, &result);
+  return result;
+}
+
+static const instruction_set *isa_or_throw(napi_env env, const char *name) {
+  const instruction_set *found = find_isa(name);
+  if (!found) fail(env, "setIsa: expected an instruction set of this CPU (avx512, avx2 or base)");
+  return found;
+}
+
+static napi_value set_isa(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value argument;
+  char name[16] = "";
+  instance *self = instance_of(env, info, &argc, &argument);
+  napi_get_value_string_utf8(env, argument, name, sizeof name, NULL);
+  const instruction_set *found = isa_or_throw(env, name);
+  if (found) self->isa = found;
+  return NULL;
+}
+
+static void set_function(napi_env env, napi_value exports, const char *name, napi_callback function, instance *self) {
+  napi_value value;
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, function, self, &value);
+  napi_set_named_property(env, exports, name, value);
+}
+
+static void set_kernel_names(napi_env env, napi_value exports) {
+  napi_value names, name;
+  napi_create_array_with_length(env, (size_t)heed_kernel_count, &names);
+  for (int k = 0; k < heed_kernel_count; k++) {
+    napi_create_string_utf8(env, heed_table_base[k].name, NAPI_AUTO_LENGTH, &name);
+    napi_set_element(env, names, (uint32_t)k, name);
+  }
+  napi_set_named_property(env, exports, "kernelNames", names);
+}
+
+static void set_args(napi_env env, napi_value exports, instance *self) {
+  napi_value buffer, view;
+  void *memory = NULL;
+  napi_create_arraybuffer(env, ARGS_DOUBLES * sizeof(double), &memory, &buffer);
+  memset(memory, 0, ARGS_DOUBLES * sizeof(double));
+  self->args = memory;
+  napi_create_typedarray(env, napi_float64_array, ARGS_DOUBLES, buffer, 0, &view);
+  napi_set_named_property(env, exports, "args", view);
+  // The block lives as long as the instance, whatever JavaScript does with its view.
+  napi_ref reference;
+  napi_create_reference(env, buffer, 1, &reference);
+}
+
+static void free_instance(napi_env env, void *data, void *hint) {
+  (void)env;
+  (void)hint;
+  free(data);
+}
+
+// The pool's threads outlive the JavaScript thread that loaded the addon first, so its code must stay.
+static void stay_loaded(void) {
+  Dl_info self;
+  if (dladdr((void *)&stay_loaded, &self) && self.dli_fname) dlopen(self.dli_fname, RTLD_NOW | RTLD_NODELETE);
+}
+
+__attribute__((visibility("default"))) napi_value napi_register_module_v1(napi_env env, napi_value exports) {
+  stay_loaded();
+  instance *self = calloc(1, sizeof *self);
+  if (!self) return fail(env, "heed: out of memory");
+  napi_set_instance_data(env, self, free_instance, NULL);
+  const char *wanted = getenv("HEED_ISA");
+  self->isa = wanted && *wanted ? isa_or_throw(env, wanted) : best_isa();
+  if (!self->isa) return NULL;
+  set_args(env, exports, self);
+  set_kernel_names(env, exports);
+  set_function(env, exports, "alloc", alloc, self);
+  set_function(env, exports, "address", address, self);
+  set_function(env, exports, "launch", launch, self);
+  set_function(env, exports, "setThreads", set_threads, self);
+  set_function(env, exports, "threads", threads, self);
+  set_function(env, exports, "isa", isa, self);
+  set_function(env, exports, "setIsa", set_isa, self);
+  return exports;
+}

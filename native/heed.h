@@ -1,0 +1,43 @@
+// What every part of the native backend shares: the calling convention, the kernel table, the pool and scratch memory.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+// One convention for every kernel: tensors (outputs first, then inputs; NULL = absent), integers, floats.
+typedef struct {
+  void *const *t;
+  const int64_t *i;
+  const double *f;
+} heed_args;
+
+// Computes the independent work items [begin, end).
+typedef void (*heed_kernel)(const heed_args *a, int64_t begin, int64_t end);
+
+typedef struct {
+  const char *name;
+  heed_kernel run;
+} heed_entry;
+
+// One table per instruction set, all in the order of kernels.def.
+extern const heed_entry heed_table_base[];
+#ifdef HEED_WITH_X86
+extern const heed_entry heed_table_avx2[];
+extern const heed_entry heed_table_avx512[];
+#endif
+extern const int heed_kernel_count;
+
+// Pool (pool.c). A task computes one index; tasks run in any order, on any thread, so they must not depend on each other.
+typedef void (*heed_task)(void *context, int64_t task);
+void heed_parallel_for(int64_t tasks, heed_task run, void *context);
+void heed_set_threads(int threads);
+int heed_threads(void);
+
+// Launches `items` items of a kernel in chunks whose boundaries depend only on `items` and `workPerItem`.
+void heed_launch(heed_kernel run, const heed_args *a, int64_t items, double workPerItem);
+
+// Memory of the calling thread, kept until the thread ends; a later call for the same slot may move it. 64-byte aligned.
+enum { HEED_SCRATCH_A, HEED_SCRATCH_B, HEED_SCRATCH_C, HEED_SCRATCH_SLOTS };
+void *heed_scratch(int slot, size_t bytes);
+
+// Aligned memory for tensors and scratch (memory.c): 64 bytes, or 2 MiB with huge pages from 2 MiB on. NULL when out of memory.
+void *heed_allocate(size_t bytes);

@@ -1,0 +1,139 @@
+// Scaled dot-product attention (Vaswani et al. 2017) in blocks with a running softmax (Dao et al. 2022): the scores of
+// one block of queries and keys are all that is ever stored.
+#include "attention.h"
+#include "kernel.h"
+#include "rows.h"
+
+typedef struct {
+  float *keys;    // [D, blockRow], transposed
+  float *scores;  // [T_BLOCK, blockRow]
+  float *maxima;  // [T] running maximum of each query's scores
+  float *sums;    // [T] running sum of e^(score - maximum)
+} forward_memory;
+
+static forward_memory forward_scratch(const attention_shape *p) {
+  size_t floats = (size_t)(p->D * p->blockRow + T_BLOCK * p->blockRow + 2 * p->T);
+  float *memory = heed_scratch(HEED_SCRATCH_C, floats * sizeof(float));
+  float *scores = memory + p->D * p->blockRow, *maxima = scores + T_BLOCK * p->blockRow;
+  return (forward_memory){memory, scores, maxima, maxima + p->T};
+}
+
+// Scales and masks one row of scores; returns its maximum.
+static float finish_scores(float *x, int64_t n, float scale, const uint8_t *mask) {
+  vf max = splat(-INFINITY);
+  FOR_VECTORS(c, n, {
+    vf v = load(x + c, W) * scale;
+    if (mask) v = apply_mask(v, mask + c, W);
+    store(x + c, v, W);
+    max = vmax(max, keep_lanes(v, W, -INFINITY));
+  });
+  return lane_max(max);
+}
+
+// x = dropout(e^(x - shift)); returns the sum before dropout.
+static float exponentiate(float *x, int64_t n, float shift, const dropout *drop, uint32_t index) {
+  vf sum = splat(0);
+  FOR_VECTORS(c, n, {
+    vf e = vexp(load_or(x + c, W, -INFINITY) - shift);
+    sum += e;
+    if (drop) e = dropout_apply(drop, e, index + (uint32_t)c);
+    store(x + c, e, W);
+  });
+  return lane_sum(sum);
+}
+
+// x = factor x, and 0 for a factor of 0 whatever x is.
+static void scale_row(float *x, int64_t n, float factor) {
+  if (factor == 0) FOR_VECTORS(c, n, store(x + c, splat(0), W););
+  else FOR_VECTORS(c, n, store(x + c, load(x + c, W) * factor, W););
+}
+
+typedef struct {
+  const attention_shape *p;
+  forward_memory m;
+  const float *q, *k, *v; // of this batch entry and head
+  float *out;
+  int64_t b, h;
+} head_job;
+
+// Turns the raw scores of query t against the keys [s, s + width) into weights and updates its running softmax.
+static void weigh_row(const head_job *j, float *row, int64_t t, int64_t s, int64_t width) {
+  const attention_shape *p = j->p;
+  int64_t seen = visible_keys(p, t, s, width);
+  float before = s == 0 ? -INFINITY : j->m.maxima[t];
+  float max = finish_scores(row, seen, p->scale, mask_row(p, j->b, j->h, t, s));
+  max = max > before ? max : before;
+  float shift = max == -INFINITY ? 0 : max;
+  float sum = exponentiate(row, seen, shift, p->dropping ? &p->drop : NULL, weight_index(p, j->b, j->h, t, s));
+  for (int64_t c = seen; c < width; c++) row[c] = 0;
+  if (s == 0) {
+    j->m.sums[t] = sum;
+  } else if (max > before) {
+    float shrink = before == -INFINITY ? 0 : expf(before - shift);
+    j->m.sums[t] = j->m.sums[t] * shrink + sum;
+    scale_row(j->out + t * p->oRow, p->Dv, shrink);
+  } else {
+    j->m.sums[t] += sum;
+  }
+  j->m.maxima[t] = max;
+}
+
+// Scores of the queries [t, t + rows) against the keys [s, s + width).
+static void score_block(const head_job *j, int64_t t, int64_t rows, int64_t s, int64_t width) {
+  const attention_shape *p = j->p;
+  matmul g = {.M = rows, .N = width, .K = p->D, .A = j->q + t * p->qRow, .ai = p->qRow, .ak = 1,
+              .C = j->m.scores, .ldc = p->blockRow};
+  if (p->T < 4) { // too few queries to pay for transposing the keys
+    g.B = j->k + s * p->kRow;
+    g.bk = 1;
+    g.bj = p->kRow;
+    matmul_dot(&g);
+  } else {
+    g.B = j->m.keys;
+    g.bk = p->blockRow;
+    g.bj = 1;
+    matmul_direct(&g);
+  }
+}
+
+static void attend_keys(const head_job *j, int64_t s, int64_t count) {
+  const attention_shape *p = j->p;
+  if (p->T >= 4) transpose(j->m.keys, p->blockRow, j->k + s * p->kRow, p->kRow, count, p->D);
+  for (int64_t t = 0; t < p->T; t += T_BLOCK) {
+    int64_t rows = min64(T_BLOCK, p->T - t), width = visible_keys(p, t + rows - 1, s, count);
+    if (width == 0 && s > 0) continue;
+    score_block(j, t, rows, s, width);
+    for (int64_t r = 0; r < rows; r++) weigh_row(j, j->m.scores + r * p->blockRow, t + r, s, width);
+    matmul g = {.M = rows, .N = p->Dv, .K = width, .A = j->m.scores, .ai = p->blockRow, .ak = 1,
+                .B = j->v + s * p->vRow, .bk = p->vRow, .bj = 1, .C = j->out + t * p->oRow, .ldc = p->oRow,
+                .accumulate = s > 0};
+    matmul_direct(&g);
+  }
+}
+
+// out = dropout(softmax(scale q k^T, masked)) v, lse = log sum e^score (-inf and a row of 0 where all is masked)
+// tensors out, lse, q, k, v, mask or NULL (uint8); ints B, H, Kh, T, S, D, Dv, qRow, kRow, vRow, oRow, qBatch, kBatch,
+// vBatch, oBatch, causal, causalOffset, maskB, maskH, maskT, k0, k1; floats scale, p; items = B * H
+KERNEL(attention) {
+  attention_shape p = read_attention(a, a->t[5]);
+  forward_memory memory = forward_scratch(&p);
+  for (int64_t item = begin; item < end; item++) {
+    int64_t b = item / p.H, h = item % p.H, kh = h / (p.H / p.Kh);
+    head_job j = {&p, memory,
+                  (const float *)a->t[2] + b * p.qBatch + h * p.D,
+                  (const float *)a->t[3] + b * p.kBatch + kh * p.D,
+                  (const float *)a->t[4] + b * p.vBatch + kh * p.Dv,
+                  (float *)a->t[0] + b * p.oBatch + h * p.Dv, b, h};
+    int64_t s = 0;
+    do { // at least once: without keys the output is 0
+      attend_keys(&j, s, min64(S_BLOCK, p.S - s));
+      s += S_BLOCK;
+    } while (s < p.S);
+    float *lse = (float *)a->t[1] + item * p.T;
+    for (int64_t t = 0; t < p.T; t++) {
+      float sum = memory.sums[t];
+      scale_row(j.out + t * p.oRow, p.Dv, sum == 0 ? 0 : 1 / sum);
+      lse[t] = sum == 0 ? -INFINITY : memory.maxima[t] + logf(sum);
+    }
+  }
+}

@@ -1,0 +1,131 @@
+// The gradient of attention, which makes the weights again from the log-sum-exp of each row instead of storing them.
+#include "attention.h"
+#include "kernel.h"
+#include "rows.h"
+
+typedef struct {
+  float *keys, *values; // [D, blockRow] and [Dv, blockRow], transposed
+  float *weights;       // [T_BLOCK, blockRow] after dropout
+  float *scoreGrads;    // [T_BLOCK, blockRow]
+  float *deltas;        // [T] sum of dout * out
+} backward_memory;
+
+static backward_memory backward_scratch(const attention_shape *p) {
+  size_t block = (size_t)(T_BLOCK * p->blockRow), keys = (size_t)(p->D * p->blockRow), values = (size_t)(p->Dv * p->blockRow);
+  float *memory = heed_scratch(HEED_SCRATCH_C, (keys + values + 2 * block + (size_t)p->T) * sizeof(float));
+  float *weights = memory + keys + values;
+  return (backward_memory){memory, memory + keys, weights, weights + block, weights + 2 * block};
+}
+
+typedef struct {
+  const attention_shape *p;
+  backward_memory m;
+  const float *q, *k, *v, *out, *dout, *lse; // of this batch entry and head
+  float *dq, *dk, *dv;
+  int64_t b, h;
+} head_job;
+
+// Scores become weights w = e^(score - lse), and their gradients ds = w (dw - delta) scale; both see dropout.
+static void backward_row(const head_job *j, float *weights, float *grads, int64_t t, int64_t s, int64_t width) {
+  const attention_shape *p = j->p;
+  float lse = j->lse[t], delta = j->m.deltas[t];
+  int64_t seen = lse == -INFINITY ? 0 : visible_keys(p, t, s, width);
+  const uint8_t *mask = mask_row(p, j->b, j->h, t, s);
+  uint32_t index = weight_index(p, j->b, j->h, t, s);
+  FOR_VECTORS(c, seen, {
+    vf score = load(weights + c, W) * p->scale;
+    if (mask) score = apply_mask(score, mask + c, W);
+    vf w = vexp(score - lse);
+    vf grad = load(grads + c, W);
+    vf kept = w;
+    if (p->dropping) {
+      grad = dropout_apply(&p->drop, grad, index + (uint32_t)c);
+      kept = dropout_apply(&p->drop, w, index + (uint32_t)c);
+    }
+    store(weights + c, kept, W);
+    store(grads + c, w * (grad - delta) * p->scale, W);
+  });
+  for (int64_t c = seen; c < width; c++) weights[c] = grads[c] = 0;
+}
+
+// dq += ds k, dk += ds^T q, dv += w^T dout, for one block of queries and keys
+static void add_gradients(const head_job *j, int64_t t, int64_t rows, int64_t s, int64_t width) {
+  const attention_shape *p = j->p;
+  matmul dq = {.M = rows, .N = p->D, .K = width, .A = j->m.scoreGrads, .ai = p->blockRow, .ak = 1,
+               .B = j->k + s * p->kRow, .bk = p->kRow, .bj = 1, .C = j->dq + t * p->qRow, .ldc = p->qRow,
+               .accumulate = 1};
+  matmul dk = {.M = width, .N = p->D, .K = rows, .A = j->m.scoreGrads, .ai = 1, .ak = p->blockRow,
+               .B = j->q + t * p->qRow, .bk = p->qRow, .bj = 1, .C = j->dk + s * p->kRow, .ldc = p->kRow,
+               .accumulate = 1};
+  matmul dv = {.M = width, .N = p->Dv, .K = rows, .A = j->m.weights, .ai = 1, .ak = p->blockRow,
+               .B = j->dout + t * p->oRow, .bk = p->oRow, .bj = 1, .C = j->dv + s * p->vRow, .ldc = p->vRow,
+               .accumulate = 1};
+  matmul_direct(&dq);
+  matmul_direct(&dk);
+  matmul_direct(&dv);
+}
+
+static void backward_block(const head_job *j, int64_t t, int64_t rows, int64_t s, int64_t width) {
+  const attention_shape *p = j->p;
+  matmul scores = {.M = rows, .N = width, .K = p->D, .A = j->q + t * p->qRow, .ai = p->qRow, .ak = 1,
+                   .B = j->m.keys, .bk = p->blockRow, .bj = 1, .C = j->m.weights, .ldc = p->blockRow};
+  matmul grads = {.M = rows, .N = width, .K = p->Dv, .A = j->dout + t * p->oRow, .ai = p->oRow, .ak = 1,
+                  .B = j->m.values, .bk = p->blockRow, .bj = 1, .C = j->m.scoreGrads, .ldc = p->blockRow};
+  matmul_direct(&scores);
+  matmul_direct(&grads);
+  for (int64_t r = 0; r < rows; r++) {
+    backward_row(j, j->m.weights + r * p->blockRow, j->m.scoreGrads + r * p->blockRow, t + r, s, width);
+  }
+  add_gradients(j, t, rows, s, width);
+}
+
+static float dot_row(const float *x, const float *y, int64_t n) {
+  vf sum = splat(0);
+  FOR_VECTORS(c, n, sum += load(x + c, W) * load(y + c, W););
+  return lane_sum(sum);
+}
+
+static void backward_head(const head_job *j) {
+  const attention_shape *p = j->p;
+  for (int64_t t = 0; t < p->T; t++) {
+    j->m.deltas[t] = dot_row(j->dout + t * p->oRow, j->out + t * p->oRow, p->Dv);
+  }
+  for (int64_t s = 0; s < p->S; s += S_BLOCK) {
+    int64_t count = min64(S_BLOCK, p->S - s);
+    transpose(j->m.keys, p->blockRow, j->k + s * p->kRow, p->kRow, count, p->D);
+    transpose(j->m.values, p->blockRow, j->v + s * p->vRow, p->vRow, count, p->Dv);
+    for (int64_t t = 0; t < p->T; t += T_BLOCK) {
+      int64_t rows = min64(T_BLOCK, p->T - t), width = visible_keys(p, t + rows - 1, s, count);
+      if (width > 0) backward_block(j, t, rows, s, width);
+    }
+  }
+}
+
+static void clear_rows(float *x, int64_t rows, int64_t row, int64_t n) {
+  for (int64_t r = 0; r < rows; r++) FOR_VECTORS(c, n, store(x + r * row + c, splat(0), W););
+}
+
+// tensors dq, dk, dv, q, k, v, mask or NULL (uint8), out, lse, dout; ints and floats of `attention`; the gradients have
+// the strides of their tensors; items = B * Kh, so that the heads which share a key are added up by one task
+KERNEL(attention_backward) {
+  attention_shape p = read_attention(a, a->t[6]);
+  backward_memory memory = backward_scratch(&p);
+  int64_t group = p.H / p.Kh;
+  for (int64_t item = begin; item < end; item++) {
+    int64_t b = item / p.Kh, kh = item % p.Kh;
+    int64_t kOffset = b * p.kBatch + kh * p.D, vOffset = b * p.vBatch + kh * p.Dv;
+    float *dk = (float *)a->t[1] + kOffset, *dv = (float *)a->t[2] + vOffset;
+    clear_rows(dk, p.S, p.kRow, p.D);
+    clear_rows(dv, p.S, p.vRow, p.Dv);
+    for (int64_t h = kh * group; h < (kh + 1) * group; h++) {
+      int64_t qOffset = b * p.qBatch + h * p.D, oOffset = b * p.oBatch + h * p.Dv;
+      float *dq = (float *)a->t[0] + qOffset;
+      clear_rows(dq, p.T, p.qRow, p.D);
+      head_job j = {&p, memory, (const float *)a->t[3] + qOffset, (const float *)a->t[4] + kOffset,
+                    (const float *)a->t[5] + vOffset, (const float *)a->t[7] + oOffset,
+                    (const float *)a->t[9] + oOffset, (const float *)a->t[8] + (b * p.H + h) * p.T,
+                    dq, dk, dv, b, h};
+      backward_head(&j);
+    }
+  }
+}

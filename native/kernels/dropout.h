@@ -1,0 +1,26 @@
+// Dropout from a counter: element n of a tensor is kept or dropped by a hash of (n, k0, k1) alone, so forward,
+// backward and every thread agree without a stored mask.
+#pragma once
+#include "simd.h"
+
+typedef struct {
+  uint32_t k0, k1, threshold;
+  float scale; // of kept values, 1 / (1 - p)
+} dropout;
+
+static inline dropout dropout_of(double p, int64_t k0, int64_t k1) {
+  return (dropout){(uint32_t)k0, (uint32_t)k1, (uint32_t)(p * 16777216.0 + 0.5), (float)(1.0 / (1.0 - p))};
+}
+
+// v * scale where the elements n, n + 1, ... are kept, 0 where they are dropped.
+ALWAYS_INLINE vf dropout_apply(const dropout *d, vf v, uint32_t n) {
+  vu h = (n + (vu)lanes()) * 0x9E3779B9u + d->k0;
+  h ^= h >> 16;
+  h *= 0x7feb352du;
+  h ^= h >> 15;
+  h ^= d->k1;
+  h *= 0x846ca68bu;
+  h ^= h >> 16;
+  // A select, not a product: a dropped infinity is 0.
+  return choose((vi)(h >> 8) >= (vi)splat_u(d->threshold), v * d->scale, splat(0));
+}

@@ -1,0 +1,90 @@
+// The matrix product's kernel: chooses the way of computing by the shapes alone, so that the bits never depend on the
+// number of threads.
+#include "gemm.h"
+
+enum { DOT_MAX_ROWS = 24, DIRECT_MAX_ROWS = 3 * MR, TASK_FLOPS = 1 << 19 };
+static const double DIRECT_MAX_FLOPS = 2.0 * 96 * 96 * 96;
+
+static int is_dot(const matmul *g) { return g->ak == 1 && g->bk == 1 && g->bj != 1 && (g->M <= DOT_MAX_ROWS || g->N < 8); }
+
+static int is_direct(const matmul *g) {
+  double flops = 2.0 * (double)g->M * (double)g->N * (double)g->K;
+  return g->K == 0 || (g->bj == 1 && (g->M <= DIRECT_MAX_ROWS || flops <= DIRECT_MAX_FLOPS));
+}
+
+typedef struct {
+  const matmul *g;
+  void (*compute)(const matmul *g);
+  int64_t rows, columns, rowTasks;
+} split_job;
+
+static void compute_part(void *context, int64_t task) {
+  const split_job *s = context;
+  matmul part = *s->g;
+  int64_t i = task % s->rowTasks * s->rows, j = task / s->rowTasks * s->columns;
+  part.M = min64(s->rows, part.M - i);
+  part.N = min64(s->columns, part.N - j);
+  part.A += i * part.ai;
+  part.B += j * part.bj;
+  part.C += i * part.ldc + j;
+  if (part.bias) part.bias += j;
+  s->compute(&part);
+}
+
+// Splits C into parts worth a task each: first its columns, so that B is read once, then its rows.
+static void compute_split(const matmul *g, void (*compute)(const matmul *g)) {
+  int64_t flopsPerColumn = max64(1, 2 * g->M * g->K);
+  int64_t columns = max64(1, ceil_div(TASK_FLOPS, flopsPerColumn));
+  columns = min64(ceil_div(columns, 2 * NR) * 2 * NR, max64(1, g->N));
+  int64_t rows = max64(1, ceil_div(TASK_FLOPS, max64(1, 2 * columns * g->K)));
+  rows = min64(ceil_div(rows, 2 * MR) * 2 * MR, max64(1, g->M));
+  split_job s = {g, compute, rows, columns, ceil_div(g->M, rows)};
+  heed_parallel_for(s.rowTasks * ceil_div(g->N, columns), compute_part, &s);
+}
+
+static void multiply(const matmul *g) {
+  if (g->M == 0 || g->N == 0) return;
+  if (is_direct(g)) compute_split(g, matmul_direct);
+  else if (is_dot(g)) compute_split(g, matmul_dot);
+  else matmul_packed(g);
+}
+
+typedef struct {
+  matmul g;
+  int64_t strideA, strideB, strideC, batch, perTask;
+} batch_job;
+
+static void multiply_entry(const batch_job *s, int64_t entry) {
+  matmul g = s->g;
+  g.A += entry * s->strideA;
+  g.B += entry * s->strideB;
+  g.C += entry * s->strideC;
+  multiply(&g);
+}
+
+static void multiply_entries(void *context, int64_t task) {
+  const batch_job *s = context;
+  int64_t first = task * s->perTask, last = min64(first + s->perTask, s->batch);
+  for (int64_t entry = first; entry < last; entry++) multiply_entry(s, entry);
+}
+
+// C = (accumulate ? C : 0) + op(A) op(B) + bias, for every entry of a batch
+// tensors C[M, N], A[M, K] or [K, M], B[K, N] or [N, K], bias[N] or NULL (used when not accumulating);
+// ints transA, transB, M, N, K, lda, ldb, ldc, accumulate, batch, strideA, strideB, strideC; items = 1
+KERNEL(gemm) {
+  enum { BATCH_TASK_FLOPS = 1 << 17, PARALLEL_ENTRY_FLOPS = 1 << 25 };
+  const int64_t *i = a->i;
+  int transA = i[0] != 0, transB = i[1] != 0, accumulate = i[8] != 0;
+  int64_t lda = i[5], ldb = i[6];
+  batch_job s = {
+      .g = {i[2], i[3], i[4], a->t[1], transA ? 1 : lda, transA ? lda : 1, a->t[2], transB ? 1 : ldb,
+            transB ? ldb : 1, a->t[0], i[7], accumulate ? NULL : a->t[3], accumulate},
+      .batch = i[9], .strideA = i[10], .strideB = i[11], .strideC = i[12]};
+  double flops = 2.0 * (double)i[2] * (double)i[3] * (double)i[4];
+  if (s.batch > 1 && flops < PARALLEL_ENTRY_FLOPS) {
+    s.perTask = flops * 256 < BATCH_TASK_FLOPS ? 256 : max64(1, (int64_t)(BATCH_TASK_FLOPS / flops));
+    heed_parallel_for(ceil_div(s.batch, s.perTask), multiply_entries, &s);
+  } else {
+    for (int64_t entry = 0; entry < s.batch; entry++) multiply_entry(&s, entry);
+  }
+}

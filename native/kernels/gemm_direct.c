@@ -1,0 +1,103 @@
+// Products straight from row-major operands: C's block stays in registers while one row of B after the other is
+// scaled by broadcast elements of A.
+#include "gemm.h"
+#include "simd.h"
+
+#if defined(__x86_64__)
+// Keeps a broadcast in a register instead of repeating its load in every product.
+#define IN_REGISTER(v) __asm__("" : "+v"(v))
+#else
+#define IN_REGISTER(v) (void)0
+#endif
+
+// rows and vectors are constants wherever this is called; the last vector has w lanes when masked.
+ALWAYS_INLINE void block(const matmul *g, int rows, int vectors, int masked, int w, int64_t i, int64_t j) {
+  vf acc[MR][NV];
+  UNROLL for (int r = 0; r < rows; r++) {
+    UNROLL for (int v = 0; v < vectors; v++) acc[r][v] = splat(0);
+  }
+  const int64_t ai = g->ai, ak = g->ak, bk = g->bk;
+  const float *A[3] = {g->A + i * ai, g->A + (i + 4) * ai, g->A + (i + 8) * ai};
+  const float *B = g->B + j;
+  for (int64_t k = 0; k < g->K; k++) {
+    vf b[NV];
+    UNROLL for (int v = 0; v < vectors; v++) b[v] = load(B + v * VL, masked && v == vectors - 1 ? w : VL);
+    UNROLL for (int r = 0; r < rows; r++) {
+      vf x = splat(A[r >> 2][(r & 3) * ai]);
+      IN_REGISTER(x);
+      UNROLL for (int v = 0; v < vectors; v++) acc[r][v] += x * b[v];
+    }
+    UNROLL for (int part = 0; part < 3; part++) A[part] += ak;
+    B += bk;
+  }
+  UNROLL for (int v = 0; v < vectors; v++) {
+    int lanes = masked && v == vectors - 1 ? w : VL;
+    vf bias = g->bias && !g->accumulate ? load(g->bias + j + v * VL, lanes) : splat(0);
+    UNROLL for (int r = 0; r < rows; r++) {
+      float *c = g->C + (i + r) * g->ldc + j + v * VL;
+      store(c, acc[r][v] + (g->accumulate ? load(c, lanes) : bias), lanes);
+    }
+  }
+}
+
+typedef void (*block_function)(const matmul *g, int w, int64_t i, int64_t j);
+
+#define BLOCK_ROW_COUNT(r)                                                                              \
+  static void wide_##r(const matmul *g, int w, int64_t i, int64_t j) { block(g, r, NV, 0, w, i, j); }   \
+  static void ragged_##r(const matmul *g, int w, int64_t i, int64_t j) { block(g, r, NV, 1, w, i, j); } \
+  static void narrow_##r(const matmul *g, int w, int64_t i, int64_t j) { block(g, r, 1, 1, w, i, j); }
+#define FUNCTIONS(r) {wide_##r, ragged_##r, narrow_##r}
+
+BLOCK_ROW_COUNT(1)
+BLOCK_ROW_COUNT(2)
+BLOCK_ROW_COUNT(3)
+BLOCK_ROW_COUNT(4)
+#if VL >= 8
+BLOCK_ROW_COUNT(5)
+BLOCK_ROW_COUNT(6)
+#endif
+#if VL >= 16
+BLOCK_ROW_COUNT(7)
+BLOCK_ROW_COUNT(8)
+BLOCK_ROW_COUNT(9)
+BLOCK_ROW_COUNT(10)
+BLOCK_ROW_COUNT(11)
+BLOCK_ROW_COUNT(12)
+#endif
+
+static const block_function blockFunctions[MR][3] = {
+    FUNCTIONS(1), FUNCTIONS(2), FUNCTIONS(3), FUNCTIONS(4),
+#if VL >= 8
+    FUNCTIONS(5), FUNCTIONS(6),
+#endif
+#if VL >= 16
+    FUNCTIONS(7), FUNCTIONS(8), FUNCTIONS(9), FUNCTIONS(10), FUNCTIONS(11), FUNCTIONS(12),
+#endif
+};
+
+// All rows of the columns [j, j + width), width <= NR, in blocks of nearly equal height.
+static void column_panel(const matmul *g, int64_t j, int64_t width) {
+  int kind = width == NR ? 0 : width > VL ? 1 : 2;
+  int w = (int)(width > VL ? width - VL : width);
+  int64_t blocks = ceil_div(g->M, MR), i = 0;
+  for (int64_t b = 0; b < blocks; b++) {
+    int64_t rows = (g->M - i) / (blocks - b);
+    blockFunctions[rows - 1][kind](g, w, i, j);
+    i += rows;
+  }
+}
+
+enum { K_BLOCK = 512 };
+
+void matmul_direct(const matmul *g) {
+  matmul part = *g;
+  int64_t k = 0;
+  do { // at least once: K = 0 leaves the bias
+    part.K = min64(K_BLOCK, g->K - k);
+    part.A = g->A + k * g->ak;
+    part.B = g->B + k * g->bk;
+    for (int64_t j = 0; j < g->N; j += NR) column_panel(&part, j, min64(NR, g->N - j));
+    part.accumulate = 1;
+    k += K_BLOCK;
+  } while (k < g->K);
+}

@@ -1,0 +1,26 @@
+// Operations without a vector extension: AVX2.
+#pragma once
+
+ALWAYS_INLINE vf splat(float x) { return (vf)_mm256_set1_ps(x); }
+ALWAYS_INLINE __m256i lane_mask(int w) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(w), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+ALWAYS_INLINE vf load_some(const float *p, int w, vf other) {
+  __m256i mask = lane_mask(w);
+  return (vf)_mm256_blendv_ps((__m256)other, _mm256_maskload_ps(p, mask), (__m256)mask);
+}
+ALWAYS_INLINE void store_some(float *p, vf v, int w) { _mm256_maskstore_ps(p, lane_mask(w), (__m256)v); }
+// Maximum and minimum; when a lane of either is NaN the result is b.
+ALWAYS_INLINE vf vmax(vf a, vf b) { return (vf)_mm256_max_ps((__m256)a, (__m256)b); }
+ALWAYS_INLINE vf vmin(vf a, vf b) { return (vf)_mm256_min_ps((__m256)a, (__m256)b); }
+ALWAYS_INLINE vf vsqrt(vf v) { return (vf)_mm256_sqrt_ps((__m256)v); }
+ALWAYS_INLINE vf choose(vi mask, vf yes, vf no) {
+  return (vf)_mm256_blendv_ps((__m256)no, (__m256)yes, (__m256)mask);
+}
+// p * 2^n for whole n in [-127, 128] and p in [0.7, 1.5]; NaN stays NaN.
+ALWAYS_INLINE vf times_power_of_two(vf p, vf n) {
+  return (vf)((vi)p + (vi)_mm256_slli_epi32(_mm256_cvtps_epi32((__m256)n), 23));
+}
+ALWAYS_INLINE vf nearest(vf v) {
+  return (vf)_mm256_round_ps((__m256)v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}

@@ -1,0 +1,22 @@
+// Operations without a vector extension: AVX-512.
+#pragma once
+
+ALWAYS_INLINE vf splat(float x) { return (vf)_mm512_set1_ps(x); }
+ALWAYS_INLINE vf load_some(const float *p, int w, vf other) {
+  return (vf)_mm512_mask_loadu_ps((__m512)other, (__mmask16)((1u << w) - 1), p);
+}
+ALWAYS_INLINE void store_some(float *p, vf v, int w) {
+  _mm512_mask_storeu_ps(p, (__mmask16)((1u << w) - 1), (__m512)v);
+}
+// Maximum and minimum; when a lane of either is NaN the result is b.
+ALWAYS_INLINE vf vmax(vf a, vf b) { return (vf)_mm512_max_ps((__m512)a, (__m512)b); }
+ALWAYS_INLINE vf vmin(vf a, vf b) { return (vf)_mm512_min_ps((__m512)a, (__m512)b); }
+ALWAYS_INLINE vf vsqrt(vf v) { return (vf)_mm512_sqrt_ps((__m512)v); }
+ALWAYS_INLINE vf choose(vi mask, vf yes, vf no) {
+  return (vf)_mm512_mask_blend_ps(_mm512_movepi32_mask((__m512i)mask), (__m512)no, (__m512)yes);
+}
+// p * 2^n for whole n, 0 below the normal range.
+ALWAYS_INLINE vf times_power_of_two(vf p, vf n) { return (vf)_mm512_scalef_ps((__m512)p, (__m512)n); }
+ALWAYS_INLINE vf nearest(vf v) {
+  return (vf)_mm512_roundscale_ps((__m512)v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}

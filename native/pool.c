@@ -1,0 +1,200 @@
+// The thread pool: tasks are handed out by one atomic ticket and counted when they are finished, so that a worker
+// which the operating system has put aside never delays a launch that others can finish.
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "heed.h"
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <linux/futex.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#endif
+
+enum { MAX_THREADS = 256, SPINS = 4000 };
+
+// A ticket is epoch (24 bits) | task count (20 bits) | next task (20 bits).
+enum { COUNT_BITS = 20 };
+static const uint64_t COUNT_MASK = (1u << COUNT_BITS) - 1;
+static const int64_t MAX_TASKS = 1 << (COUNT_BITS - 1);
+
+static _Alignas(64) _Atomic uint64_t ticket;
+static _Alignas(64) _Atomic uint32_t finished;
+static _Alignas(64) _Atomic uint32_t epoch;
+static _Alignas(64) atomic_flag busy = ATOMIC_FLAG_INIT;
+static _Atomic int sleepers;
+static _Atomic int callerWaits;
+static _Atomic int threadCount;
+static int started = 1; // threads that exist, the caller included; guarded by `busy`
+static heed_task currentTask;
+static void *currentContext;
+
+static inline void relax(void) {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+#ifdef __linux__
+static void wait_while(_Atomic uint32_t *word, uint32_t value) {
+  syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+}
+static void wake_all(_Atomic uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0); }
+#else
+static pthread_mutex_t sleepMutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t sleepCondition = PTHREAD_COND_INITIALIZER;
+static void wait_while(_Atomic uint32_t *word, uint32_t value) {
+  pthread_mutex_lock(&sleepMutex);
+  if (atomic_load(word) == value) pthread_cond_wait(&sleepCondition, &sleepMutex);
+  pthread_mutex_unlock(&sleepMutex);
+}
+static void wake_all(_Atomic uint32_t *word) {
+  (void)word;
+  pthread_mutex_lock(&sleepMutex);
+  pthread_cond_broadcast(&sleepCondition);
+  pthread_mutex_unlock(&sleepMutex);
+}
+#endif
+
+static uint32_t ticket_next(uint64_t value) { return (uint32_t)(value & COUNT_MASK); }
+static uint32_t ticket_count(uint64_t value) { return (uint32_t)(value >> COUNT_BITS & COUNT_MASK); }
+
+// Takes tasks until none is left. A valid ticket pins the job: it cannot end before its task is counted as finished.
+static void run_tasks(void) {
+  for (;;) {
+    uint64_t seen = atomic_load_explicit(&ticket, memory_order_relaxed);
+    if (ticket_next(seen) >= ticket_count(seen)) return;
+    uint64_t mine = atomic_fetch_add_explicit(&ticket, 1, memory_order_acquire);
+    uint32_t count = ticket_count(mine);
+    if (ticket_next(mine) >= count) return;
+    currentTask(currentContext, ticket_next(mine));
+    if (atomic_fetch_add(&finished, 1) + 1 == count && atomic_load(&callerWaits)) wake_all(&finished);
+  }
+}
+
+static void *worker(void *argument) {
+  int index = (int)(intptr_t)argument;
+  uint32_t seen = 0;
+  for (;;) {
+    uint32_t now;
+    int spins = 0;
+    while ((now = atomic_load_explicit(&epoch, memory_order_acquire)) == seen) {
+      if (spins++ < SPINS && index < atomic_load_explicit(&threadCount, memory_order_relaxed)) {
+        relax();
+        continue;
+      }
+      atomic_fetch_add(&sleepers, 1);
+      wait_while(&epoch, seen);
+      atomic_fetch_sub(&sleepers, 1);
+    }
+    seen = now;
+    if (index < atomic_load_explicit(&threadCount, memory_order_relaxed)) run_tasks();
+  }
+  return NULL;
+}
+
+static int default_threads(void) {
+#ifdef __linux__
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return CPU_COUNT(&allowed);
+#endif
+  long online = sysconf(_SC_NPROCESSORS_ONLN);
+  return online > 0 ? (int)online : 1;
+}
+
+int heed_threads(void) {
+  int threads = atomic_load_explicit(&threadCount, memory_order_relaxed);
+  if (threads == 0) heed_set_threads(threads = default_threads());
+  return threads;
+}
+
+void heed_set_threads(int threads) {
+  if (threads < 1) threads = 1;
+  if (threads > MAX_THREADS) threads = MAX_THREADS;
+  atomic_store(&threadCount, threads);
+}
+
+// Workers start with the first parallel job. Returns false when there is nobody to share with.
+static int have_workers(void) {
+  for (int threads = heed_threads(); started < threads; started++) {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, worker, (void *)(intptr_t)started) != 0) break;
+    pthread_detach(thread);
+  }
+  return started > 1;
+}
+
+static void run_serially(int64_t tasks, heed_task run, void *context) {
+  for (int64_t task = 0; task < tasks; task++) run(context, task);
+}
+
+static void wait_for_all(uint32_t tasks) {
+  uint32_t done;
+  int spins = 0;
+  while ((done = atomic_load_explicit(&finished, memory_order_acquire)) < tasks) {
+    if (spins++ < SPINS) {
+      relax();
+      continue;
+    }
+    atomic_store(&callerWaits, 1);
+    if (atomic_load(&finished) == done) wait_while(&finished, done);
+    atomic_store(&callerWaits, 0);
+  }
+}
+
+void heed_parallel_for(int64_t tasks, heed_task run, void *context) {
+  // Busy: another JavaScript thread is launching, or this is a task that asks for parallelism itself.
+  int alone = tasks <= 1 || tasks > MAX_TASKS || heed_threads() <= 1;
+  if (alone || atomic_flag_test_and_set_explicit(&busy, memory_order_acquire)) {
+    run_serially(tasks, run, context);
+    return;
+  }
+  if (!have_workers()) {
+    run_serially(tasks, run, context);
+  } else {
+    currentTask = run;
+    currentContext = context;
+    atomic_store_explicit(&finished, 0, memory_order_relaxed);
+    uint32_t next = atomic_load_explicit(&epoch, memory_order_relaxed) + 1;
+    uint64_t job = (uint64_t)(next & 0xffffff) << (2 * COUNT_BITS) | (uint64_t)tasks << COUNT_BITS;
+    atomic_store_explicit(&ticket, job, memory_order_release);
+    atomic_store(&epoch, next);
+    if (atomic_load(&sleepers)) wake_all(&epoch);
+    run_tasks();
+    wait_for_all((uint32_t)tasks);
+  }
+  atomic_flag_clear_explicit(&busy, memory_order_release);
+}
+
+typedef struct {
+  heed_kernel run;
+  const heed_args *args;
+  int64_t items, chunk;
+} launch_job;
+
+static void run_chunk(void *context, int64_t task) {
+  const launch_job *job = context;
+  int64_t begin = task * job->chunk, end = begin + job->chunk;
+  job->run(job->args, begin, end < job->items ? end : job->items);
+}
+
+void heed_launch(heed_kernel run, const heed_args *a, int64_t items, double workPerItem) {
+  enum { SERIAL_WORK = 32768, CHUNK_WORK = 16384, MAX_CHUNKS = 256, ALIGN_ITEMS = 16 };
+  double work = (double)items * (workPerItem < 1 ? 1 : workPerItem);
+  if (items <= 1 || work < SERIAL_WORK) {
+    if (items > 0) run(a, 0, items);
+    return;
+  }
+  double wanted = work / CHUNK_WORK < MAX_CHUNKS ? work / CHUNK_WORK : MAX_CHUNKS;
+  int64_t chunk = (int64_t)((double)items / wanted);
+  if (chunk < 1) chunk = 1;
+  // Whole cache lines for element-wise kernels, whose items are single floats.
+  if (chunk >= ALIGN_ITEMS) chunk = (chunk + ALIGN_ITEMS - 1) / ALIGN_ITEMS * ALIGN_ITEMS;
+  launch_job job = {run, a, items, chunk};
+  heed_parallel_for((items + chunk - 1) / chunk, run_chunk, &job);
+}

@@ -1,0 +1,174 @@
+/** Loads the native kernels (build/heed.node) and calls them; knows nothing about any particular kernel. */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { DeviceError, suggest } from '../../errors.ts';
+
+/** An instruction set that the kernels are compiled for. */
+export type NativeIsa = 'avx512' | 'avx2' | 'base';
+
+/** What the addon exports. */
+export interface NativeBinding {
+  /**
+   * Memory aligned to 64 bytes (2 MiB with huge pages from 2 MiB on), contents undefined. It comes back when the
+   * buffer is collected *and* the event loop turns: a long synchronous loop should reuse buffers from a pool.
+   */
+  alloc(bytes: number): ArrayBuffer;
+  /** Where a buffer starts; of a typed array, where its first element is. */
+  address(buffer: ArrayBuffer | ArrayBufferView): number;
+  /**
+   * The argument block of `launch`: items, workPerItem, number of tensors, of ints and of floats, then the tensors'
+   * addresses (0 = absent), the ints and the floats.
+   */
+  readonly args: Float64Array;
+  /** Runs a kernel on the argument block, on several threads when the work is worth it. */
+  launch(kernelIndex: number): void;
+  /** The kernels' names; a kernel's position is its index. */
+  readonly kernelNames: readonly string[];
+  /** Threads that kernels run on, the caller's included; one setting for the whole process. */
+  setThreads(threads: number): void;
+  threads(): number;
+  /** The instruction set in use; `HEED_ISA` or `setIsa` choose another. */
+  isa(): NativeIsa;
+  setIsa(name: NativeIsa): void;
+}
+
+/** The arguments of one kernel call. */
+export interface KernelCall {
+  /** Outputs first, then inputs; null where the kernel allows an absent one. */
+  readonly tensors: readonly (ArrayBufferView | null)[];
+  readonly ints?: readonly number[];
+  readonly floats?: readonly number[];
+  /** Independent work items; 1 for a kernel that divides its work by itself. */
+  readonly items: number;
+  /** About how many elements one item touches; decides how many threads share the launch. Default 1. */
+  readonly workPerItem?: number;
+}
+
+/** Codes of the `unary` kernel, in its order. */
+export const unaryCodes = [
+  ...(['neg', 'exp', 'log', 'sqrt', 'reciprocal', 'tanh', 'sigmoid', 'relu'] as const),
+  ...(['gelu', 'gelu_tanh', 'silu', 'abs', 'square', 'sin', 'cos', 'erf'] as const),
+] as const;
+
+/** Codes of the `binary` kernel, in its order. */
+export const binaryCodes = ['add', 'sub', 'mul', 'div', 'maximum', 'minimum'] as const;
+
+/** Codes of the activation in `bias_activation_dropout`, in its order. */
+export const activationCodes = ['none', 'relu', 'gelu', 'gelu_tanh', 'silu', 'tanh', 'sigmoid'] as const;
+
+/** How the operands of `binary` fit together, in the order of its codes: a row repeats, a column is one value a row. */
+export const binaryModes = ['same', 'bRow', 'bScalar', 'aScalar', 'bColumn', 'aRow', 'aColumn'] as const;
+
+const headerLength = 5;
+
+interface Loaded {
+  readonly binding: NativeBinding;
+  readonly indexOf: ReadonlyMap<string, number>;
+}
+
+let loaded: Loaded | undefined;
+let reason: string | undefined;
+
+// From src/backends/native as from dist/backends/native, the package's root is three folders up.
+const addonPath = fileURLToPath(new URL('../../../build/heed.node', import.meta.url));
+
+/**
+ * The native kernels, or undefined where they are not built, are switched off (`HEED_NATIVE=off`) or do not load;
+ * `bindingReason` then says why.
+ */
+export function loadBinding(): NativeBinding | undefined {
+  if (process.env.HEED_NATIVE === 'off') {
+    reason = 'switched off by HEED_NATIVE=off';
+    return undefined;
+  }
+  if (loaded || reason) return loaded?.binding;
+  if (!existsSync(addonPath)) {
+    reason = 'build/heed.node is missing: install gcc or clang and run npm rebuild';
+    return undefined;
+  }
+  try {
+    const binding = createRequire(import.meta.url)(addonPath) as NativeBinding;
+    loaded = { binding, indexOf: new Map(binding.kernelNames.map((name, index) => [name, index])) };
+  } catch (error) {
+    reason = `build/heed.node does not load: ${(error as Error).message}`;
+  }
+  return loaded?.binding;
+}
+
+/** Why `loadBinding` gave undefined; undefined when it did not. */
+export function bindingReason(): string | undefined {
+  return reason;
+}
+
+// The addon is asked once per buffer; a view's address follows from its offset.
+const baseAddresses = new WeakMap<ArrayBufferLike, number>();
+
+/** Address of a view's first element. */
+function addressOf(binding: NativeBinding, view: ArrayBufferView): number {
+  let base = baseAddresses.get(view.buffer);
+  if (base === undefined) {
+    // Through a view, because the addon's interface takes no SharedArrayBuffer by itself.
+    base = binding.address(new Uint8Array(view.buffer));
+    baseAddresses.set(view.buffer, base);
+  }
+  return base + view.byteOffset;
+}
+
+/** The index of a kernel for `launch`. @throws DeviceError for an unknown name, or without the native kernels */
+export function kernelIndex(name: string): number {
+  if (!loadBinding() || !loaded) {
+    throw new DeviceError({
+      where: `native kernel ${name}`,
+      expected: 'the native kernels',
+      got: `none (${reason})`,
+      hint: 'use the reference backend, or build them with npm rebuild',
+    });
+  }
+  const index = loaded.indexOf.get(name);
+  if (index === undefined) {
+    throw new DeviceError({
+      where: 'native',
+      expected: 'the name of a kernel',
+      got: `"${name}"`,
+      hint: suggest(name, loaded.binding.kernelNames),
+    });
+  }
+  return index;
+}
+
+/**
+ * Runs one kernel. Shapes are the caller's business: a kernel reads and writes exactly what its integers say.
+ *
+ * @param name - of the kernel, see native/kernels.def; each kernel's arguments stand above it in native/kernels
+ * @throws DeviceError for an unknown kernel, without the native kernels, or with too many arguments
+ * @example
+ * const y = new Float32Array(3);
+ * call('scale', { tensors: [y, new Float32Array([1, 2, 3])], floats: [2, 1], items: 3 }); // y is 3, 5, 7
+ */
+export function call(
+  name: string,
+  { tensors, ints = [], floats = [], items, workPerItem = 1 }: KernelCall,
+): void {
+  const index = kernelIndex(name);
+  const { binding } = loaded!;
+  const { args } = binding;
+  const count = tensors.length + ints.length + floats.length;
+  if (count > args.length - headerLength) {
+    throw new DeviceError({
+      where: `native kernel ${name}`,
+      expected: `at most ${args.length - headerLength} arguments`,
+      got: `${count}`,
+    });
+  }
+  args[0] = items;
+  args[1] = workPerItem;
+  args[2] = tensors.length;
+  args[3] = ints.length;
+  args[4] = floats.length;
+  let at = headerLength;
+  for (const tensor of tensors) args[at++] = tensor ? addressOf(binding, tensor) : 0;
+  for (const value of ints) args[at++] = value;
+  for (const value of floats) args[at++] = value;
+  binding.launch(index);
+}

@@ -1,0 +1,164 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { blank, expectKernel, needBinding, noise, runKernel } from '../../../tests/support/native-kernels.ts';
+import { call } from './binding.ts';
+
+interface Product {
+  transA?: boolean;
+  transB?: boolean;
+  M: number;
+  N: number;
+  K: number;
+  bias?: boolean;
+  accumulate?: boolean;
+  batch?: number;
+  sharedB?: boolean;
+  /** Extra elements at the end of each row of A, B and C. */
+  pad?: number;
+}
+
+/** The product in float64, one element at a time. */
+function prepare({ transA = false, transB = false, M, N, K, ...rest }: Product) {
+  const { bias = false, accumulate = false, batch = 1, sharedB = false, pad = 0 } = rest;
+  const lda = (transA ? M : K) + pad;
+  const ldb = (transB ? K : N) + pad;
+  const ldc = N + pad;
+  const strideA = (transA ? K : M) * lda;
+  const strideB = sharedB ? 0 : (transB ? N : K) * ldb;
+  const strideC = M * ldc;
+  const A = noise(batch * strideA, 3);
+  const B = noise(sharedB ? (transB ? N : K) * ldb : batch * strideB, 5);
+  const row = bias ? noise(N, 7) : null;
+  const C = noise(batch * strideC, 11);
+  const want = Float64Array.from(C);
+  for (let e = 0; e < batch; e++) {
+    for (let i = 0; i < M; i++) {
+      for (let j = 0; j < N; j++) {
+        const at = e * strideC + i * ldc + j;
+        let sum = accumulate ? C[at]! : (row?.[j] ?? 0);
+        for (let k = 0; k < K; k++) {
+          const a = A[e * strideA + (transA ? k * lda + i : i * lda + k)]!;
+          sum += a * B[e * strideB + (transB ? j * ldb + k : k * ldb + j)]!;
+        }
+        want[at] = sum;
+      }
+    }
+  }
+  const flags = [transA, transB, M, N, K, lda, ldb, ldc, accumulate, batch, strideA, strideB, strideC];
+  return { kernel: 'gemm', outputs: [C], inputs: [A, B, row], ints: flags.map(Number), want, K };
+}
+
+function toleranceOf(K: number) {
+  return { absolute: 3e-7 * (4 + K), relative: 1e-6 };
+}
+
+describe('gemm', () => {
+  const shapes: [number, number, number][] = [
+    [1, 1, 1],
+    [1, 33, 65],
+    [2, 9, 1100],
+    [13, 31, 17],
+    [25, 64, 40],
+    [37, 45, 19],
+    [64, 3, 70],
+    [130, 200, 300],
+    [101, 161, 129],
+  ];
+  for (const [M, N, K] of shapes) {
+    for (const transA of [false, true]) {
+      for (const transB of [false, true]) {
+        test(`${M} x ${N} x ${K}${transA ? ', A transposed' : ''}${transB ? ', B transposed' : ''}`, (context) => {
+          const product = prepare({ transA, transB, M, N, K, bias: true });
+          expectKernel(context, product, [product.want], toleranceOf(K));
+        });
+      }
+    }
+  }
+
+  test('sums over more than one block of k and one slab of columns', (context) => {
+    const product = prepare({ M: 70, N: 700, K: 3300, transB: true });
+    expectKernel(context, product, [product.want], { absolute: 3e-4 });
+  });
+
+  test('adds to C when accumulating, and then leaves the bias out', (context) => {
+    for (const [M, N, K] of [
+      [5, 40, 20],
+      [140, 150, 160],
+    ] as const) {
+      const product = prepare({ M, N, K, accumulate: true, bias: true });
+      expectKernel(context, product, [product.want], toleranceOf(K));
+    }
+  });
+
+  test('leaves what lies between padded rows as it was', (context) => {
+    for (const transB of [false, true]) {
+      const product = prepare({ M: 50, N: 37, K: 29, transB, pad: 5 });
+      expectKernel(context, product, [product.want], toleranceOf(29));
+    }
+  });
+
+  test('batches, with an operand of each entry or a shared one', (context) => {
+    for (const sharedB of [false, true]) {
+      for (const size of [7, 90]) {
+        const product = prepare({ M: size, N: size + 2, K: size - 1, batch: 9, sharedB, bias: true });
+        expectKernel(context, product, [product.want], toleranceOf(size));
+      }
+    }
+  });
+
+  test('empty products: K = 0 gives the bias, an empty C nothing', (context) => {
+    for (const transB of [false, true]) {
+      const product = prepare({ M: 3, N: 5, K: 0, bias: true, transB });
+      expectKernel(context, product, [product.want], { absolute: 0 });
+      expectKernel(context, prepare({ M: 3, N: 5, K: 0, transB }), [new Float32Array(15)], { absolute: 0 });
+      expectKernel(context, prepare({ M: 0, N: 5, K: 3, transB }), [[]], {});
+      expectKernel(context, prepare({ M: 4, N: 0, K: 3, transB }), [[]], {});
+    }
+  });
+
+  test('a NaN in A reaches its row and no other', (context) => {
+    const product = prepare({ M: 30, N: 100, K: 50 });
+    product.inputs[0]![7 * 50 + 3] = Number.NaN;
+    runKernel(context, { ...product, outputs: [blank(3000)] }, ([C]) => {
+      const rows = Array.from(
+        { length: 30 },
+        (_, i) => C!.subarray(i * 100, (i + 1) * 100).filter(Number.isNaN).length,
+      );
+      expect(rows).toEqual(rows.map((_, i) => (i === 7 ? 100 : 0)));
+    });
+  });
+
+  test('any shape', (context) => {
+    needBinding(context);
+    const size = fc.integer({ min: 0, max: 70 });
+    const arbitrary = fc.record({
+      M: size,
+      N: size,
+      K: size,
+      transA: fc.boolean(),
+      transB: fc.boolean(),
+      bias: fc.boolean(),
+      accumulate: fc.boolean(),
+      batch: fc.integer({ min: 1, max: 3 }),
+      pad: fc.integer({ min: 0, max: 3 }),
+    });
+    fc.assert(
+      fc.property(arbitrary, (shape) => {
+        const product = prepare(shape);
+        expectKernel(context, product, [product.want], toleranceOf(shape.K));
+      }),
+      { numRuns: 60, seed: 7 },
+    );
+  });
+
+  test('the same product gives the same bits every time', (context) => {
+    needBinding(context);
+    const { outputs, inputs, ints } = prepare({ M: 257, N: 300, K: 310, transB: true });
+    const results = [1, 2, 3].map(() => {
+      const C = outputs[0]!.slice();
+      call('gemm', { tensors: [C, ...inputs], ints, items: 1 });
+      return Buffer.from(C.buffer).toString('base64');
+    });
+    expect(new Set(results).size).toBe(1);
+  });
+});
