@@ -1,6 +1,8 @@
 /** heed: the Transformer, whole, in TypeScript. Importing it registers the devices of this machine. */
+import { registerNativeDevice } from './backends/native/index.ts';
 import { registerReferenceDevice } from './backends/reference.ts';
 
+registerNativeDevice();
 registerReferenceDevice();
 
 export * from './core/index.ts';
