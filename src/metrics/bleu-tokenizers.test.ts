@@ -18,7 +18,7 @@ describe('13a', () => {
 describe('zh', () => {
   test.each([
     ['我有3.5个apple。', '我 有 3.5 个 apple 。'],
-    ['.5', '.5'],
+    [' .5', '.5'],
     ['“q”→…', '“ q ” → …'],
     // an ideograph of the second plane stays where it is
     ['𠀀a', '𠀀a'],

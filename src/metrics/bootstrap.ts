@@ -160,14 +160,16 @@ function sumSelected({ width, values }: Table, indices: ArrayLike<number>): Floa
 }
 
 function* resamplesOf(where: string, items: number, options: BootstrapOptions): Generator<ArrayLike<number>> {
-  if (options.indices) {
-    for (const indices of options.indices) yield checkedIndices(where, indices, items);
-    return;
-  }
-  const { resamples = 1000, seed = 1 } = options;
+  const resamples = options.indices?.length ?? options.resamples ?? 1000;
   if (!Number.isInteger(resamples) || resamples < 2) {
     throw new ConfigError({ where, expected: 'resamples of at least 2', got: `${resamples}` });
   }
+  if (options.indices) for (const indices of options.indices) yield checkedIndices(where, indices, items);
+  else yield* drawn(resamples, items, options.seed ?? 1);
+}
+
+/** Draws with replacement; every draw overwrites the one before. */
+function* drawn(resamples: number, items: number, seed: number): Generator<Uint32Array> {
   const random = new Random(seed, 'bootstrap');
   const indices = new Uint32Array(items);
   for (let r = 0; r < resamples; r++) {

@@ -47,6 +47,8 @@ describe('by hand', () => {
   });
   test('a reference that is too short for an order does not count against it', () => {
     expect(sentenceChrf('ab', ['ab'], { charOrder: 6 }).score).toBe(100);
+    // order 1: 3 of 5 and 3 of 3; order 2: 1 of 1 and 1 of 1, the bigrams of abc having no partner
+    expect(chrf(['abc', 'ab'], [['a'], ['ab']], { charOrder: 2 }).score).toBeCloseTo(100 / 1.05, 12);
     expect(sentenceChrf('ab', ['ab'], { charOrder: 4, epsSmoothing: true }).score).toBeCloseTo(50, 9);
   });
   test('words: one sign is taken off, the end before the beginning', () => {
@@ -59,8 +61,9 @@ describe('by hand', () => {
     expect(sentenceChrf('a b', ['ab'], { whitespace: true }).score).toBeLessThan(100);
   });
   test('the reference with the highest F-score counts', () => {
-    const single = ['abcd', 'xbcx'].map((reference) => sentenceChrf('abcx', [reference]).score);
-    expect(sentenceChrf('abcx', ['xbcx', 'abcd']).score).toBe(Math.max(...single));
+    const [best, worse] = ['abcd', 'dcba'].map((reference) => sentenceChrf('abcx', [reference]).score);
+    expect(best).toBeGreaterThan(worse!);
+    expect(sentenceChrf('abcx', ['dcba', 'abcd']).score).toBe(best);
   });
 });
 

@@ -49,6 +49,11 @@ test('options reach the metric, and the statistics agree with the score', () => 
   }
 });
 
+test('chrf counts characters, chrf++ one and two words as well', () => {
+  expect(getMetric('chrf').compute(hypotheses, references).signature).toContain('|nc:6|nw:0|');
+  expect(getMetric('chrf++').compute(hypotheses, references).signature).toContain('|nc:6|nw:2|');
+});
+
 test('an unknown name names the nearest', () => {
   expect(() => getMetric('blue')).toThrow(ConfigError);
   expect(() => getMetric('blue')).toThrow('did you mean "bleu"?');

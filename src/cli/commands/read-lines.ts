@@ -15,11 +15,8 @@ export function readLines(file: string): string[] {
   if (text === '')
     throw new DataError({ where: file, expected: 'lines of text', got: 'an empty file', file });
   const lines = text.replace(/\r?\n$/, '').split(/\r?\n/);
-  const zero = lines.findIndex((line) => line.includes('\0'));
-  if (zero >= 0) {
-    const where = `${file}:${zero + 1}`;
-    throw new DataError({ where, expected: 'text', got: 'U+0000', file, line: zero + 1 });
-  }
+  const line = lines.findIndex((text) => text.includes('\0')) + 1;
+  if (line > 0) throw new DataError({ where: `${file}:${line}`, expected: 'text', got: 'U+0000', file, line });
   return lines;
 }
 

@@ -102,8 +102,8 @@ describe('refusals: one line, exit code 2', () => {
     expect(out).toBe('');
   };
   test('counts of lines that differ', async () => {
-    expect(await score('a\nb\nc\n', ['a\nb\n'])).toBe(2);
-    refused(/ref0: expected 3 lines, as in .*hyp, got 2 lines; hint: line 3 of .*hyp is the first without/);
+    expect(await score('a\nb\nc\n', ['a\n'])).toBe(2);
+    refused(/ref0: expected 3 lines, as in .*hyp, got 1 lines; hint: line 2 of .*hyp is the first without/);
   });
   test('the second reference is too long', async () => {
     expect(await score('a\n', ['a\n', 'a\nb\n'])).toBe(2);
