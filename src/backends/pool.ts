@@ -1,0 +1,74 @@
+/** Freed buffers kept for the next tensor of their size: fresh large buffers cost page faults. */
+import type { MemoryStats } from '../core/device.ts';
+import { arrayOf, bytesOf, type DType, type TypedArray } from '../core/dtype.ts';
+
+/** Free bytes that are always tolerated before the pool is emptied. */
+const SLACK_BYTES = 512 * 2 ** 20;
+
+/** Rounds up to one of eight sizes between powers of two: at most an eighth is wasted, and sizes repeat. */
+function sizeClass(bytes: number): number {
+  if (bytes <= 512) return Math.max(64, Math.ceil(bytes / 64) * 64);
+  const step = 2 ** (Math.floor(Math.log2(bytes - 1)) - 2);
+  return Math.ceil(bytes / step) * step;
+}
+
+export class BufferPool {
+  private readonly free = new Map<number, ArrayBuffer[]>();
+  private readonly create: (bytes: number) => ArrayBuffer;
+  private live = 0;
+  private peak = 0;
+  private pooled = 0;
+  private buffers = 0;
+
+  constructor(create: (bytes: number) => ArrayBuffer) {
+    this.create = create;
+  }
+
+  allocate(dtype: DType, length: number): TypedArray {
+    const bytes = sizeClass(length * bytesOf(dtype));
+    const buffer = this.take(bytes);
+    this.live += bytes;
+    this.buffers++;
+    this.peak = Math.max(this.peak, this.live);
+    return arrayOf(dtype, length, buffer);
+  }
+
+  release(data: TypedArray): void {
+    const buffer = data.buffer as ArrayBuffer;
+    const bytes = buffer.byteLength;
+    const list = this.free.get(bytes);
+    if (list) list.push(buffer);
+    else this.free.set(bytes, [buffer]);
+    this.pooled += bytes;
+    this.live -= bytes;
+    this.buffers--;
+  }
+
+  private take(bytes: number): ArrayBuffer {
+    const kept = this.free.get(bytes)?.pop();
+    if (kept) {
+      this.pooled -= bytes;
+      return kept;
+    }
+    if (this.pooled > this.live + SLACK_BYTES) this.empty();
+    return this.create(bytes);
+  }
+
+  private empty(): void {
+    this.free.clear();
+    this.pooled = 0;
+  }
+
+  stats(): MemoryStats {
+    return {
+      liveBytes: this.live,
+      peakBytes: this.peak,
+      pooledBytes: this.pooled,
+      liveBuffers: this.buffers,
+    };
+  }
+
+  resetPeak(): void {
+    this.peak = this.live;
+  }
+}

@@ -1,0 +1,24 @@
+/** The reference device: float64 arrays and no kernels, so every op runs its own definition. */
+import { type Device, registerDevice } from '../core/device.ts';
+import { BufferPool } from './pool.ts';
+
+export function createReferenceDevice(): Device {
+  const pool = new BufferPool((bytes) => new ArrayBuffer(bytes));
+  return {
+    name: 'reference',
+    floatType: 'float64',
+    allocate: (dtype, length) => pool.allocate(dtype, length),
+    release: (data) => pool.release(data),
+    supports: () => false,
+    launch: () => {},
+    memory: () => pool.stats(),
+    resetPeak: () => pool.resetPeak(),
+    threads: () => 1,
+    setThreads: () => {},
+    describe: () => 'float64 TypeScript',
+  };
+}
+
+export function registerReferenceDevice(): void {
+  registerDevice({ name: 'reference', create: createReferenceDevice });
+}

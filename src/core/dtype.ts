@@ -1,0 +1,26 @@
+/** Element types. Floating-point tensors have their device's precision: float64 on `reference`, float32 elsewhere. */
+
+export type DType = 'float32' | 'float64' | 'int32' | 'bool';
+export type FloatDType = 'float32' | 'float64';
+export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
+
+const constructors = {
+  float32: Float32Array,
+  float64: Float64Array,
+  int32: Int32Array,
+  bool: Uint8Array,
+} as const;
+
+/** A fresh array for `length` elements, zeroed; or a view of `buffer` when one is given. */
+export function arrayOf(dtype: DType, length: number, buffer?: ArrayBuffer): TypedArray {
+  return buffer ? new constructors[dtype](buffer, 0, length) : new constructors[dtype](length);
+}
+
+/** Bytes of one element. */
+export function bytesOf(dtype: DType): number {
+  return constructors[dtype].BYTES_PER_ELEMENT;
+}
+
+export function isFloat(dtype: DType): dtype is FloatDType {
+  return dtype === 'float32' || dtype === 'float64';
+}

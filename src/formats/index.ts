@@ -1,0 +1,8 @@
+/** File formats. */
+export {
+  MAX_HEADER_BYTES,
+  readSafetensors,
+  type SafetensorsFile,
+  type StoredTensor,
+  writeSafetensors,
+} from './safetensors.ts';

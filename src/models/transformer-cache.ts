@@ -1,0 +1,52 @@
+/** What decoding with the Transformer keeps between steps. */
+import { type KeyValueCache, selected } from '../nn/attention/cache.ts';
+import type { Mask } from '../nn/attention/masks.ts';
+import type { KeysAndValues } from '../nn/attention/multi-head.ts';
+
+/** What decoding keeps of one layer. */
+export interface LayerCache {
+  readonly self: KeyValueCache;
+  cross: KeysAndValues;
+}
+
+/** What decoding keeps of a batch: grows by a token a step, follows the beams. */
+export class TransformerCache {
+  readonly layers: readonly LayerCache[];
+  memoryMask: Mask | null;
+
+  constructor(layers: readonly LayerCache[], memoryMask: Mask | null) {
+    this.layers = layers;
+    this.memoryMask = memoryMask;
+  }
+
+  /** Target tokens so far. */
+  get length(): number {
+    return this.layers[0]?.self.length ?? 0;
+  }
+
+  /**
+   * Keeps the sequences at `places`, in that order.
+   *
+   * @param sameSources - the places only move beams of one sentence, so that its memory may stay
+   */
+  select(places: readonly number[], sameSources = false): void {
+    for (const layer of this.layers) {
+      layer.self.select(places);
+      if (sameSources) continue;
+      layer.cross = {
+        keys: selected(layer.cross.keys, places),
+        values: selected(layer.cross.values, places),
+      };
+    }
+    if (this.memoryMask && !sameSources) this.memoryMask = selected(this.memoryMask, places);
+  }
+
+  dispose(): void {
+    this.memoryMask?.dispose();
+    for (const { self, cross } of this.layers) {
+      self.dispose();
+      cross.keys.dispose();
+      cross.values.dispose();
+    }
+  }
+}

@@ -1,0 +1,106 @@
+/** Configuration of the encoder–decoder Transformer, checked as a whole. */
+import { ConfigError } from '../errors.ts';
+import { type ScoreScale, scoreScales } from '../nn/attention/attend.ts';
+import { type PositionKind, positions } from '../nn/position/index.ts';
+import type { NormPlacement } from '../nn/residual.ts';
+import { type Activation, activations } from '../ops/activate/index.ts';
+
+export interface TransformerConfig {
+  readonly sourceVocabSize: number;
+  readonly targetVocabSize: number;
+  /** Width of every vector, 512 in the paper. */
+  readonly dModel: number;
+  /** Inner width of the feed-forward network, 2048 in the paper. */
+  readonly dFf: number;
+  readonly numHeads: number;
+  readonly numEncoderLayers: number;
+  readonly numDecoderLayers: number;
+  /** Rate on the embedding sums and on each sublayer's output, 0.1 in the paper. */
+  readonly dropout: number;
+  /** Rate on the attention weights. */
+  readonly attentionDropout: number;
+  /** Rate inside the feed-forward network. */
+  readonly activationDropout: number;
+  readonly activation: Activation;
+  /** Norm after each residual sum (the paper) or before each sublayer. */
+  readonly normPlacement: NormPlacement;
+  /** A norm at the end of encoder and decoder; needed with pre-norm. */
+  readonly finalNorm: boolean;
+  readonly normEps: number;
+  readonly position: PositionKind;
+  /** Multiplies token vectors by √dModel. */
+  readonly scaleEmbeddings: boolean;
+  /** One matrix for: nothing, target embedding and output, or source and target embedding and output. */
+  readonly tieEmbeddings: 'none' | 'target' | 'all';
+  /** Factor on the attention scores: 1/√D (the paper), none, or linear 1/D. */
+  readonly attentionScale: ScoreScale;
+  /** Width of the queries and keys of a head; dModel / numHeads when absent. */
+  readonly headDim?: number | undefined;
+  /** Width of the values of a head. */
+  readonly valueDim?: number | undefined;
+  /** All encoder layers share their parameters, and all decoder layers theirs (ALBERT). */
+  readonly shareLayers: boolean;
+  readonly maxSeqLen: number;
+  /** Id of padding, in both vocabularies. */
+  readonly paddingId: number;
+}
+
+/** The base model of the paper, but for the vocabularies. */
+export const transformerDefaults: Omit<TransformerConfig, 'sourceVocabSize' | 'targetVocabSize'> = {
+  dModel: 512,
+  dFf: 2048,
+  numHeads: 8,
+  numEncoderLayers: 6,
+  numDecoderLayers: 6,
+  dropout: 0.1,
+  attentionDropout: 0,
+  activationDropout: 0,
+  activation: 'relu',
+  normPlacement: 'post',
+  finalNorm: false,
+  normEps: 1e-5,
+  position: 'sinusoidal',
+  scaleEmbeddings: true,
+  tieEmbeddings: 'none',
+  attentionScale: 'sqrt',
+  shareLayers: false,
+  maxSeqLen: 512,
+  paddingId: 0,
+};
+
+/**
+ * The configuration itself.
+ *
+ * @throws {ConfigError} listing every field that cannot be used
+ */
+export function checkTransformerConfig(config: TransformerConfig): TransformerConfig {
+  const issues: { path: string; message: string }[] = [];
+  const check = (path: keyof TransformerConfig, fine: boolean, expected: string): void => {
+    if (!fine) issues.push({ path, message: `expected ${expected}, got ${JSON.stringify(config[path])}` });
+  };
+  const whole = (value: number | undefined): boolean => Number.isSafeInteger(value) && value! >= 1;
+  const sizes = ['sourceVocabSize', 'targetVocabSize', 'dModel', 'dFf', 'numHeads', 'maxSeqLen'] as const;
+  for (const path of sizes) check(path, whole(config[path]), 'a whole number of at least 1');
+  for (const path of ['numEncoderLayers', 'numDecoderLayers'] as const) {
+    check(path, whole(config[path]) && config[path] <= 1000, 'a whole number from 1 to 1000');
+  }
+  for (const path of ['dropout', 'attentionDropout', 'activationDropout'] as const) {
+    check(path, config[path] >= 0 && config[path] < 1, 'a rate of at least 0 and below 1');
+  }
+  const fits = config.headDim !== undefined || config.dModel % config.numHeads === 0;
+  check('numHeads', fits, `a divisor of dModel (${config.dModel}), or a headDim`);
+  check('activation', config.activation in activations, `one of ${Object.keys(activations).join(', ')}`);
+  check('position', config.position in positions, `one of ${Object.keys(positions).join(', ')}`);
+  check(
+    'attentionScale',
+    config.attentionScale in scoreScales,
+    `one of ${Object.keys(scoreScales).join(', ')}`,
+  );
+  const sameVocabulary = config.tieEmbeddings !== 'all' || config.sourceVocabSize === config.targetVocabSize;
+  check('tieEmbeddings', sameVocabulary, 'one vocabulary for source and target with "all"');
+  if (issues.length > 0) {
+    const list = issues.map(({ path, message }) => `${path}: ${message}`).join('; ');
+    throw new ConfigError({ where: 'Transformer', problem: list, issues });
+  }
+  return config;
+}

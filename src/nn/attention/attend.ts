@@ -1,0 +1,79 @@
+/**
+ * Attention as soft lookup, with the score function as a parameter.
+ *
+ * `output_t = Σ_s softmax_s(score(query_t, key_s)) value_s`
+ *
+ * Papers: Bahdanau, Cho & Bengio 2014, https://arxiv.org/abs/1409.0473; Luong et al. 2015,
+ * https://arxiv.org/abs/1508.04025; Vaswani et al. 2017, §3.2.1.
+ */
+import type { Tensor } from '../../core/tensor.ts';
+import { ConfigError, suggest } from '../../errors.ts';
+import { scale } from '../../ops/elementwise/scale.ts';
+import { matmul } from '../../ops/matmul/index.ts';
+import { softmax } from '../../ops/softmax/index.ts';
+import { keepWhere } from '../../ops/where/index.ts';
+import type { Mask } from './masks.ts';
+
+/** Scores of every query with every key: `[B, T, D]` and `[B, S, D]` to `[B, T, S]`. */
+export type ScoreFunction = (query: Tensor, keys: Tensor) => Tensor;
+
+/** `q · k` */
+export const dotScore: ScoreFunction = (query, keys) => matmul(query, keys, { transposeB: true });
+
+/** `q · k / √D` */
+export const scaledDotScore: ScoreFunction = (query, keys) =>
+  scale(dotScore(query, keys), 1 / Math.sqrt(query.shape.at(-1)!));
+
+/** Factors on dot products by name: how scores shrink with the head width D. */
+export const scoreScales = {
+  /** 1/√D, the paper's. */
+  sqrt: (headDim: number) => 1 / Math.sqrt(headDim),
+  /** 1: plain dot products. */
+  none: () => 1,
+  /** 1/D */
+  linear: (headDim: number) => 1 / headDim,
+} as const;
+
+export type ScoreScale = keyof typeof scoreScales;
+
+/** The factor of that name for heads of that width. */
+export function scoreScale(name: ScoreScale, headDim: number): number {
+  const rule = scoreScales[name];
+  if (!rule) {
+    throw new ConfigError({
+      where: 'attentionScale',
+      expected: 'a known scale',
+      got: `"${name}"`,
+      hint: suggest(name, Object.keys(scoreScales)),
+    });
+  }
+  return rule(headDim);
+}
+
+export interface AttendOptions {
+  /** `scaledDotScore` by default. */
+  readonly score?: ScoreFunction;
+  /** `[B|1, T|1, S]`, true where a key may be attended to. */
+  readonly mask?: Mask;
+}
+
+/**
+ * Soft lookup: every query gets an average of the values, weighted by how well their keys match.
+ *
+ * @param query - `[B, T, D]`
+ * @param keys - `[B, S, D]`
+ * @param values - `[B, S, E]`
+ * @returns `output` `[B, T, E]`, in the convex hull of the values, `weights` and `scores` `[B, T, S]`
+ * @example
+ * const { output, weights } = attend(query, keys, values, { score: dotScore });
+ */
+export function attend(
+  query: Tensor,
+  keys: Tensor,
+  values: Tensor,
+  { score = scaledDotScore, mask }: AttendOptions = {},
+): { readonly output: Tensor; readonly weights: Tensor; readonly scores: Tensor } {
+  const scores = score(query, keys); // [B, T, S]
+  const weights = softmax(mask ? keepWhere(scores, mask, Number.NEGATIVE_INFINITY) : scores);
+  return { output: matmul(weights, values), weights, scores };
+}

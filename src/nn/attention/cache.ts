@@ -1,0 +1,66 @@
+/**
+ * Keys and values that decoding keeps, so that each new token costs one step.
+ *
+ * Paper: Shazeer, Fast Transformer Decoding, 2019, https://arxiv.org/abs/1911.02150
+ */
+import { Tensor } from '../../core/tensor.ts';
+import { ShapeError } from '../../errors.ts';
+import { gatherRows, writeRows } from '../../ops/in-place.ts';
+
+/** Grows by appending: the cache of self-attention. */
+export class KeyValueCache {
+  /** Tokens stored so far. */
+  length = 0;
+  keys: Tensor;
+  values: Tensor;
+
+  /**
+   * @param batch - sequences
+   * @param room - tokens that fit
+   * @param like - gives device and element type
+   */
+  constructor(batch: number, room: number, keyWidth: number, valueWidth: number, like: Tensor) {
+    this.keys = Tensor.empty([batch, room, keyWidth], like.dtype, like.device).keep();
+    this.values = Tensor.empty([batch, room, valueWidth], like.dtype, like.device).keep();
+  }
+
+  /**
+   * Adds `[B, T, C]` keys and values after those that are there.
+   *
+   * @throws {ShapeError} when there is no room
+   */
+  append(keys: Tensor, values: Tensor): void {
+    const room = this.keys.shape[1]!;
+    const added = keys.shape[1]!;
+    if (this.length + added > room) {
+      throw new ShapeError({
+        where: 'KeyValueCache',
+        expected: `at most ${room} tokens`,
+        got: `${this.length + added}`,
+        hint: 'make the cache for the longest output that may come',
+      });
+    }
+    writeRows(this.keys, keys, this.length);
+    writeRows(this.values, values, this.length);
+    this.length += added;
+  }
+
+  /** Keeps the sequences at `places`, in that order; one may appear several times (beams) or not at all. */
+  select(places: readonly number[]): void {
+    this.keys = selected(this.keys, places);
+    this.values = selected(this.values, places);
+  }
+
+  dispose(): void {
+    this.keys.dispose();
+    this.values.dispose();
+  }
+}
+
+/** Entries of axis 0 of a kept tensor in a new order; the old tensor is freed. */
+export function selected(source: Tensor, places: readonly number[]): Tensor {
+  const target = Tensor.empty([places.length, ...source.shape.slice(1)], source.dtype, source.device).keep();
+  gatherRows(target, source, places);
+  source.dispose();
+  return target;
+}

@@ -1,0 +1,40 @@
+/** Layers and mechanisms, one file each. */
+export {
+  type AttendOptions,
+  attend,
+  dotScore,
+  type ScoreFunction,
+  type ScoreScale,
+  scaledDotScore,
+  scoreScale,
+} from './attention/attend.ts';
+export { KeyValueCache } from './attention/cache.ts';
+export {
+  type AdditiveMask,
+  type DropMask,
+  fromAdditiveMask,
+  fromDropMask,
+  type Mask,
+  mask,
+  paddingMask,
+  toAdditiveMask,
+  toDropMask,
+} from './attention/masks.ts';
+export { MultiHeadAttention, type MultiHeadAttentionOptions } from './attention/multi-head.ts';
+export { type CaptureOptions, capture } from './capture.ts';
+export { withDropoutKeys } from './dropout-keys.ts';
+export { Embedding, type EmbeddingOptions } from './embedding.ts';
+export { FeedForward, type FeedForwardOptions } from './feed-forward.ts';
+export * from './initializers.ts';
+export { LayerNorm } from './layer-norm.ts';
+export { Linear, type LinearOptions } from './linear.ts';
+export { Module, type ModuleContext, type Parameter, parameter } from './module.ts';
+export {
+  LearnedPosition,
+  NoPosition,
+  Position,
+  type PositionKind,
+  SinusoidalPosition,
+  sinusoidalTable,
+} from './position/index.ts';
+export { Dropout, type NormPlacement, Residual } from './residual.ts';

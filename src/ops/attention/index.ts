@@ -1,0 +1,210 @@
+/** Multi-head scaled dot-product attention as one op: `softmax(scale · q kᵀ + masks) · v` of every head. */
+import type { KernelCall } from '../../core/device.ts';
+import type { TypedArray } from '../../core/dtype.ts';
+import { defineOp, expectType, type Sample } from '../../core/op.ts';
+import { broadcastStrides, formatShape, type Shape } from '../../core/shape.ts';
+import { Tensor } from '../../core/tensor.ts';
+import { ConfigError, ShapeError } from '../../errors.ts';
+import { checkRate } from '../dropout/index.ts';
+import { type AttentionParams, attentionParts } from './reference.ts';
+
+type AttentionInputs = readonly [query: Tensor, key: Tensor, value: Tensor, mask: Tensor | null];
+
+const plain: AttentionParams = {
+  numHeads: 2,
+  numKvHeads: 2,
+  scale: 0.5,
+  causal: false,
+  causalOffset: 0,
+  keyLength: 5,
+  p: 0,
+  key: [1, 2],
+};
+const padding = { shape: [2, 1, 1, 5], values: [1, 1, 1, 1, 0, 1, 1, 0, 0, 0], dtype: 'bool' } as const;
+const blocked = {
+  shape: [2, 1, 3, 5],
+  values: [...new Array(5).fill(0), ...new Array(20).fill(1), 0, 0, 0, 0, 0],
+  dtype: 'bool',
+} as const;
+
+const samples: readonly Sample<AttentionParams>[] = [
+  { inputs: [[2, 3, 8], [2, 5, 8], [2, 5, 8], null], params: plain },
+  {
+    inputs: [[2, 3, 8], [2, 5, 8], [2, 5, 8], padding],
+    params: { ...plain, p: 0.4 },
+    note: 'padding and dropout',
+  },
+  { inputs: [[2, 3, 8], [2, 5, 8], [2, 5, 8], blocked], params: plain, note: 'fully masked rows' },
+  {
+    inputs: [[2, 5, 8], [2, 5, 8], [2, 5, 8], padding],
+    params: { ...plain, causal: true },
+    note: 'causal, padded',
+  },
+  {
+    inputs: [[2, 3, 12], [2, 5, 6], [2, 5, 10], null],
+    params: { ...plain, numHeads: 4, causal: true, causalOffset: 2, p: 0.1 },
+    note: 'grouped heads, value width apart',
+  },
+  { inputs: [[2, 1, 8], [2, 7, 8], [2, 7, 8], null], params: plain, note: 'part of a cache' },
+  {
+    inputs: [[1, 33, 34], [1, 33, 34], [1, 33, 34], null],
+    params: { ...plain, causal: true, keyLength: 33, p: 0.2 },
+    note: 'odd sizes',
+  },
+  { inputs: [[1, 0, 4], [1, 2, 4], [1, 2, 4], null], params: { ...plain, keyLength: 2 }, note: 'no query' },
+];
+
+function checkShapes([query, key, value]: readonly Shape[], params: AttentionParams): void {
+  const fail = (expected: string, got: string): never => {
+    throw new ShapeError({ where: 'attention', expected, got });
+  };
+  for (const [name, shape] of [
+    ['query', query!],
+    ['key', key!],
+    ['value', value!],
+  ] as const) {
+    if (shape.length !== 3) fail(`${name} [B, length, heads · width]`, formatShape(shape));
+    if (shape[0] !== query![0]) fail(`${name} with batch ${query![0]}, like query`, formatShape(shape));
+  }
+  const { numHeads, numKvHeads, keyLength } = params;
+  if (query![2]! % numHeads !== 0) fail(`a query width divisible by ${numHeads} heads`, formatShape(query!));
+  const width = query![2]! / numHeads;
+  if (key![2] !== width * numKvHeads) fail(`key of width ${numKvHeads} heads × ${width}`, formatShape(key!));
+  if (value![2]! % numKvHeads !== 0)
+    fail(`a value width divisible by ${numKvHeads} heads`, formatShape(value!));
+  if (key![1] !== value![1]) fail(`as many values as keys (${key![1]})`, formatShape(value!));
+  if (keyLength > key![1]!) fail(`at most ${key![1]} keys`, `keyLength ${keyLength}`);
+}
+
+function checkMask(mask: Shape, batch: number, queries: number, params: AttentionParams): void {
+  const full = [batch, params.numHeads, queries, params.keyLength].slice(4 - mask.length);
+  const fits = mask.length <= 4 && mask.every((n, i) => n === full[i] || (n === 1 && i !== full.length - 1));
+  if (!fits) {
+    throw new ShapeError({
+      where: 'attention',
+      expected: `a mask [B|1, H|1, T|1, S] for [${batch}, ${params.numHeads}, ${queries}, ${params.keyLength}]`,
+      got: formatShape(mask),
+      hint: 'a padding mask is [B, 1, 1, S], true where a key may be attended to',
+    });
+  }
+}
+
+/** Sizes and strides in the order of native/attention.c. */
+function kernelInts([query, key, value, mask]: AttentionInputs, params: AttentionParams): number[] {
+  const [batch, queries, queryWidth] = query.shape as [number, number, number];
+  const [, room, keyWidth] = key.shape as [number, number, number];
+  const valueWidth = value.shape[2]!;
+  const { numHeads, numKvHeads, keyLength, causal, causalOffset } = params;
+  const outWidth = (valueWidth / numKvHeads) * numHeads;
+  const maskStrides = mask ? broadcastStrides(mask.shape, [batch, numHeads, queries, keyLength]) : [0, 0, 0];
+  return [
+    ...[batch, numHeads, numKvHeads, queries, keyLength, queryWidth / numHeads, valueWidth / numKvHeads],
+    ...[queryWidth, keyWidth, valueWidth, outWidth],
+    ...[queries * queryWidth, room * keyWidth, room * valueWidth, queries * outWidth],
+    ...[Number(causal), causalOffset, ...maskStrides.slice(0, 3), ...params.key],
+  ];
+}
+
+function workOf([query, , value]: AttentionInputs, { keyLength, numHeads }: AttentionParams): number {
+  return (query.shape[1]! * keyLength * (query.shape[2]! + value.shape[2]!)) / numHeads;
+}
+
+/** Where the kernel writes a gradient: also one that nobody needs; unused room of a cache gets zeros. */
+function gradientMemory(input: Tensor, gradient: Tensor | null, { keyLength }: AttentionParams): TypedArray {
+  const memory = gradient ?? Tensor.empty(input.shape, input.dtype, input.device);
+  if (input.shape[1]! > keyLength) memory.data.fill(0);
+  return memory.data;
+}
+
+const op = defineOp<AttentionInputs, AttentionParams>({
+  name: 'attention',
+  samples,
+  shape: ([query, key, value, mask], params) => {
+    checkShapes([query, key, value], params);
+    if (mask) checkMask(mask, query[0]!, query[1]!, params);
+    return [query[0]!, query[1]!, (value[2]! / params.numKvHeads) * params.numHeads];
+  },
+  flops: ([query, , value], { numHeads, numKvHeads, keyLength }) => {
+    const scores = query[0]! * query[1]! * keyLength;
+    return scores * (2 * query[2]! + (2 * value[2]! * numHeads) / numKvHeads + 5 * numHeads);
+  },
+  reference: ([query, key, value, mask], params) => attentionParts(query, key, value, mask, params).output,
+  kernel: {
+    names: ['attention', 'attention_backward'],
+    saved: ([query], { numHeads }) => [{ shape: [query[0]!, numHeads, query[1]!], dtype: 'float' }],
+    forward: ({ inputs, output, saved, params }): KernelCall => ({
+      name: 'attention',
+      tensors: [output.data, saved[0]!.data, ...inputs.map((input) => input?.data ?? null)],
+      ints: kernelInts(inputs, params),
+      floats: [params.scale, params.p],
+      items: inputs[0].shape[0]! * params.numHeads,
+      workPerItem: workOf(inputs, params),
+    }),
+    backward: ({ inputs, output, saved, grad, inputGrads, params }): KernelCall => ({
+      name: 'attention_backward',
+      tensors: [
+        ...[0, 1, 2].map((i) => gradientMemory(inputs[i]!, inputGrads[i] ?? null, params)),
+        ...inputs.map((input) => input?.data ?? null),
+        output.data,
+        saved[0]!.data,
+        grad.data,
+      ],
+      ints: kernelInts(inputs, params),
+      floats: [params.scale, params.p],
+      items: inputs[0].shape[0]! * params.numKvHeads,
+      workPerItem: 4 * workOf(inputs, params),
+    }),
+  },
+});
+
+/** Options of `attention`; each has the value of the paper by default. */
+export type AttentionOptions = Partial<AttentionParams> & Pick<AttentionParams, 'numHeads'>;
+
+/** Fills in the defaults. */
+export function attentionParams(query: Tensor, key: Tensor, options: AttentionOptions): AttentionParams {
+  const { numHeads, p = 0 } = options;
+  checkRate('attention', p);
+  const numKvHeads = options.numKvHeads ?? numHeads;
+  if (numHeads % numKvHeads !== 0) {
+    throw new ConfigError({
+      where: 'attention',
+      expected: `numHeads (${numHeads}) to be a multiple of numKvHeads`,
+      got: String(numKvHeads),
+    });
+  }
+  return {
+    numHeads,
+    numKvHeads,
+    scale: options.scale ?? 1 / Math.sqrt(query.shape[2]! / numHeads),
+    causal: options.causal ?? false,
+    causalOffset: options.causalOffset ?? 0,
+    keyLength: options.keyLength ?? key.shape[1]!,
+    p,
+    key: options.key ?? [0, 0],
+  };
+}
+
+/**
+ * `dropout(softmax(scale · q kᵀ, masked)) · v` for every head, without the `[B, H, T, S]` matrix in memory.
+ * A query that may see no key gets zeros and a zero gradient.
+ *
+ * @param query - `[B, T, H·D]`; head h is the columns h·D …
+ * @param key - `[B, S, K·D]` with K key/value heads
+ * @param value - `[B, S, K·Dv]`
+ * @param mask - bool `[B|1, H|1, T|1, S]`, true where a key may be attended to, or null
+ * @returns `[B, T, H·Dv]`
+ * @throws {ShapeError} when a shape does not fit
+ * @throws {ConfigError} when heads or dropout cannot be used
+ * @example
+ * attention(q, k, v, paddingMask, { numHeads: 8, causal: true });
+ */
+export function attention(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  mask: Tensor | null,
+  options: AttentionOptions,
+): Tensor {
+  if (mask) expectType('attention', 'mask', mask, 'bool');
+  return op(query, key, value, mask, attentionParams(query, key, options));
+}

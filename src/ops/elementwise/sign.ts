@@ -1,0 +1,22 @@
+/** The sign of each element. */
+import { defineOp } from '../../core/op.ts';
+import type { Tensor } from '../../core/tensor.ts';
+
+const op = defineOp<readonly [x: Tensor], Record<never, never>>({
+  name: 'sign',
+  samples: [
+    { inputs: [[3, 5]], params: {} },
+    { inputs: [{ shape: [3], values: [-2, 0, 2] }], params: {} },
+  ],
+  shape: ([x]) => x,
+  differentiable: false,
+  compute: ({ inputs: [x], output }) => {
+    const [from, to] = [x.data, output.data];
+    for (let i = 0; i < to.length; i++) to[i] = Math.sign(from[i]!);
+  },
+});
+
+/** −1, 0 or 1; the gradient is zero almost everywhere and not recorded. */
+export function sign(x: Tensor): Tensor {
+  return op(x, {});
+}

@@ -1,0 +1,54 @@
+/** Every op. A new one is a folder and a line here. */
+import { registerGradientArithmetic } from '../core/tape.ts';
+import { add } from './elementwise/binary.ts';
+import { addInPlace } from './in-place.ts';
+
+registerGradientArithmetic({ add, addInPlace });
+
+export { type Activation, activate, activations } from './activate/index.ts';
+export { type AttentionOptions, attention, attentionParams } from './attention/index.ts';
+export {
+  type AttentionParams,
+  type AttentionParts,
+  attentionParts,
+  causalMask,
+  mergeHeads,
+  splitHeads,
+} from './attention/reference.ts';
+export { type CrossEntropyParams, crossEntropy } from './cross-entropy/index.ts';
+export { type DropoutKey, type DropoutParams, dropout } from './dropout/index.ts';
+export { dropoutResidual } from './dropout-residual/index.ts';
+export { add, div, maximum, minimum, mul, sub } from './elementwise/binary.ts';
+export { scale } from './elementwise/scale.ts';
+export { sign } from './elementwise/sign.ts';
+export {
+  abs,
+  cos,
+  erf,
+  exp,
+  gelu,
+  geluTanh,
+  log,
+  neg,
+  reciprocal,
+  relu,
+  sigmoid,
+  silu,
+  sin,
+  sqrt,
+  square,
+  tanh,
+} from './elementwise/unary.ts';
+export { embedding } from './embedding/index.ts';
+export { gatherLast } from './gather/index.ts';
+export { addInPlace, gatherRows, writeRows } from './in-place.ts';
+export { layerNorm } from './layer-norm/index.ts';
+export { linear } from './linear/index.ts';
+export { matmul } from './matmul/index.ts';
+export { argmax, max, topK } from './reduce/max.ts';
+export { broadcastTo, mean, sum, sumTo } from './reduce/sum.ts';
+export { permute, transpose } from './shape/permute.ts';
+export { reshape } from './shape/reshape.ts';
+export { concat, pad, slice } from './shape/slice.ts';
+export { logSoftmax, softmax } from './softmax/index.ts';
+export { keepWhere } from './where/index.ts';

@@ -1,0 +1,64 @@
+/** Chooses element by element between a tensor and a number. */
+import { defineOp, expectType } from '../../core/op.ts';
+import { broadcastShapes, broadcastStrides, formatShape, sameShape } from '../../core/shape.ts';
+import type { Tensor } from '../../core/tensor.ts';
+import { ShapeError } from '../../errors.ts';
+
+interface MaskedParams {
+  readonly value: number;
+}
+
+const op = defineOp<readonly [x: Tensor, mask: Tensor], MaskedParams>({
+  name: 'keepWhere',
+  samples: [
+    {
+      inputs: [[2, 3], { shape: [2, 3], values: [1, 0, 1, 0, 0, 1], dtype: 'bool' }],
+      params: { value: Number.NEGATIVE_INFINITY },
+    },
+    {
+      inputs: [[2, 2, 3], { shape: [2, 1, 3], values: [1, 0, 1, 0, 0, 1], dtype: 'bool' }],
+      params: { value: 0 },
+    },
+  ],
+  shape: ([x, mask]) => {
+    if (!sameShape(broadcastShapes('keepWhere', x, mask), x)) {
+      throw new ShapeError({
+        where: 'keepWhere',
+        expected: `a mask that broadcasts to x of shape ${formatShape(x)}`,
+        got: formatShape(mask),
+      });
+    }
+    return x;
+  },
+  compute: ({ inputs: [x, mask], output, params: { value } }) => {
+    const strides = broadcastStrides(mask.shape, x.shape);
+    const index = new Array<number>(x.shape.length).fill(0);
+    const [source, keep, target] = [x.data, mask.data, output.data];
+    for (let i = 0, at = 0; i < target.length; i++) {
+      target[i] = keep[at] ? source[i]! : value;
+      for (let axis = index.length - 1; axis >= 0; axis--) {
+        at += strides[axis]!;
+        if (++index[axis]! < x.shape[axis]!) break;
+        at -= strides[axis]! * x.shape[axis]!;
+        index[axis] = 0;
+      }
+    }
+  },
+  backward: ({ inputs: [, mask], grad }) => [keepWhere(grad, mask, 0), null],
+});
+
+/**
+ * `x` where `mask` is true, `value` elsewhere.
+ *
+ * @param x - any shape
+ * @param mask - dtype bool, broadcasts to the shape of `x`
+ * @param value - a number, also −∞
+ * @throws {ShapeError} when the mask does not broadcast to `x`
+ * @throws {DTypeError} when the mask is not bool
+ * @example
+ * keepWhere(scores, causalMask, -Infinity);
+ */
+export function keepWhere(x: Tensor, mask: Tensor, value: number): Tensor {
+  expectType('keepWhere', 'mask', mask, 'bool');
+  return op(x, mask, { value });
+}
