@@ -67,7 +67,9 @@ describe('bootstrapInterval', () => {
     expect(() => bootstrapInterval(meanStatistics([1]), { indices: [[0], [1]] })).toThrow(
       'indices from 0 to 0, got 1',
     );
-    expect(() => bootstrapInterval(meanStatistics([1]), { indices: [[0]] })).toThrow('resamples of at least 2, got 1');
+    expect(() => bootstrapInterval(meanStatistics([1]), { indices: [[0]] })).toThrow(
+      'resamples of at least 2, got 1',
+    );
     expect(() => bootstrapInterval({ rows: [[1, 2], [1]], score: () => 0 })).toThrow(
       'rows of 2 statistics, got 1',
     );

@@ -16,7 +16,8 @@ export function readLines(file: string): string[] {
     throw new DataError({ where: file, expected: 'lines of text', got: 'an empty file', file });
   const lines = text.replace(/\r?\n$/, '').split(/\r?\n/);
   const line = lines.findIndex((text) => text.includes('\0')) + 1;
-  if (line > 0) throw new DataError({ where: `${file}:${line}`, expected: 'text', got: 'U+0000', file, line });
+  if (line > 0)
+    throw new DataError({ where: `${file}:${line}`, expected: 'text', got: 'U+0000', file, line });
   return lines;
 }
 
