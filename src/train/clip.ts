@@ -1,0 +1,38 @@
+/**
+ * The norm of all gradients together, and the factor that clips it.
+ *
+ * Paper: Pascanu, Mikolov & Bengio, On the difficulty of training recurrent neural networks, 2012,
+ * https://arxiv.org/abs/1211.5063
+ */
+import type { Tensor } from '../core/tensor.ts';
+
+/** Keeps the clipped norm at or below the limit in spite of rounding. */
+const MARGIN = 1e-6;
+
+function sumOfSquares(tensor: Tensor): number {
+  const { device, data } = tensor;
+  if (device.supports('sum_squares')) {
+    const total = new Float64Array(1);
+    device.launch({ name: 'sum_squares', tensors: [total, data], ints: [tensor.size], floats: [], items: 1 });
+    return total[0]!;
+  }
+  let total = 0;
+  for (let i = 0; i < data.length; i++) total += data[i]! * data[i]!;
+  return total;
+}
+
+/** `√ Σ g²` over every element of every gradient. */
+export function gradientNorm(parameters: Iterable<Tensor>): number {
+  let total = 0;
+  for (const { grad } of parameters) if (grad) total += sumOfSquares(grad);
+  return Math.sqrt(total);
+}
+
+/**
+ * The factor on all gradients that brings their norm to at most `limit`: `min(1, limit / (norm + 1e-6))`.
+ *
+ * @param limit - 0 or Infinity: no clipping
+ */
+export function clipFactor(norm: number, limit: number): number {
+  return limit > 0 && Number.isFinite(limit) ? Math.min(1, limit / (norm + MARGIN)) : 1;
+}
