@@ -20,7 +20,13 @@ export interface AdamOptions {
 }
 
 /** The values of Vaswani et al. 2017, §5.3: β₂ = 0.98, ε = 1e-9. */
-export const adamDefaults: AdamOptions = { beta1: 0.9, beta2: 0.98, eps: 1e-9, weightDecay: 0, decoupled: true };
+export const adamDefaults: AdamOptions = {
+  beta1: 0.9,
+  beta2: 0.98,
+  eps: 1e-9,
+  weightDecay: 0,
+  decoupled: true,
+};
 
 interface Slot {
   readonly name: string;
@@ -93,7 +99,10 @@ export class Adam {
     const { beta1, beta2, eps, decoupled } = this.options;
     const weightDecay = decays ? this.options.weightDecay : 0;
     const { device } = parameter;
-    if (!device.supports('adam')) return updateByLoop(slot, grad, { ...this.options, weightDecay }, factors);
+    if (!device.supports('adam')) {
+      updateByLoop(slot, grad, { ...this.options, weightDecay }, factors);
+      return;
+    }
     device.launch({
       name: 'adam',
       tensors: [parameter.data, first.data, second.data, grad.data],
@@ -127,7 +136,11 @@ export class Adam {
    *
    * @throws {FormatError} when they belong to other parameters
    */
-  loadStateDict(state: ReadonlyMap<string, Pick<Tensor, 'shape' | 'data'>>, steps: number, file = 'optimizer'): void {
+  loadStateDict(
+    state: ReadonlyMap<string, Pick<Tensor, 'shape' | 'data'>>,
+    steps: number,
+    file = 'optimizer',
+  ): void {
     for (const [name, own] of this.stateDict()) {
       const stored = state.get(name);
       if (!stored || !sameShape(stored.shape, own.shape)) {

@@ -1,0 +1,5 @@
+/** Decoding: from a model and a source to texts. */
+export { beamSearch } from './beam.ts';
+export { greedySearch } from './greedy.ts';
+export { type BeamOptions, type DecodingOptions, type Hypothesis, lengthPenalty } from './options.ts';
+export { type DecodingSession, type SourceBatch, TransformerSession } from './session.ts';

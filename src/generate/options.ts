@@ -1,0 +1,68 @@
+/** Options of decoding, shared by greedy and beam search. */
+import { ConfigError } from '../errors.ts';
+
+export interface DecodingOptions {
+  /** Id that starts a target text. */
+  readonly bos: number;
+  /** Id that ends it. */
+  readonly eos: number;
+  /** Most tokens of a result, the end token not counted; one limit for all or one for each text. */
+  readonly maxNewTokens: number | readonly number[];
+  /** Tokens that a result must start with, for each text. */
+  readonly prefixes?: readonly (readonly number[])[];
+  /** Ids that are never chosen, such as padding. */
+  readonly forbidden?: readonly number[];
+}
+
+export interface BeamOptions extends DecodingOptions {
+  /** Hypotheses kept for each text. */
+  readonly beamSize: number;
+  /** α of the length penalty ((5 + length)/6)^α; 0 compares plain log-probabilities. */
+  readonly lengthPenalty: number;
+  /** Results for each text, at most `beamSize`. */
+  readonly nBest: number;
+}
+
+/** One decoded text. */
+export interface Hypothesis {
+  /** Without begin and end token. */
+  readonly tokens: readonly number[];
+  /** `logProb / ((5 + length)/6)^α`, the length with the end token. */
+  readonly score: number;
+  /** Sum of the log-probabilities of its tokens, the end token's included. */
+  readonly logProb: number;
+  /** Whether it ended by itself, and not at the limit. */
+  readonly complete: boolean;
+}
+
+/** The limit of one text. */
+export function limitOf({ maxNewTokens }: DecodingOptions, text: number): number {
+  return typeof maxNewTokens === 'number' ? maxNewTokens : (maxNewTokens[text] ?? 0);
+}
+
+/** ((5 + length)/6)^α. Paper: Wu et al., GNMT, 2016, §7, https://arxiv.org/abs/1609.08144 */
+export function lengthPenalty(length: number, alpha: number): number {
+  return ((5 + length) / 6) ** alpha;
+}
+
+/**
+ * @throws {ConfigError} listing every option that cannot be used
+ */
+export function checkBeamOptions({ beamSize, nBest, lengthPenalty: alpha }: BeamOptions): void {
+  const issues: { path: string; message: string }[] = [];
+  const whole = (n: number): boolean => Number.isSafeInteger(n) && n >= 1;
+  if (!whole(beamSize))
+    issues.push({ path: 'beamSize', message: `expected a whole number of at least 1, got ${beamSize}` });
+  if (!whole(nBest) || nBest > beamSize) {
+    issues.push({
+      path: 'nBest',
+      message: `expected a whole number from 1 to beamSize (${beamSize}), got ${nBest}`,
+    });
+  }
+  if (!(alpha >= 0 && Number.isFinite(alpha))) {
+    issues.push({ path: 'lengthPenalty', message: `expected a number of at least 0, got ${alpha}` });
+  }
+  if (issues.length === 0) return;
+  const problem = issues.map(({ path, message }) => `${path}: ${message}`).join('; ');
+  throw new ConfigError({ where: 'decoding', problem, issues });
+}

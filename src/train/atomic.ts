@@ -1,0 +1,68 @@
+/** Writing so that a crash at any moment leaves either the old or the new file, never half of one. */
+import { createHash } from 'node:crypto';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { TrainingError } from '../errors.ts';
+
+/** Makes a folder's entries durable. */
+export function syncFolder(path: string): void {
+  const folder = openSync(path, 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+/** Writes a file and waits until it is on the disk. */
+export function writeDurably(path: string, bytes: Uint8Array): void {
+  const file = openSync(path, 'w');
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Writes a file through a temporary one beside it. */
+export function writeAtomically(path: string, content: string | Uint8Array): void {
+  const temporary = `${path}.tmp-${process.pid}`;
+  try {
+    writeDurably(temporary, typeof content === 'string' ? new TextEncoder().encode(content) : content);
+    renameSync(temporary, path);
+    syncFolder(dirname(path));
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw diskProblem(path, error);
+  }
+}
+
+/** Hexadecimal SHA-256. */
+export function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+const reasons: Readonly<Record<string, readonly [problem: string, hint: string]>> = {
+  ENOSPC: ['the disk is full', 'free some space and go on with --resume'],
+  EDQUOT: ['the disk quota is used up', 'free some space and go on with --resume'],
+  EACCES: ['no permission to write there', 'choose another folder with --out'],
+  EPERM: ['no permission to write there', 'choose another folder with --out'],
+  EROFS: ['the disk is read-only', 'choose another folder with --out'],
+  ENOTDIR: ['part of the path is a file', 'choose another folder with --out'],
+};
+
+/** A failed write as an error that says what to do; anything else as it is. */
+export function diskProblem(path: string, error: unknown): unknown {
+  const code = (error as NodeJS.ErrnoException)?.code;
+  const known = code === undefined ? undefined : reasons[code];
+  if (!known) return error;
+  const [problem, hint] = known;
+  return new TrainingError({
+    where: path,
+    problem,
+    hint,
+    code: code === 'ENOSPC' ? 'E_DISK_FULL' : 'E_NOT_WRITABLE',
+    cause: error,
+  });
+}
