@@ -19,20 +19,27 @@ const COMBINING = '\\p{M}\\u1160-\\u11ff\\u3131-\\u318e\\uff9e-\\uffdc\\ud7b0-\\
 const chunkPattern = new RegExp(`.[${COMBINING}]*`, 'gsu');
 const codePointPattern = /./gsu;
 
-interface Step {
+/** One rewriting of text that can be aligned. */
+export interface NormalizerStep {
+  /** Rewrites a whole text. */
   readonly apply: (text: string) => string;
-  /** Parts that can be rewritten one by one. */
+  /** Global pattern of the parts, which cover the text and can be rewritten one by one. */
   readonly chunks: RegExp;
+  /** For a rewriting that composes: the form in which input and output of a part are the same. */
+  readonly decompose?: (text: string) => string;
 }
 
-const steps: Readonly<Record<NormalizerName, Step>> = {
-  nfc: { apply: (text) => text.normalize('NFC'), chunks: chunkPattern },
-  nfkc: { apply: (text) => text.normalize('NFKC'), chunks: chunkPattern },
+const nfd = (text: string): string => text.normalize('NFD');
+const nfkd = (text: string): string => text.normalize('NFKD');
+
+/** The rewritings by name. */
+export const normalizerSteps: Readonly<Record<NormalizerName, NormalizerStep>> = {
+  nfc: { apply: (text) => text.normalize('NFC'), chunks: chunkPattern, decompose: nfd },
+  nfkc: { apply: (text) => text.normalize('NFKC'), chunks: chunkPattern, decompose: nfkd },
   lowercase: { apply: lowercase, chunks: codePointPattern },
   stripAccents: {
     apply: (text) =>
-      text
-        .normalize('NFD')
+      nfd(text)
         .replace(/\p{Mn}/gu, '')
         .normalize('NFC'),
     chunks: chunkPattern,
@@ -40,7 +47,7 @@ const steps: Readonly<Record<NormalizerName, Step>> = {
 };
 
 /** The names of the normalizers. */
-export const normalizerNames = Object.keys(steps) as NormalizerName[];
+export const normalizerNames = Object.keys(normalizerSteps) as NormalizerName[];
 
 /** Each code point by itself: a final sigma is an ordinary sigma, so a word's form depends on no neighbour. */
 function lowercase(text: string): string {
@@ -60,15 +67,14 @@ export function wellFormed(text: string): string {
  * normalizeText('Ｃafé', ['nfkc', 'lowercase', 'stripAccents']); // 'cafe'
  */
 export function normalizeText(text: string, names: readonly NormalizerName[]): string {
-  return names.reduce((current, name) => steps[name].apply(current), wellFormed(text));
+  return names.reduce((current, name) => normalizerSteps[name].apply(current), wellFormed(text));
 }
 
 /** As `normalizeText`, with the span of the original that each UTF-16 unit came from. */
 export function normalizeAligned(text: string, names: readonly NormalizerName[]): AlignedText {
-  return names.reduce<AlignedText>(
-    (current, name) => alignStep(current, steps[name].apply, steps[name].chunks),
-    { text: wellFormed(text) },
-  );
+  return names.reduce<AlignedText>((current, name) => alignStep(current, normalizerSteps[name]), {
+    text: wellFormed(text),
+  });
 }
 
 /** Original span of `[start, end)` of an aligned text. */
@@ -81,44 +87,60 @@ export function originalSpan(aligned: AlignedText, start: number, end: number): 
 }
 
 /**
- * Applies one rewriting to an aligned text.
+ * Applies one rewriting to an aligned text. Where rewriting part by part gives something else than rewriting
+ * the whole, the whole counts, as a single part.
  *
- * @param apply - the rewriting of a whole text
- * @param chunks - global pattern of the parts, which cover the text; where rewriting part by part gives
- * something else than rewriting the whole, the whole counts and everything is aligned to everything
+ * @param extent - a character composed of several comes from all of them, or is said to come from the `first`
  */
-export function alignStep(input: AlignedText, apply: (text: string) => string, chunks: RegExp): AlignedText {
-  const text = apply(input.text);
-  if (text === input.text) return input;
-  const parts = [...input.text.matchAll(chunks)].map((match) => match[0]);
-  const rewritten = parts.map(apply);
-  return rewritten.join('') === text
-    ? composeSpans(input, text, parts, rewritten)
-    : composeSpans(input, text, [input.text], [text]);
-}
-
-function composeSpans(
+export function alignStep(
   input: AlignedText,
-  text: string,
-  from: readonly string[],
-  to: readonly string[],
+  step: NormalizerStep,
+  extent: 'all' | 'first' = 'all',
 ): AlignedText {
+  const text = step.apply(input.text);
+  if (text === input.text) return input;
+  const parts = [...input.text.matchAll(step.chunks)].map((match) => match[0]);
+  const rewritten = parts.map(step.apply);
+  const byPart = rewritten.join('') === text;
+  const from = byPart ? parts : [input.text];
+  const to = byPart ? rewritten : [text];
   const starts = new Int32Array(text.length);
   const ends = new Int32Array(text.length);
   let read = 0;
   let write = 0;
   from.forEach((part, index) => {
-    const next = to[index]!;
-    for (let i = 0; i < next.length; i++) {
-      const same = part === next;
-      const [start, end] = same
-        ? originalSpan(input, read + i, read + i + 1)
-        : originalSpan(input, read, read + part.length);
-      starts[write + i] = start;
-      ends[write + i] = end;
+    for (const [start, end] of partSpans(part, to[index]!, step.decompose, extent)) {
+      const span = originalSpan(input, read + start, read + end);
+      starts[write] = span[0];
+      ends[write++] = span[1];
     }
     read += part.length;
-    write += next.length;
   });
   return { text, spans: { starts, ends } };
+}
+
+/** For each UTF-16 unit of `to`, the span of `from` that it came from. */
+function partSpans(
+  from: string,
+  to: string,
+  decompose: NormalizerStep['decompose'],
+  extent: 'all' | 'first',
+): [number, number][] {
+  if (from === to) return Array.from({ length: to.length }, (_, i) => [i, i + 1]);
+  const whole: [number, number] = [0, from.length];
+  if (!decompose) return Array.from({ length: to.length }, () => whole);
+  // The span of `from` that each element of the decomposed form belongs to; composing takes them in order.
+  const elements: [number, number][] = [];
+  let at = 0;
+  for (const char of from) {
+    const span: [number, number] = [at, (at += char.length)];
+    for (const _ of decompose(char)) elements.push(span);
+  }
+  let taken = 0;
+  return [...to].flatMap((char) => {
+    const first = elements[taken] ?? whole;
+    taken += [...decompose(char)].length;
+    const last = extent === 'all' ? (elements[taken - 1] ?? whole) : first;
+    return Array.from({ length: char.length }, (): [number, number] => [first[0], last[1]]);
+  });
 }
