@@ -43,7 +43,7 @@ function compare(tokenizer: TokenCodec, texts: readonly string[], expected: read
 }
 
 describe('Hugging Face tokenizer.json', () => {
-  it.each(['bpe_whitespace', 'bpe_byte_level', 'bpe_end_of_word'])('%s: held-out lines', (name, context) => {
+  it.for(['bpe_whitespace', 'bpe_byte_level', 'bpe_end_of_word'])('%s: held-out lines', (name, context) => {
     const folder = `oracles/tokenizers/${name}`;
     const tokenizer = loadHuggingFaceTokenizer(needJson(context, `${folder}/tokenizer.json`));
     const expected = needJson(context, `${folder}/heldout.json`) as Expected[];
@@ -55,14 +55,14 @@ describe('Hugging Face tokenizer.json', () => {
     );
   });
 
-  it.each(['bpe_whitespace', 'bpe_byte_level', 'bpe_end_of_word'])('%s: hostile strings', (name, context) => {
+  it.for(['bpe_whitespace', 'bpe_byte_level', 'bpe_end_of_word'])('%s: hostile strings', (name, context) => {
     const folder = `oracles/tokenizers/${name}`;
     const tokenizer = loadHuggingFaceTokenizer(needJson(context, `${folder}/tokenizer.json`));
     const texts = needJson(context, 'oracles/tokenizers/hostile_strings.json') as string[];
     compare(tokenizer, texts, needJson(context, `${folder}/hostile.json`) as Expected[]);
   });
 
-  it.each(['roberta-base', 'clip'])('%s: hostile strings', (name, context) => {
+  it.for(['roberta-base', 'clip'])('%s: hostile strings', (name, context) => {
     const file = needJson(context, `tokenizers/tokenizer-json/${name}/tokenizer.json`);
     const texts = needJson(context, 'oracles/tokenizers/hostile_strings.json') as string[];
     const { hostile } = needJson(context, `oracles/tokenizers/existing/${name}.json`) as {
@@ -73,7 +73,7 @@ describe('Hugging Face tokenizer.json', () => {
 });
 
 describe('BPE training', () => {
-  it.each([
+  it.for([
     { name: 'bpe_whitespace', split: 'punctuation', alphabet: [], specials: 4 },
     { name: 'bpe_byte_level', split: 'byteLevel', alphabet: byteToChar, specials: 1 },
   ] as const)('reproduces every piece and merge of $name', ({ name, split, alphabet, specials }, context) => {
@@ -120,7 +120,7 @@ function learn(
 }
 
 describe('subword-nmt 0.2 (Multi30k, joint 10k merges)', () => {
-  it.each(['train.de', 'train.en', 'valid.de', 'valid.en', 'test.2016.de', 'test.2016.en'])(
+  it.for(['train.de', 'train.en', 'valid.de', 'valid.en', 'test.2016.de', 'test.2016.en'])(
     'segments every line of %s as the published file',
     (name, context) => {
       const merges = needLines(context, 'multi30k/bpe/code')
