@@ -1,5 +1,6 @@
 /** Every command of `heed`, one line each. */
 import type { Command } from 'commander';
-import { register as score } from './score.ts';
+import { registerScore } from './score.ts';
+import { registerTokenizer } from './tokenizer.ts';
 
-export const commands: readonly ((program: Command) => void)[] = [score];
+export const commands: readonly ((program: Command) => void)[] = [registerScore, registerTokenizer];

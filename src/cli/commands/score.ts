@@ -28,7 +28,7 @@ Example:
   heed score --hypothesis out.de --reference test.de --metrics bleu,chrf++ --json`;
 
 /** Adds the command to the program. */
-export function register(program: Command): void {
+export function registerScore(program: Command): void {
   program
     .command('score')
     .description('score hypotheses against references: BLEU, chrF, error rates, exact match')

@@ -1,0 +1,32 @@
+/** Data: from files to examples, and from examples to padded batches. */
+export {
+  type BatchOptions,
+  bucketBatches,
+  type PairLengths,
+  padShare,
+  type TokenPair,
+} from './batching.ts';
+export { type CmudictConfig, readCmudict } from './cmudict.ts';
+export { type CollateOptions, collate, type PaddedBatch, shiftRight } from './collate.ts';
+export {
+  type Example,
+  makeExample,
+  type Split,
+  type SplitOptions,
+  splitByKey,
+  type TextPair,
+  trainingPairs,
+} from './examples.ts';
+export { applyLengthPolicy, type LengthPolicy, type LengthReport } from './length-policy.ts';
+export { readLines, streamFileLines, streamLines } from './lines.ts';
+export {
+  type DataConfig,
+  type JsonlConfig,
+  type ParallelConfig,
+  readExamples,
+  readers,
+  readJsonl,
+  readParallel,
+  readTsv,
+  type TsvConfig,
+} from './readers.ts';

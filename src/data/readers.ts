@@ -1,0 +1,174 @@
+/** Readers of training data by the name of their format, so that a configuration can say `format: tsv`. */
+import { ConfigError, DataError, suggest } from '../errors.ts';
+import { type CmudictConfig, readCmudict } from './cmudict.ts';
+import { type Example, makeExample } from './examples.ts';
+import { readLines } from './lines.ts';
+import { ProblemList } from './problems.ts';
+
+/** Two or more text files whose lines belong together. */
+export interface ParallelConfig {
+  readonly format: 'parallel';
+  readonly source: string;
+  readonly target: string;
+  /** Files with further accepted targets. */
+  readonly references?: readonly string[];
+}
+
+/** Columns separated by tabs, without quoting. */
+export interface TsvConfig {
+  readonly format: 'tsv';
+  readonly path: string;
+  /** Column of the source, counted from 0. Default 0. */
+  readonly source?: number;
+  /** Column of the target. Default 1. */
+  readonly target?: number;
+  /** Columns with further accepted targets; `rest` = all after the target. Empty cells are left out. */
+  readonly references?: readonly number[] | 'rest';
+  /** The first line names the columns and is skipped. Default false. */
+  readonly header?: boolean;
+}
+
+/** One JSON object on each line; blank lines are skipped. */
+export interface JsonlConfig {
+  readonly format: 'jsonl';
+  readonly path: string;
+  /** Field of the source. Default `source`. */
+  readonly source?: string;
+  /** Field of the target: a text, or a list of accepted texts. Default `target`. */
+  readonly target?: string;
+  /** Field of a list of further accepted targets. */
+  readonly references?: string;
+}
+
+export type DataConfig = ParallelConfig | TsvConfig | JsonlConfig | CmudictConfig;
+
+type Readers = {
+  readonly [Format in DataConfig['format']]: (config: Extract<DataConfig, { format: Format }>) => Example[];
+};
+
+/** The readers by the name of their format. */
+export const readers: Readers = {
+  parallel: readParallel,
+  tsv: readTsv,
+  jsonl: readJsonl,
+  cmudict: readCmudict,
+};
+
+/**
+ * Reads examples in the format that the configuration names.
+ *
+ * @throws ConfigError for an unknown format
+ * @throws DataError naming the first ten problems of a file with their lines
+ * @example
+ * readExamples({ format: 'parallel', source: 'train.de', target: 'train.en' });
+ */
+export function readExamples(config: DataConfig): Example[] {
+  if (!Object.hasOwn(readers, config.format)) {
+    throw new ConfigError({
+      where: 'data.format',
+      expected: 'a known format',
+      got: JSON.stringify(config.format) ?? 'nothing',
+      hint: suggest(String(config.format), Object.keys(readers)),
+    });
+  }
+  return (readers[config.format] as (config: DataConfig) => Example[])(config);
+}
+
+/**
+ * Line n of the source with line n of each target file.
+ *
+ * @throws DataError when the files differ in their number of lines, or a line is empty
+ */
+export function readParallel(config: ParallelConfig): Example[] {
+  const sources = readLines(config.source);
+  const targetFiles = [config.target, ...(config.references ?? [])];
+  const targets = targetFiles.map((file) => {
+    const lines = readLines(file);
+    if (lines.length !== sources.length) {
+      throw unpaired(config.source, sources.length, file, lines.length);
+    }
+    rejectEmpty(file, lines);
+    return lines;
+  });
+  rejectEmpty(config.source, sources);
+  return sources.map((source, i) => makeExample(source, targets.map((lines) => lines[i]!) as [string]));
+}
+
+function unpaired(source: string, sourceCount: number, target: string, targetCount: number): DataError {
+  const [file, line] = sourceCount > targetCount ? [source, targetCount + 1] : [target, sourceCount + 1];
+  return new DataError({
+    where: `${file}:${line}`,
+    file,
+    line,
+    problem: `line ${line} has no partner: ${source} has ${sourceCount} lines, ${target} has ${targetCount}`,
+    hint: 'line n of one file must belong to line n of the other',
+  });
+}
+
+function rejectEmpty(file: string, lines: readonly string[]): void {
+  const problems = new ProblemList(file, 'remove the line from all files, or fill it');
+  lines.forEach((line, i) => {
+    if (line.trim() === '') problems.add(i + 1, 'expected text, got an empty line');
+  });
+  problems.throwIfAny();
+}
+
+/** @throws DataError for lines that lack a column or have nothing in it */
+export function readTsv(config: TsvConfig): Example[] {
+  const { path, source = 0, target = 1, references = [], header = false } = config;
+  const problems = new ProblemList(path, 'columns are separated by tabs and counted from 0');
+  const examples: Example[] = [];
+  readLines(path).forEach((line, i) => {
+    if (header && i === 0) return;
+    const cells = line.split('\t');
+    const missing = [source, target].find((column) => !cells[column]?.trim());
+    if (missing !== undefined) {
+      problems.add(i + 1, `expected text in column ${missing}, got ${cells.length} columns`);
+      return;
+    }
+    const others =
+      references === 'rest' ? cells.slice(target + 1) : references.map((column) => cells[column]);
+    const further = others.filter((cell): cell is string => Boolean(cell?.trim()));
+    examples.push(makeExample(cells[source]!, [cells[target]!, ...further]));
+  });
+  problems.throwIfAny();
+  return examples;
+}
+
+/** @throws DataError for lines that are not JSON objects or whose fields are not texts */
+export function readJsonl(config: JsonlConfig): Example[] {
+  const { path, source = 'source', target = 'target', references } = config;
+  const problems = new ProblemList(path, 'one JSON object on each line');
+  const examples: Example[] = [];
+  readLines(path).forEach((line, i) => {
+    if (line.trim() === '') return;
+    const object = parseObject(line);
+    if (typeof object === 'string') return problems.add(i + 1, object);
+    const text = object[source];
+    const accepted = [object[target], references === undefined ? [] : (object[references] ?? [])].flat();
+    if (!isText(text)) return problems.add(i + 1, `expected text in field "${source}"`);
+    if (accepted.length === 0 || !accepted.every(isText)) {
+      return problems.add(i + 1, `expected text in field "${target}"`);
+    }
+    examples.push(makeExample(text, accepted as [string]));
+  });
+  problems.throwIfAny();
+  return examples;
+}
+
+/** A JSON object, or what is wrong with the line. */
+function parseObject(line: string): Record<string, unknown> | string {
+  try {
+    const value: unknown = JSON.parse(line);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      return value as Record<string, unknown>;
+    }
+    return 'expected a JSON object';
+  } catch (error) {
+    return `expected JSON, got ${(error as Error).message}`;
+  }
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.trim() !== '';
+}

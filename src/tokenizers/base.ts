@@ -1,0 +1,112 @@
+/** What all kinds share: normalise, split into words, let the model encode each word, put the ids in a row. */
+import { normalizeAligned, normalizeText, originalSpan } from './normalize.ts';
+import type { Word } from './pre-tokenize.ts';
+import { numSpecialTokens, specialIds } from './special-tokens.ts';
+import type {
+  DecodeOptions,
+  EncodeOptions,
+  Encoding,
+  NormalizerName,
+  SpecialTokens,
+  Tokenizer,
+  TokenizerData,
+  TokenizerKind,
+} from './types.ts';
+import type { Vocabulary } from './vocabulary.ts';
+
+/** The pieces of one word; places are UTF-16 units inside the word. */
+export interface WordPieces {
+  readonly ids: readonly number[];
+  readonly starts: readonly number[];
+  readonly ends: readonly number[];
+}
+
+/** Common part of the tokenizers; a kind says how text is split, how a word is encoded and how pieces join. */
+export abstract class BaseTokenizer implements Tokenizer {
+  abstract readonly kind: TokenizerKind;
+  readonly specialTokens: SpecialTokens<number> = specialIds;
+  readonly vocabulary: Vocabulary;
+  readonly normalizers: readonly NormalizerName[];
+
+  constructor(vocabulary: Vocabulary, normalizers: readonly NormalizerName[]) {
+    this.vocabulary = vocabulary;
+    this.normalizers = normalizers;
+  }
+
+  protected abstract split(text: string): Word[];
+  protected abstract encodeWord(word: string): WordPieces;
+  /** Text of ids that are in the vocabulary; special tokens among them stand as their text. */
+  protected abstract join(ids: readonly number[]): string;
+  abstract normalize(text: string): string;
+  abstract toJSON(): TokenizerData;
+
+  get vocabSize(): number {
+    return this.vocabulary.size;
+  }
+
+  encode(text: string, options: EncodeOptions = {}): number[] {
+    const ids: number[] = options.addBos ? [specialIds.bos] : [];
+    for (const word of this.split(normalizeText(text, this.normalizers))) {
+      for (const id of this.encodeWord(word.text).ids) ids.push(id);
+    }
+    if (options.addEos) ids.push(specialIds.eos);
+    return ids;
+  }
+
+  encodeWithOffsets(text: string, options: EncodeOptions = {}): Encoding {
+    const ids: number[] = options.addBos ? [specialIds.bos] : [];
+    const offsets: [number, number][] = options.addBos ? [[0, 0]] : [];
+    const aligned = normalizeAligned(text, this.normalizers);
+    for (const word of this.split(aligned.text)) {
+      const pieces = this.encodeWord(word.text);
+      pieces.ids.forEach((id, i) => {
+        ids.push(id);
+        offsets.push(originalSpan(aligned, word.start + pieces.starts[i]!, word.start + pieces.ends[i]!));
+      });
+    }
+    if (options.addEos) {
+      ids.push(specialIds.eos);
+      offsets.push([text.length, text.length]);
+    }
+    return { ids, offsets };
+  }
+
+  tokenize(text: string): string[] {
+    return this.encode(text).map((id) => this.token(id));
+  }
+
+  decode(ids: ArrayLike<number>, options: DecodeOptions = {}): string {
+    const { skipSpecialTokens = true } = options;
+    const kept: number[] = [];
+    for (let i = 0; i < ids.length; i++) {
+      const id = ids[i]!;
+      this.token(id);
+      if (!skipSpecialTokens || !isSpecial(id)) kept.push(id);
+    }
+    return this.join(kept);
+  }
+
+  token(id: number): string {
+    return this.vocabulary.token(id);
+  }
+
+  id(token: string): number | undefined {
+    return this.vocabulary.id(token);
+  }
+
+  /** The fields of the saved form that every kind has. */
+  protected commonJSON() {
+    return {
+      format: 'heed-tokenizer' as const,
+      version: 1 as const,
+      normalizers: this.normalizers,
+      specialTokens: this.vocabulary.specialTokens,
+      vocab: this.vocabulary.toJSON(),
+    };
+  }
+}
+
+/** True for the ids of special tokens. */
+export function isSpecial(id: number): boolean {
+  return id < numSpecialTokens;
+}

@@ -1,0 +1,59 @@
+/** Whole words as tokens: a word that training did not keep is unknown. */
+import { BaseTokenizer, type WordPieces } from './base.ts';
+import { normalizeText } from './normalize.ts';
+import { splitWords, type Word } from './pre-tokenize.ts';
+import { specialIds } from './special-tokens.ts';
+import type { WordData } from './types.ts';
+import { Vocabulary } from './vocabulary.ts';
+
+/**
+ * A tokenizer of whole words. Decoding joins them with a space; a word that ends in `continuation` joins the
+ * next one without, as subword-nmt's `sed 's/@@ //g'`.
+ *
+ * @example
+ * const tokenizer = trainTokenizer({ kind: 'word' }, ['ein hund', 'ein mann']);
+ * tokenizer.decode(tokenizer.encode('ein mann')); // 'ein mann'
+ */
+export class WordTokenizer extends BaseTokenizer {
+  readonly kind = 'word' as const;
+  private readonly preTokenizer: 'whitespace' | 'punctuation';
+  private readonly continuation: string | undefined;
+
+  /** @param data - a checked saved form; use `loadTokenizer` or `trainTokenizer` */
+  constructor(data: Omit<WordData, 'vocab'>, pieces: readonly string[]) {
+    super(new Vocabulary(data.specialTokens, pieces), data.normalizers);
+    this.preTokenizer = data.preTokenizer;
+    this.continuation = data.continuation;
+  }
+
+  normalize(text: string): string {
+    return this.joinWords(this.split(normalizeText(text, this.normalizers)).map((word) => word.text));
+  }
+
+  toJSON(): WordData {
+    const { preTokenizer, continuation } = this;
+    const common = { ...this.commonJSON(), kind: this.kind, preTokenizer };
+    return continuation === undefined ? common : { ...common, continuation };
+  }
+
+  protected split(text: string): Word[] {
+    return splitWords(text, this.preTokenizer);
+  }
+
+  protected encodeWord(word: string): WordPieces {
+    return { ids: [this.vocabulary.pieces.get(word) ?? specialIds.unk], starts: [0], ends: [word.length] };
+  }
+
+  protected join(ids: readonly number[]): string {
+    return this.joinWords(ids.map((id) => this.token(id)));
+  }
+
+  private joinWords(words: readonly string[]): string {
+    const mark = this.continuation;
+    if (!mark) return words.join(' ');
+    const last = words.length - 1;
+    return words
+      .map((word, i) => (word.endsWith(mark) ? word.slice(0, -mark.length) : i === last ? word : `${word} `))
+      .join('');
+  }
+}

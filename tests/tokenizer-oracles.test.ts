@@ -1,0 +1,163 @@
+/** Tokenizers against files made by other implementations: tokenizers 0.23 (Hugging Face) and subword-nmt. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it, type TestContext } from 'vitest';
+import { loadHuggingFaceTokenizer } from '../src/formats/hf-tokenizer.ts';
+import { BpeModel } from '../src/tokenizers/bpe-model.ts';
+import { trainBpe } from '../src/tokenizers/bpe-trainer.ts';
+import { byteToChar, toByteChars } from '../src/tokenizers/byte-alphabet.ts';
+import { splitWords } from '../src/tokenizers/pre-tokenize.ts';
+import type { Merge, PreTokenizerName, TokenCodec } from '../src/tokenizers/types.ts';
+import { needData, needJson } from './support/shared-data.ts';
+
+interface Expected {
+  readonly text?: string;
+  readonly ids: number[];
+  readonly ids_no_special?: number[];
+  readonly offsets: [number, number][];
+  readonly decoded: string;
+  readonly decoded_skip_special?: string;
+}
+
+function needLines(context: TestContext, path: string): string[] {
+  return readFileSync(needData(context, path), 'utf8').split('\n');
+}
+
+/** The oracle counts code points, heed UTF-16 units. */
+function inCodePoints(text: string, offsets: readonly [number, number][]): [number, number][] {
+  const count = (end: number) => [...text.slice(0, end)].length;
+  return offsets.map(([start, end]) => [count(start), count(end)]);
+}
+
+function compare(tokenizer: TokenCodec, texts: readonly string[], expected: readonly Expected[]): void {
+  expect(expected.length).toBe(texts.length);
+  const both = { addBos: true, addEos: true };
+  texts.forEach((text, i) => {
+    const want = expected[i]!;
+    const { ids, offsets } = tokenizer.encodeWithOffsets(text, both);
+    expect(ids, text).toEqual(want.ids);
+    expect(tokenizer.encode(text), text).toEqual(want.ids_no_special ?? want.ids);
+    expect(tokenizer.decode(ids, { skipSpecialTokens: false }), text).toBe(want.decoded);
+    expect(tokenizer.decode(ids), text).toBe(want.decoded_skip_special ?? want.decoded);
+    expect(inCodePoints(text, offsets), text).toEqual(want.offsets);
+  });
+}
+
+describe('Hugging Face tokenizer.json', () => {
+  it.for(['bpe_whitespace', 'bpe_byte_level', 'bpe_end_of_word'])('%s: held-out lines', (name, context) => {
+    const folder = `oracles/tokenizers/${name}`;
+    const tokenizer = loadHuggingFaceTokenizer(needJson(context, `${folder}/tokenizer.json`));
+    const expected = needJson(context, `${folder}/heldout.json`) as Expected[];
+    expect(expected.length).toBe(200);
+    compare(
+      tokenizer,
+      expected.map((line) => line.text!),
+      expected,
+    );
+  });
+
+  it.for(['bpe_whitespace', 'bpe_byte_level', 'bpe_end_of_word'])('%s: hostile strings', (name, context) => {
+    const folder = `oracles/tokenizers/${name}`;
+    const tokenizer = loadHuggingFaceTokenizer(needJson(context, `${folder}/tokenizer.json`));
+    const texts = needJson(context, 'oracles/tokenizers/hostile_strings.json') as string[];
+    compare(tokenizer, texts, needJson(context, `${folder}/hostile.json`) as Expected[]);
+  });
+
+  it.for(['roberta-base', 'clip'])('%s: hostile strings', (name, context) => {
+    const file = needJson(context, `tokenizers/tokenizer-json/${name}/tokenizer.json`);
+    const texts = needJson(context, 'oracles/tokenizers/hostile_strings.json') as string[];
+    const { hostile } = needJson(context, `oracles/tokenizers/existing/${name}.json`) as {
+      hostile: Expected[];
+    };
+    compare(loadHuggingFaceTokenizer(file), texts, hostile);
+  });
+});
+
+describe('BPE training', () => {
+  it.for([
+    { name: 'bpe_whitespace', split: 'punctuation', alphabet: [], specials: 4 },
+    { name: 'bpe_byte_level', split: 'byteLevel', alphabet: byteToChar, specials: 1 },
+  ] as const)('reproduces every piece and merge of $name', ({ name, split, alphabet, specials }, context) => {
+    const lines = needLines(context, 'oracles/tokenizers/training_text.txt');
+    const file = needJson(context, `oracles/tokenizers/${name}/tokenizer.json`) as {
+      model: { vocab: Record<string, number>; merges: Merge[] };
+    };
+    const learned = learn(lines, split, '', alphabet, Object.keys(file.model.vocab).length - specials);
+    expect(learned.merges).toEqual(file.model.merges);
+    expect(learned.pieces.map((piece) => file.model.vocab[piece])).toEqual(
+      learned.pieces.map((_, i) => i + specials),
+    );
+    expect(learned.reason).toBe('reached');
+  });
+
+  it('shares at least 95 % of the pieces of bpe_end_of_word, whose trainer is not reproducible', (context) => {
+    const lines = needLines(context, 'oracles/tokenizers/training_text.txt').map((line) =>
+      line.normalize('NFC').toLowerCase(),
+    );
+    const file = needJson(context, 'oracles/tokenizers/bpe_end_of_word/tokenizer.json') as {
+      model: { vocab: Record<string, number> };
+    };
+    const { pieces } = learn(lines, 'whitespace', '</w>', [], 996);
+    const shared = pieces.filter((piece) => Object.hasOwn(file.model.vocab, piece));
+    expect(shared.length / 996).toBeGreaterThanOrEqual(0.95);
+  });
+});
+
+function learn(
+  lines: readonly string[],
+  split: PreTokenizerName,
+  endOfWord: string,
+  alphabet: readonly string[],
+  maxPieces: number,
+) {
+  const counts = new Map<string, number>();
+  for (const line of lines) {
+    for (const { text } of splitWords(line, split)) {
+      const word = split === 'byteLevel' ? toByteChars(text) : text;
+      counts.set(word, (counts.get(word) ?? 0) + 1);
+    }
+  }
+  return trainBpe(counts, { endOfWord, alphabet, maxPieces, maxMerges: Infinity, minFrequency: 2 });
+}
+
+describe('subword-nmt 0.2 (Multi30k, joint 10k merges)', () => {
+  it.for(['train.de', 'train.en', 'valid.de', 'valid.en', 'test.2016.de', 'test.2016.en'])(
+    'segments every line of %s as the published file',
+    (name, context) => {
+      const merges = needLines(context, 'multi30k/bpe/code')
+        .filter((line) => line !== '' && !line.startsWith('#version'))
+        .map((line) => line.split(' ') as unknown as Merge);
+      const published = needLines(context, `multi30k/bpe/${name}`);
+      const words = published.map((line) => line.replaceAll('@@ ', ''));
+      const segment = segmenter(merges, words);
+      const different = published.filter((line, i) => segment(words[i]!) !== line);
+      expect(different).toEqual([]);
+      expect(published.length).toBeGreaterThan(1000);
+    },
+  );
+});
+
+/** subword-nmt's output form: pieces inside a word end in `@@`. */
+function segmenter(merges: readonly Merge[], lines: readonly string[]): (line: string) => string {
+  const symbols = [...new Set(lines.join(''))];
+  const pieces = new Set([...symbols, ...symbols.map((symbol) => `${symbol}</w>`)]);
+  for (const [left, right] of merges) for (const piece of [left, right, left + right]) pieces.add(piece);
+  const texts = [...pieces];
+  const ids = new Map(texts.map((piece, id) => [piece, id]));
+  const model = new BpeModel(ids, merges);
+  const segmentWord = (word: string): string => {
+    const chars = [...word];
+    chars.push(`${chars.pop()}</w>`);
+    const merged = model.merge(chars.map((char) => ids.get(char)!)).ids.map((id) => texts[id]!);
+    return merged.join('@@ ').replace('</w>', '');
+  };
+  const known = new Map<string, string>();
+  return (line) =>
+    line
+      .split(' ')
+      .map((word) => {
+        const pieces = known.get(word) ?? (word === '' ? '' : segmentWord(word));
+        known.set(word, pieces);
+        return pieces;
+      })
+      .join(' ');
+}
