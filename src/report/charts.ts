@@ -74,6 +74,6 @@ function legendItem(curve: Curve): Html {
   const best = curve.table === 'validation' ? bestPoint(curve) : undefined;
   const bestText =
     best &&
-    `, ${metricName(curve.column).better === 'lower' ? 'lowest' : 'highest'} ${formatNumber(best.value)}`;
-  return html`<li class="${curve.look}" data-table="${curve.table}" data-column="${curve.column}">${curve.label} <output>${last} at the end${bestText}</output></li>`;
+    ` · ${metricName(curve.column).better === 'lower' ? 'lowest' : 'highest'} ${formatNumber(best.value)}`;
+  return html`<li class="${curve.look}" data-table="${curve.table}" data-column="${curve.column}">${curve.label} <output>last ${last}${bestText}</output></li>`;
 }

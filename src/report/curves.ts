@@ -52,8 +52,7 @@ function curvesOf(run: RunData, metric: string, nllWithLoss: boolean): Curve[] {
   const tables: readonly CurveTable[] = ['train', 'validation', 'timing'];
   const curves = tables.map((table) => curve(run, table, metric, table, LOOKS[table]));
   if (metric === 'loss' && nllWithLoss) {
-    const label = `train, ${metricName('nll').label.toLowerCase()}`;
-    curves.splice(1, 0, curve(run, 'train', 'nll', label, 'faint'));
+    curves.splice(1, 0, curve(run, 'train', 'nll', `train ${metricName('nll').label}`, 'faint'));
   }
   return curves.filter(({ points }) => points.some(({ value }) => value !== null));
 }

@@ -59,8 +59,8 @@ function trimExponent(text: string): string {
  * @example formatDuration(3723) // '1 h 2 min'
  */
 export function formatDuration(seconds: number): string {
-  if (seconds < 60) return `${formatNumber(seconds)} s`;
   const whole = Math.round(seconds);
+  if (whole < 60) return `${formatNumber(seconds)} s`;
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }

@@ -5,7 +5,7 @@ import { metricName, taskFirst } from './metric-names.ts';
 import type { RunData, Table } from './run-data.ts';
 
 /** Figures in the head at most. */
-const MOST_FIGURES = 4;
+export const MOST_FIGURES = 4;
 
 /** The run's final metrics, and on what they were measured. */
 export interface Outcome {
@@ -60,13 +60,14 @@ export function headline(run: RunData): Html {
   return html`<header class="head"><p class="eyebrow">Training run${startedAt !== undefined && html` · <time datetime="${startedAt}">${formatDate(startedAt)}</time>`}</p>
 <h1>${run.name}</h1>
 ${outcome ? figures(outcome) : html`<p>No row has been written yet.</p>`}
-<p class="lede">${sentence(run)}</p></header>`;
+<p class="lede">${sentence(run)}</p>
+<button type="button" class="scripted" id="theme" hidden>Light or dark</button></header>`;
 }
 
 function figures({ metrics, measuredOn }: Outcome): Html {
   const items = metrics.slice(0, MOST_FIGURES).map(([name, value]) => {
     const { label, unit } = metricName(name);
-    return html`<div><dt>${label}</dt><dd>${formatNumber(value)}${unit && html`<small> ${unit}</small>`}</dd></div>`;
+    return html`<div><dt>${label}</dt><dd><data value="${value}">${formatNumber(value)}</data>${unit && html`<small> ${unit}</small>`}</dd></div>`;
   });
   return html`<dl class="figures">${items}</dl><p class="measured">${measuredOn}</p>`;
 }
@@ -78,7 +79,7 @@ function sentence(run: RunData): string {
   const steps = typeof lastStep === 'number' && `${groupDigits(lastStep)} steps`;
   const seconds = result?.seconds ?? run.timing.columns.get('seconds')?.at(-1);
   const time = typeof seconds === 'number' && formatDuration(seconds);
-  const device = experiment?.device && `on ${experiment.device}`;
+  const device = experiment?.device && `device ${experiment.device}`;
   const threads =
     experiment?.threads !== undefined &&
     `${experiment.threads} ${experiment.threads === 1 ? 'thread' : 'threads'}`;

@@ -11,9 +11,11 @@ export interface MetricName {
 
 const KNOWN: ReadonlyMap<string, MetricName> = new Map([
   ['loss', { label: 'Loss', unit: '', better: 'lower' }],
-  ['nll', { label: 'Negative log-likelihood', unit: '', better: 'lower' }],
+  ['nll', { label: 'NLL', unit: '', better: 'lower' }],
   ['perplexity', { label: 'Perplexity', unit: '', better: 'lower' }],
   ['bitsPerByte', { label: 'Bits per byte', unit: '', better: 'lower' }],
+  ['learningRate', { label: 'Learning rate', unit: '', better: undefined }],
+  ['gradNorm', { label: 'Gradient norm', unit: '', better: undefined }],
   ['per', { label: 'PER', unit: '%', better: 'lower' }],
   ['wer', { label: 'WER', unit: '%', better: 'lower' }],
   ['cer', { label: 'CER', unit: '%', better: 'lower' }],

@@ -35,7 +35,6 @@ export function renderReport(run: RunData): string {
 <title>${pageTitle(run)}</title>
 <style>${trusted(STYLE)}</style></head>
 <body><main>
-<button type="button" class="scripted" id="theme" hidden>Light or dark</button>
 ${headline(run)}
 ${resultSection(run)}
 ${curvesSection(run)}

@@ -10,7 +10,7 @@ export const PLOT_WIDTH = 600;
 export const PLOT_HEIGHT = 240;
 
 /** Up to here every point of a curve gets a dot. */
-const MOST_DOTS = 60;
+const MOST_DOTS = 30;
 
 const X_TICKS = 5;
 

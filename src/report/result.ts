@@ -1,6 +1,6 @@
 /** The section that sets the run's result beside published numbers. */
 import { formatNumber } from './format.ts';
-import { outcomeOf, withUnit } from './headline.ts';
+import { MOST_FIGURES, outcomeOf, withUnit } from './headline.ts';
 import { type Html, html } from './html.ts';
 import { metricName } from './metric-names.ts';
 import type { PublishedNumber, RunData } from './run-data.ts';
@@ -27,25 +27,28 @@ export function metricOf(published: PublishedNumber, metrics: readonly Metric[])
 export function resultSection(run: RunData): Html | undefined {
   const outcome = outcomeOf(run);
   const published = run.result?.published ?? [];
-  if (!outcome || (published.length === 0 && outcome.metrics.length === 0)) return undefined;
+  // Without published numbers the head of the page has said it all, unless it had no room.
+  if (!outcome || (published.length === 0 && outcome.metrics.length <= MOST_FIGURES)) return undefined;
   const { metrics } = outcome;
-  const rows = metrics.flatMap((metric) => {
-    const about = published.filter((number) => metricOf(number, metrics)?.[0] === metric[0]);
-    return about.length > 0 ? about.map((number) => comparedRow(metric, number)) : [ownRow(metric)];
-  });
-  const unmatched = published.filter((number) => !metricOf(number, metrics)).map(otherRow);
   const headings = [
     'Metric',
     'This run',
     ...(published.length > 0 ? ['Published', 'Difference', 'Source'] : []),
   ];
+  const rows = metrics.flatMap((metric) => {
+    const about = published.filter((number) => metricOf(number, metrics)?.[0] === metric[0]);
+    return about.length > 0
+      ? about.map((number) => comparedRow(metric, number))
+      : [ownRow(metric, headings.length - 2)];
+  });
+  const unmatched = published.filter((number) => !metricOf(number, metrics)).map(otherRow);
   return html`<section aria-labelledby="result"><h2 id="result">Result</h2>
 <div class="scroll" tabindex="0" role="region" aria-label="Result"><table class="plain"><thead><tr>${headings.map((heading) => html`<th scope="col">${heading}</th>`)}</tr></thead>
 <tbody>${rows}${unmatched}</tbody></table></div></section>`;
 }
 
-function ownRow([name, value]: Metric): Html {
-  return html`<tr><th scope="row">${metricName(name).label}</th><td class="own">${withUnit(name, value)}</td></tr>\n`;
+function ownRow([name, value]: Metric, empty: number): Html {
+  return html`<tr><th scope="row">${metricName(name).label}</th><td class="own">${withUnit(name, value)}</td>${empty > 0 && html`<td colspan="${empty}"></td>`}</tr>\n`;
 }
 
 function comparedRow([name, value]: Metric, published: PublishedNumber): Html {

@@ -17,6 +17,9 @@ const SHORT_LOG_RATIO = 3;
 
 const MOST_LOG_TICKS = 7;
 
+/** Below this a value is drawn as zero: powers of ten lose their digits soon after. */
+const SMALLEST = 1e-300;
+
 /**
  * Position of a value on an axis: `(f(v) - f(low)) / (f(high) - f(low))`, f the identity or log.
  *
@@ -41,14 +44,12 @@ export function niceStep(low: number, high: number, count: number): number {
 /** Multiples of a round step within [low, high]. */
 export function linearTicks(low: number, high: number, count: number): number[] {
   const step = niceStep(low, high, count);
-  const first = Math.ceil(low / step - 1e-9);
-  const last = Math.floor(high / step + 1e-9);
-  return Array.from({ length: last - first + 1 }, (_, i) => round((first + i) * step));
+  return multiples(step, Math.ceil(low / step - 1e-9), Math.floor(high / step + 1e-9));
 }
 
 // Multiples of 0.1 carry the error of 0.1; twelve digits hide it and keep every value of interest.
-function round(value: number): number {
-  return Number(value.toPrecision(12));
+function multiples(step: number, first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
 }
 
 /**
@@ -60,9 +61,8 @@ function round(value: number): number {
 export function linearScale(values: readonly number[], count = 4): Scale {
   const [min, max] = widened(...extent(values));
   const step = niceStep(min, max, count);
-  const low = round(Math.floor(min / step + 1e-9) * step);
-  const high = round(Math.ceil(max / step - 1e-9) * step);
-  return { kind: 'linear', low, high, ticks: linearTicks(low, high, count) };
+  const ticks = multiples(step, Math.floor(min / step + 1e-9), Math.ceil(max / step - 1e-9));
+  return { kind: 'linear', low: ticks[0]!, high: ticks.at(-1)!, ticks };
 }
 
 /**
@@ -92,7 +92,7 @@ function thinned(ticks: readonly number[]): number[] {
 /** Whether a logarithmic axis can show the values, and whether it shows more than a linear one. */
 export function logUse(values: readonly number[]): 'impossible' | 'possible' | 'useful' {
   const [min, max] = extent(values);
-  if (min <= 0) return 'impossible';
+  if (min < SMALLEST) return 'impossible';
   return max / min > LOG_RATIO ? 'useful' : 'possible';
 }
 
@@ -107,9 +107,10 @@ export function extent(values: readonly number[]): [number, number] {
   return [min, max];
 }
 
-/** A range of no width cannot be an axis. */
+/** A range of no width, or of one that double precision hardly tells from none, cannot be an axis. */
 function widened(min: number, max: number): [number, number] {
-  if (max > min) return [min, max];
-  const margin = Math.abs(min) / 10 || 1;
-  return [min - margin, max + margin];
+  const size = Math.max(Math.abs(min), Math.abs(max));
+  if (size < SMALLEST) return [-1, 1];
+  if (max - min > 1e-9 * size) return [min, max];
+  return [min - size / 10, max + size / 10];
 }

@@ -88,6 +88,8 @@ const showStep = (step) => {
     for (const { plot, axes, line, dots } of plots) {
       line.hidden = step === null;
       line.style.left = 100 * axes.x(step) + '%';
+      line.dataset.step = step;
+      line.classList.toggle('left', axes.x(step) > 0.7);
       dots.forEach((dot, i) => {
         dot.hidden = step === null;
         dot.style.left = 100 * axes.x(here[i].step) + '%';
@@ -101,7 +103,6 @@ const showStep = (step) => {
       );
     }
   }
-  for (const element of all('.at-step')) element.textContent = step === null ? '' : 'Step ' + step;
 };
 
 const KEYS = { ArrowLeft: -1, ArrowRight: 1, PageDown: -10, PageUp: 10, Home: -Infinity, End: Infinity };

@@ -4,7 +4,7 @@ import { type Html, html } from './html.ts';
 import type { Experiment, ParameterCounts } from './run-data.ts';
 
 /** A configuration of more fields is folded up. */
-const SHOWN_FIELDS = 16;
+const SHOWN_FIELDS = 24;
 
 /** What `experiment.json` says, as tables; `undefined` when it says nothing. */
 export function setupSection(experiment: Experiment | undefined): Html | undefined {
@@ -13,7 +13,7 @@ export function setupSection(experiment: Experiment | undefined): Html | undefin
   return html`<section aria-labelledby="setup"><h2 id="setup">What was run</h2>
 ${machine(experiment)}
 ${parameters && parameterTable(parameters)}
-${config && configTable(config)}
+${config && configGroups(config)}
 </section>`;
 }
 
@@ -37,24 +37,34 @@ function parameterTable({ total, parts = {} }: ParameterCounts): Html {
     return html`<tr><th scope="row">${name}</th><td>${groupDigits(count)}</td><td class="share"><span style="--share:${share.toFixed(1)}%"></span>${share.toFixed(1)} %</td></tr>\n`;
   });
   return html`<h3>${groupDigits(total)} parameters</h3>
-${rows.length > 0 && html`<div class="scroll" tabindex="0" role="region" aria-label="Parameters"><table class="plain"><tbody>${rows}</tbody></table></div>`}`;
+${rows.length > 0 && html`<div class="scroll" tabindex="0" role="region" aria-label="Parameters"><table class="plain parts"><tbody>${rows}</tbody></table></div>`}`;
 }
 
-function configTable(config: Readonly<Record<string, unknown>>): Html {
-  const fields = flatten(config);
+function configGroups(config: Readonly<Record<string, unknown>>): Html {
+  const entries = Object.entries(config);
+  const plain = entries.filter(([, value]) => !isNested(value));
+  const groups = entries.flatMap(([name, value]) => (isNested(value) ? [group(name, flatten(value))] : []));
+  const top = plain.length > 0 ? [group('', flatten(Object.fromEntries(plain)))] : [];
+  const count = flatten(config).length;
+  return html`<details${count <= SHOWN_FIELDS && html` open`}><summary>Configuration, ${count} fields</summary>
+<div class="groups">${[...groups, ...top]}</div></details>`;
+}
+
+function group(name: string, fields: readonly (readonly [string, string])[]): Html {
   const rows = fields.map(
-    ([path, value]) =>
-      html`<tr><th scope="row"><code>${path}</code></th><td><code>${value}</code></td></tr>\n`,
+    ([path, value]) => html`<div><dt><code>${path}</code></dt><dd><code>${value}</code></dd></div>`,
   );
-  return html`<details${fields.length <= SHOWN_FIELDS && html` open`}><summary>Configuration, ${fields.length} fields</summary>
-<div class="scroll" tabindex="0" role="region" aria-label="Configuration"><table class="plain config"><tbody>${rows}</tbody></table></div></details>`;
+  return html`<div class="group">${name !== '' && html`<h4>${name}</h4>`}<dl>${rows}</dl></div>\n`;
 }
 
 /** Leaves of a nested object with their dotted paths; arrays are leaves. */
 function flatten(value: Readonly<Record<string, unknown>>, prefix = ''): [string, string][] {
   return Object.entries(value).flatMap(([key, entry]): [string, string][] => {
-    const nested = typeof entry === 'object' && entry !== null && !Array.isArray(entry);
-    if (nested) return flatten(entry as Record<string, unknown>, `${prefix}${key}.`);
+    if (isNested(entry)) return flatten(entry, `${prefix}${key}.`);
     return [[`${prefix}${key}`, typeof entry === 'string' ? entry : JSON.stringify(entry)]];
   });
+}
+
+function isNested(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

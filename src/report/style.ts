@@ -6,7 +6,7 @@ export const STYLE = `
   --raised: light-dark(#f4f2ec, #202226);
   --ink: light-dark(#23211e, #e9e6df);
   --soft: light-dark(#66615a, #a29d94);
-  --faint: light-dark(#b9b3a8, #5e5b57);
+  --faint: light-dark(#8f887c, #7a766f);
   --line: light-dark(#e4e0d7, #303237);
   --accent: light-dark(#a83a17, #f2936b);
   --heat: light-dark(#ef9670, #a13f1f);
@@ -52,7 +52,7 @@ button[aria-pressed=true] { background: var(--ink); border-color: var(--ink); co
 .controls { display: flex; flex-wrap: wrap; gap: 0.5rem 0.75rem; align-items: center; font-size: 0.8125rem; color: var(--soft); margin: 0 0 1.25rem; }
 .controls label { display: flex; align-items: center; gap: 0.75rem; }
 .controls output { min-width: 2.5rem; font-variant-numeric: tabular-nums; }
-input[type=range] { accent-color: var(--accent); width: 9rem; }
+input[type=range] { accent-color: var(--accent); width: clamp(5rem, 25vw, 9rem); }
 .hint { color: var(--soft); font-size: 0.8125rem; }
 
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); gap: 3rem 2.5rem; }
@@ -78,6 +78,8 @@ figcaption { display: grid; grid-template-columns: 1fr auto; gap: 0.25rem 1rem; 
 .tick.y { right: calc(100% + 0.6rem); transform: translateY(-50%); }
 .tick.x { top: calc(100% + 0.7rem); transform: translateX(-50%); }
 .crosshair { position: absolute; top: 0; bottom: 0; border-left: 1px solid var(--soft); pointer-events: none; }
+.crosshair::after { content: "step " attr(data-step); position: absolute; top: -0.35rem; left: 0.4rem; font: 0.75rem/1 var(--sans); color: var(--ink); background: var(--paper); padding: 0.1rem 0.2rem; white-space: nowrap; }
+.crosshair.left::after { left: auto; right: 0.4rem; }
 .spot { position: absolute; width: 9px; height: 9px; margin: -4.5px; border-radius: 50%; background: var(--stroke); box-shadow: 0 0 0 2px var(--paper); pointer-events: none; }
 
 .sample { border-top: 1px solid var(--line); padding: 1.25rem 0; }
@@ -89,9 +91,10 @@ figcaption { display: grid; grid-template-columns: 1fr auto; gap: 0.25rem 1rem; 
 .pair { display: grid; grid-template-columns: 6.5rem 1fr; gap: 0.15rem 1rem; margin: 0.75rem 0; }
 .pair dt { color: var(--soft); font-size: 0.8125rem; line-height: 1.8; }
 .pair dd { margin: 0; overflow-wrap: anywhere; }
-mark { background: var(--mark); color: inherit; border-radius: 2px; padding: 0.05em 0.2em; box-shadow: inset 0 -2px var(--accent); }
+mark { background: var(--mark); color: var(--ink); border-radius: 2px; padding: 0.05em 0.2em; box-shadow: inset 0 -2px var(--accent); }
 .only-wrong .sample[data-correct=true] { display: none; }
 details { margin: 0.5rem 0; }
+.heads { margin: 0.75rem 0 0; }
 summary { color: var(--soft); width: fit-content; font-size: 0.8125rem; }
 summary:hover { color: var(--ink); }
 .more > summary { padding: 0.75rem 0; font-size: inherit; }
@@ -100,12 +103,20 @@ summary:hover { color: var(--ink); }
 .tall { max-height: 26rem; overflow: auto; border: 1px solid var(--line); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th { font-weight: 400; text-align: left; }
+.plain thead th { white-space: nowrap; }
 .plain td, .plain th { padding: 0.45rem 1.75rem 0.45rem 0; border-bottom: 1px solid var(--line); vertical-align: baseline; text-align: left; }
 .plain thead th, .plain tbody th { color: var(--soft); }
 .plain .own { font-weight: 600; }
 .plain td:not(.note) { white-space: nowrap; }
 .plain .note { min-width: 14rem; }
-.config td:not(.note) { white-space: normal; min-width: 10rem; }
+.parts td:nth-child(2) { text-align: right; }
+.groups { columns: 19rem; column-gap: 3rem; margin-top: 0.75rem; }
+.group { break-inside: avoid; margin: 0 0 1.75rem; }
+.groups h4 { margin: 0 0 0.35rem; font-weight: 600; font-size: 0.875rem; }
+.groups dl { margin: 0; }
+.groups dl div { display: flex; justify-content: space-between; gap: 0.25rem 1.5rem; border-bottom: 1px solid var(--line); padding: 0.25rem 0; }
+.groups dt { color: var(--soft); }
+.groups dd { margin: 0; text-align: right; }
 .share span { display: inline-block; width: 8rem; height: 0.5rem; margin-right: 0.75rem; background: linear-gradient(var(--faint) 0 0) 0 0 / var(--share) 100% no-repeat, var(--raised); }
 .facts { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; margin: 0 0 2rem; }
 .facts dt { color: var(--soft); font-size: 0.8125rem; }
