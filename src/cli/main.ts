@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** `heed`: parses the arguments, runs one command, turns any error into one line and an exit code. */
 import { Command, CommanderError } from 'commander';
+import { heedVersion } from '../version.ts';
 import { commands } from './commands/index.ts';
 import { reportError } from './output.ts';
 
@@ -8,7 +9,7 @@ import { reportError } from './output.ts';
 export function buildProgram(): Command {
   const program = new Command('heed')
     .description('The Transformer, whole, in TypeScript: train it, run it and look inside it.')
-    .version('0.1.0')
+    .version(heedVersion)
     .exitOverride()
     .configureOutput({ outputError: () => {} });
   for (const register of commands) register(program);

@@ -99,10 +99,10 @@ class LineDecoder {
     if (!isUtf8(line)) {
       const bad = firstInvalidByte(line);
       const byte = line[bad]!.toString(16).padStart(2, '0');
-      this.report(number, `expected UTF-8, got byte 0x${byte} at offset ${this.offset + bad}`);
+      this.report(number, `expected UTF-8, got byte 0x${byte} at byte offset ${this.offset + bad}`);
     }
     const nul = line.indexOf(0);
-    if (nul >= 0) this.report(number, `expected text, got a NUL byte at offset ${this.offset + nul}`);
+    if (nul >= 0) this.report(number, `expected text, got a NUL byte at byte offset ${this.offset + nul}`);
     this.offset += line.length;
     const end = line[line.length - 1] === RETURN ? line.length - 1 : line.length;
     const text = Buffer.from(line.buffer, line.byteOffset, end).toString('utf8');

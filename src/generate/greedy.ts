@@ -3,7 +3,7 @@ import { scope } from '../core/scope.ts';
 import { noGrad } from '../core/tape.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { argmax } from '../ops/reduce/max.ts';
-import { type DecodingOptions, type Hypothesis, limitOf } from './options.ts';
+import { type DecodingOptions, type Hypothesis, lengthPenalty, limitOf } from './options.ts';
 import type { DecodingSession } from './session.ts';
 
 interface Growing {
@@ -40,7 +40,8 @@ export function greedySearch(session: DecodingSession, options: DecodingOptions)
     logProb: 0,
   }));
   const finish = ({ text, tokens, logProb }: Growing, complete: boolean): void => {
-    results[text] = { tokens, logProb, score: logProb, complete };
+    const score = logProb / lengthPenalty(tokens.length + Number(complete), options.lengthPenalty);
+    results[text] = { tokens, logProb, score, complete };
   };
   const leave = (isDone: (row: Growing, i: number) => boolean): void => {
     const stay = growing.map((row, i) => (isDone(row, i) ? -1 : i)).filter((i) => i >= 0);

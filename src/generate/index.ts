@@ -3,3 +3,11 @@ export { beamSearch } from './beam.ts';
 export { greedySearch } from './greedy.ts';
 export { type BeamOptions, type DecodingOptions, type Hypothesis, lengthPenalty } from './options.ts';
 export { type DecodingSession, type SourceBatch, TransformerSession } from './session.ts';
+export {
+  type Alignment,
+  type Candidate,
+  type Tokenizers,
+  type TranslateOptions,
+  type Translation,
+  Translator,
+} from './translator.ts';

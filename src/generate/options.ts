@@ -12,13 +12,13 @@ export interface DecodingOptions {
   readonly prefixes?: readonly (readonly number[])[];
   /** Ids that are never chosen, such as padding. */
   readonly forbidden?: readonly number[];
+  /** α of the length penalty ((5 + length)/6)^α; 0, the default, compares plain log-probabilities. */
+  readonly lengthPenalty?: number;
 }
 
 export interface BeamOptions extends DecodingOptions {
   /** Hypotheses kept for each text. */
   readonly beamSize: number;
-  /** α of the length penalty ((5 + length)/6)^α; 0 compares plain log-probabilities. */
-  readonly lengthPenalty: number;
   /** Results for each text, at most `beamSize`. */
   readonly nBest: number;
 }
@@ -41,14 +41,14 @@ export function limitOf({ maxNewTokens }: DecodingOptions, text: number): number
 }
 
 /** ((5 + length)/6)^α. Paper: Wu et al., GNMT, 2016, §7, https://arxiv.org/abs/1609.08144 */
-export function lengthPenalty(length: number, alpha: number): number {
+export function lengthPenalty(length: number, alpha = 0): number {
   return ((5 + length) / 6) ** alpha;
 }
 
 /**
  * @throws {ConfigError} listing every option that cannot be used
  */
-export function checkBeamOptions({ beamSize, nBest, lengthPenalty: alpha }: BeamOptions): void {
+export function checkBeamOptions({ beamSize, nBest, lengthPenalty: alpha = 0 }: BeamOptions): void {
   const issues: { path: string; message: string }[] = [];
   const whole = (n: number): boolean => Number.isSafeInteger(n) && n >= 1;
   if (!whole(beamSize))

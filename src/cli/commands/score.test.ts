@@ -124,7 +124,7 @@ describe('refusals: one line, exit code 2', () => {
   });
   test('U+0000', async () => {
     expect(await score('a\nb\0\n', ['a\nb\n'])).toBe(2);
-    refused(/hyp:2: expected text, got U\+0000/);
+    refused(/hyp:2: expected text, got a NUL byte at byte offset 3/);
   });
   test('names and values', async () => {
     expect(await score('a\n', ['a\n'], '--metrics', 'bleu,chr')).toBe(2);

@@ -1,5 +1,6 @@
 /** `heed score`: compares a file of hypotheses with files of references. */
 import { type Command, InvalidArgumentError } from 'commander';
+import { readLines } from '../../data/lines.ts';
 import { ConfigError, DataError } from '../../errors.ts';
 import {
   type BleuOptions,
@@ -11,7 +12,6 @@ import {
   referencesByItem,
 } from '../../metrics/index.ts';
 import { printJson } from '../output.ts';
-import { readLines } from './read-lines.ts';
 
 interface ScoreArguments extends Pick<BleuOptions, 'tokenize' | 'smooth' | 'smoothValue' | 'lowercase'> {
   readonly hypothesis: string;

@@ -1,0 +1,188 @@
+/** From source texts to target texts: tokens, batches, decoding, and back, in the order of the input. */
+import { scope } from '../core/scope.ts';
+import { noGrad } from '../core/tape.ts';
+import { tensor } from '../core/tensor.ts';
+import { bucketBatches } from '../data/batching.ts';
+import { collate } from '../data/collate.ts';
+import type { Transformer } from '../models/transformer.ts';
+import { capture } from '../nn/capture.ts';
+import type { Tokenizer } from '../tokenizers/types.ts';
+import { beamSearch } from './beam.ts';
+import { greedySearch } from './greedy.ts';
+import type { Hypothesis } from './options.ts';
+import { TransformerSession } from './session.ts';
+
+export interface TranslateOptions {
+  /** Hypotheses kept for each text; 1 is greedy. Default 1. */
+  readonly beamSize?: number;
+  /** α of ((5 + length)/6)^α. Default 0.6. */
+  readonly lengthPenalty?: number;
+  /** Hypotheses returned for each text. Default 1. */
+  readonly nBest?: number;
+  /** Most tokens of a result; twice the source and 10 by default, within the model's limit. */
+  readonly maxNewTokens?: number;
+  /** What a result must start with, for each text. */
+  readonly prefixes?: readonly (string | undefined)[];
+  /** Also returns which source tokens each target token attended to. */
+  readonly alignments?: boolean;
+  /** Padded source tokens of a batch. Default 4096. */
+  readonly maxTokens?: number;
+}
+
+/** One result for a text. */
+export interface Candidate {
+  readonly text: string;
+  readonly tokens: readonly string[];
+  /** log-probability / ((5 + length)/6)^α */
+  readonly score: number;
+  readonly logProb: number;
+}
+
+/** Cross-attention of the last decoder layer. */
+export interface Alignment {
+  /** With the end token. */
+  readonly sourceTokens: readonly string[];
+  readonly targetTokens: readonly string[];
+  /** Mean over heads, target tokens × source tokens; rows sum to 1. */
+  readonly weights: readonly (readonly number[])[];
+  /** Each head, heads × target tokens × source tokens. */
+  readonly heads: readonly (readonly (readonly number[])[])[];
+}
+
+export interface Translation extends Candidate {
+  readonly source: string;
+  /** Best first; the first one is this translation itself. */
+  readonly nBest: readonly Candidate[];
+  readonly alignment?: Alignment;
+  /** The source had more tokens than the model takes and lost its end. */
+  readonly truncated: boolean;
+}
+
+export interface Tokenizers {
+  readonly source: Tokenizer;
+  readonly target: Tokenizer;
+}
+
+interface Prepared {
+  readonly ids: readonly number[];
+  readonly truncated: boolean;
+}
+
+/** A trained model with its tokenizers. */
+export class Translator {
+  readonly model: Transformer;
+  readonly tokenizers: Tokenizers;
+
+  constructor(model: Transformer, tokenizers: Tokenizers) {
+    this.model = model.eval();
+    this.tokenizers = tokenizers;
+  }
+
+  /**
+   * Translates texts.
+   *
+   * @returns one translation for each text, in order
+   * @throws {ConfigError} when an option cannot be used
+   * @example
+   * const [{ text, score }] = translator.translate(['attention'], { beamSize: 4 });
+   */
+  translate(texts: readonly string[], options: TranslateOptions = {}): Translation[] {
+    const prepared = texts.map((text) => this.prepare(text));
+    const lengths = prepared.map(({ ids }) => ({ source: ids.length, target: 0 }));
+    const batches = bucketBatches(lengths, {
+      maxTokens: options.maxTokens ?? 4096,
+      seed: 0,
+      epoch: 0,
+      shuffle: false,
+    });
+    const results: Translation[] = new Array(texts.length);
+    for (const batch of batches) {
+      const translations = this.translateBatch(
+        batch.map((i) => ({ ...prepared[i]!, text: texts[i]!, prefix: options.prefixes?.[i] })),
+        options,
+      );
+      for (const [row, i] of batch.entries()) results[i] = translations[row]!;
+    }
+    return results;
+  }
+
+  private prepare(text: string): Prepared {
+    const { source } = this.tokenizers;
+    const ids = source.encode(text);
+    const room = this.model.config.maxSeqLen - 1;
+    return { ids: [...ids.slice(0, room), source.specialTokens.eos], truncated: ids.length > room };
+  }
+
+  private translateBatch(
+    inputs: readonly (Prepared & { readonly text: string; readonly prefix: string | undefined })[],
+    options: TranslateOptions,
+  ): Translation[] {
+    const { target } = this.tokenizers;
+    const most = this.model.config.maxSeqLen - 1;
+    const limits = inputs.map(({ ids }) => Math.min(most, options.maxNewTokens ?? 2 * ids.length + 10));
+    const prefixes = inputs.map(({ prefix }) => (prefix === undefined ? [] : target.encode(prefix)));
+    const hypotheses = this.search(
+      inputs.map(({ ids }) => ids),
+      limits,
+      prefixes,
+      options,
+    );
+    return inputs.map(({ text, ids, truncated }, i): Translation => {
+      const nBest = hypotheses[i]!.map((hypothesis) => this.candidate(hypothesis));
+      const alignment = options.alignments ? { alignment: this.align(ids, hypotheses[i]![0]!) } : {};
+      return { source: text, ...nBest[0]!, nBest, truncated, ...alignment };
+    });
+  }
+
+  private search(
+    sources: readonly (readonly number[])[],
+    limits: readonly number[],
+    prefixes: readonly (readonly number[])[],
+    { beamSize = 1, lengthPenalty = 0.6, nBest = 1 }: TranslateOptions,
+  ): Hypothesis[][] {
+    const { bos, eos, pad } = this.tokenizers.target.specialTokens;
+    const batch = collate(sources, { padId: this.tokenizers.source.specialTokens.pad });
+    const session = new TransformerSession(this.model, batch, Math.max(...limits) + 1);
+    const common = { bos, eos, maxNewTokens: limits, prefixes, forbidden: [pad, bos] };
+    try {
+      if (beamSize === 1 && nBest === 1)
+        return greedySearch(session, { ...common, lengthPenalty }).map((best) => [best]);
+      return beamSearch(session, { ...common, beamSize, lengthPenalty, nBest });
+    } finally {
+      session.dispose();
+    }
+  }
+
+  private candidate({ tokens, score, logProb }: Hypothesis): Candidate {
+    const { target } = this.tokenizers;
+    return { text: target.decode(tokens), tokens: tokens.map((id) => target.token(id)), score, logProb };
+  }
+
+  /** Cross-attention of the last layer while the model is made to say the hypothesis. */
+  private align(source: readonly number[], { tokens }: Hypothesis): Alignment {
+    const { model, tokenizers } = this;
+    const { device } = model.targetEmbedding.weight;
+    const { bos, eos } = tokenizers.target.specialTokens;
+    const name = `decoder.layers.${model.decoder.layers.length - 1}.crossAttention.weights`;
+    const row = (ids: readonly number[]) =>
+      tensor(Int32Array.from(ids), [1, ids.length], { dtype: 'int32', device });
+    const { tensors } = noGrad(() =>
+      scope(() => capture(model, [name], () => model.forward(row(source), row([bos, ...tokens])).dispose())),
+    );
+    const weights = tensors.get(name)!;
+    const [, heads, queries, keys] = weights.shape as [number, number, number, number];
+    const at = (h: number, t: number, s: number): number => weights.data[(h * queries + t) * keys + s]!;
+    const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+    const perHead = range(heads).map((h) => range(queries).map((t) => range(keys).map((s) => at(h, t, s))));
+    const mean = range(queries).map((t) =>
+      range(keys).map((s) => range(heads).reduce((sum, h) => sum + at(h, t, s), 0) / heads),
+    );
+    weights.dispose();
+    return {
+      sourceTokens: source.map((id) => tokenizers.source.token(id)),
+      targetTokens: [...tokens, eos].map((id) => tokenizers.target.token(id)),
+      weights: mean,
+      heads: perHead,
+    };
+  }
+}

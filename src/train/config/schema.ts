@@ -1,0 +1,187 @@
+/**
+ * One YAML file describes an experiment: data, tokenizers, model, training, evaluation. This schema validates it,
+ * gives its types and the JSON Schema for editors.
+ */
+import { z } from 'zod';
+import { metrics } from '../../metrics/registry.ts';
+import { scoreScales } from '../../nn/attention/attend.ts';
+import { positions } from '../../nn/position/index.ts';
+import { activations } from '../../ops/activate/index.ts';
+import { normalizerNames } from '../../tokenizers/normalize.ts';
+import { scheduleNames } from '../schedules.ts';
+
+const count = z.int().min(1);
+const rate = z.number().min(0).lt(1);
+const names = <T extends string>(list: Iterable<T>) => z.enum([...list] as [T, ...T[]]);
+
+const reader = z.discriminatedUnion('format', [
+  z.strictObject({
+    format: z.literal('parallel'),
+    source: z.string().describe('file, one source text a line'),
+    target: z.string().describe('file, one target text a line'),
+    references: z.array(z.string()).optional().describe('files with further accepted targets'),
+  }),
+  z.strictObject({
+    format: z.literal('tsv'),
+    path: z.string(),
+    source: z.int().min(0).optional().describe('column of the source, from 0'),
+    target: z.int().min(0).optional(),
+    references: z.union([z.literal('rest'), z.array(z.int().min(0))]).optional(),
+    header: z.boolean().optional(),
+  }),
+  z.strictObject({
+    format: z.literal('jsonl'),
+    path: z.string(),
+    source: z.string().optional().describe('field of the source'),
+    target: z.string().optional(),
+    references: z.string().optional(),
+  }),
+  z.strictObject({
+    format: z.literal('cmudict'),
+    package: z.string().describe('npm package that exports `dictionary`, word to pronunciation'),
+  }),
+]);
+
+const split = z.strictObject({
+  test: z.number().min(0).max(0.9),
+  validation: z.number().min(0).max(0.9),
+  seed: z.int().default(1),
+});
+
+const data = z.strictObject({
+  folder: z.string().optional().describe('put before every path below'),
+  all: reader.optional().describe('one set that is split by its sources'),
+  split: split.optional(),
+  train: reader.optional(),
+  validation: reader.optional(),
+  test: reader.optional(),
+  maxTrainExamples: count.optional(),
+  maxSourceLength: count.default(256).describe('tokens'),
+  maxTargetLength: count.default(256).describe('tokens'),
+  tooLong: z.enum(['skip', 'truncate']).default('skip'),
+  maxTokens: count.default(4096).describe('padded tokens of a batch on its longer side'),
+  maxSentences: count.optional(),
+});
+
+const common = {
+  normalizers: z.array(names(normalizerNames)).optional(),
+  minFrequency: count.optional(),
+};
+
+const tokenizer = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('word'),
+    ...common,
+    preTokenizer: z.enum(['whitespace', 'punctuation']).optional(),
+    maxVocabSize: count.optional(),
+    continuation: z.string().optional(),
+  }),
+  z.strictObject({ kind: z.literal('char'), ...common, maxVocabSize: count.optional() }),
+  z.strictObject({
+    kind: z.literal('bpe'),
+    ...common,
+    preTokenizer: z.enum(['whitespace', 'punctuation', 'byteLevel']).optional(),
+    vocabSize: count.optional(),
+    numMerges: count.optional(),
+    limitAlphabet: count.optional(),
+    endOfWord: z.string().optional(),
+  }),
+]);
+
+const tokenizers = z.union([
+  z.strictObject({ shared: tokenizer.describe('one tokenizer for source and target') }),
+  z.strictObject({ source: tokenizer, target: tokenizer }),
+]);
+
+const model = z.strictObject({
+  kind: z.literal('transformer').default('transformer'),
+  dModel: count.default(512),
+  dFf: count.default(2048),
+  numHeads: count.default(8),
+  numEncoderLayers: count.max(1000).default(6),
+  numDecoderLayers: count.max(1000).default(6),
+  headDim: count.optional(),
+  valueDim: count.optional(),
+  dropout: rate.default(0.1),
+  attentionDropout: rate.default(0),
+  activationDropout: rate.default(0),
+  activation: names(Object.keys(activations) as (keyof typeof activations)[]).default('relu'),
+  normPlacement: z.enum(['post', 'pre']).default('post'),
+  finalNorm: z.boolean().optional(),
+  normEps: z.number().positive().default(1e-5),
+  position: names(Object.keys(positions) as (keyof typeof positions)[]).default('sinusoidal'),
+  scaleEmbeddings: z.boolean().default(true),
+  tieEmbeddings: z.enum(['none', 'target', 'all']).default('none'),
+  attentionScale: names(Object.keys(scoreScales) as (keyof typeof scoreScales)[]).default('sqrt'),
+  shareLayers: z.boolean().default(false),
+  maxSeqLen: count.default(512),
+});
+
+const training = z.strictObject({
+  seed: z.int().default(1),
+  maxSteps: count.optional(),
+  maxEpochs: count.optional(),
+  maxMinutes: z
+    .number()
+    .positive()
+    .optional()
+    .describe('stops by the clock; such a run is not reproducible to the bit'),
+  optimizer: z.enum(['adam', 'adamw']).default('adam'),
+  learningRate: z.number().positive().default(1),
+  schedule: names(scheduleNames).default('paper'),
+  warmupSteps: z.int().min(0).default(4000),
+  finalRate: z.number().min(0).max(1).default(0),
+  beta1: rate.default(0.9),
+  beta2: rate.default(0.98),
+  eps: z.number().positive().default(1e-9),
+  weightDecay: z.number().min(0).default(0),
+  clipNorm: z.number().min(0).default(0).describe('0: no clipping'),
+  gradAccumSteps: count.default(1),
+  labelSmoothing: rate.default(0.1),
+  logEvery: count.default(10).describe('steps'),
+  checkpointEvery: count.default(500).describe('steps'),
+  average: z
+    .strictObject({ of: z.enum(['last', 'best']), count })
+    .optional()
+    .describe('the final model is the mean of this many checkpoints'),
+  earlyStopping: z.strictObject({ patience: count }).optional().describe('validations without improvement'),
+});
+
+const decoding = {
+  beamSize: count.default(1),
+  lengthPenalty: z.number().min(0).default(0.6),
+  maxExamples: count.optional(),
+  metrics: z.array(names(metrics.keys())).default([]),
+  lowercase: z.boolean().optional(),
+  tokenize: z.enum(['13a', 'none', 'char', 'zh', 'intl']).optional().describe('for BLEU'),
+};
+
+const evaluation = z.strictObject({
+  every: count.default(500).describe('steps between validations'),
+  ...decoding,
+  selectBy: z.string().default('loss').describe('loss, or one of the metrics'),
+  test: z.strictObject(decoding).optional(),
+  samples: z.int().min(0).default(10),
+});
+
+/** The schema of an experiment. */
+export const experimentSchema = z.strictObject({
+  name: z.string().regex(/^[\w.-]+$/, 'letters, digits, dot, dash and underscore only'),
+  description: z.string().optional(),
+  data,
+  tokenizer: tokenizers,
+  model,
+  training,
+  evaluation: evaluation.prefault({}),
+  published: z
+    .array(z.strictObject({ name: z.string(), value: z.number(), note: z.string().optional() }))
+    .default([])
+    .describe('numbers from the literature, printed beside the result'),
+});
+
+/** A valid experiment with every default filled in. */
+export type Experiment = z.output<typeof experimentSchema>;
+export type DataSection = Experiment['data'];
+export type ReaderSection = z.output<typeof reader>;
+export type DecodingSection = Pick<Experiment['evaluation'], keyof typeof decoding>;
+export type TokenizerSection = z.output<typeof tokenizer>;

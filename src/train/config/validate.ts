@@ -1,0 +1,244 @@
+/** From a YAML text to a valid experiment, or to one error that lists every bad field. */
+import { readFileSync } from 'node:fs';
+import YAML from 'yaml';
+import { z } from 'zod';
+import { ConfigError, type ConfigIssue, nearestName } from '../../errors.ts';
+import { type Experiment, experimentSchema } from './schema.ts';
+
+type Issue = z.core.$ZodIssue;
+
+/** `data.train.format` */
+function dotted(path: readonly PropertyKey[]): string {
+  return path.map(String).join('.');
+}
+
+function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
+  let value = root;
+  for (const part of path) value = (value as Record<PropertyKey, unknown> | undefined)?.[part];
+  return value;
+}
+
+function describe(value: unknown): string {
+  return value === undefined ? 'nothing' : JSON.stringify(value);
+}
+
+/** The object schema that stands at a path, to know its fields. */
+function fieldsAt(path: readonly PropertyKey[], value: unknown): string[] {
+  let schema: z.core.$ZodType = experimentSchema;
+  let here: unknown = value;
+  for (const part of path) {
+    schema = shapeOf(schema, here)[String(part)] ?? schema;
+    here = (here as Record<PropertyKey, unknown> | undefined)?.[part];
+  }
+  return Object.keys(shapeOf(schema, here));
+}
+
+function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
+  const def = schema._zod.def as { innerType?: z.core.$ZodType };
+  return def.innerType ? unwrap(def.innerType) : schema;
+}
+
+/** Fields of an object schema; of a union, those of the option that fits `value` best. */
+function shapeOf(wrapped: z.core.$ZodType, value: unknown): Record<string, z.core.$ZodType> {
+  const schema = unwrap(wrapped);
+  const def = schema._zod.def as { shape?: Record<string, z.core.$ZodType>; options?: z.core.$ZodType[] };
+  if (def.shape) return def.shape;
+  const own = Object.keys((value ?? {}) as object);
+  const literal = (option: z.core.$ZodType, key: string): unknown =>
+    (unwrap(shapeOf(option, undefined)[key]!)._zod.def as { values?: unknown[] }).values?.[0];
+  const score = (option: z.core.$ZodType): number => {
+    const shape = shapeOf(option, undefined);
+    const tag = ['format', 'kind'].find((key) => key in shape);
+    const isTagged = tag !== undefined && literal(option, tag) === (value as Record<string, unknown>)?.[tag];
+    return own.filter((key) => key in shape).length + (isTagged ? 100 : 0);
+  };
+  const best = (def.options ?? []).toSorted((a, b) => score(b) - score(a))[0];
+  return best ? shapeOf(best, value) : {};
+}
+
+function unknownFields(issue: z.core.$ZodIssueUnrecognizedKeys, root: unknown): ConfigIssue[] {
+  const known = fieldsAt(issue.path, root);
+  return issue.keys.map((key) => {
+    const near = nearestName(key, known);
+    const help = near ? `did you mean "${near}"?` : `known are ${known.join(', ')}`;
+    return { path: dotted([...issue.path, key]), message: `unknown field; ${help}` };
+  });
+}
+
+function oneOf(path: readonly PropertyKey[], values: readonly unknown[], got: unknown): ConfigIssue {
+  const options = values.map(String);
+  const near = typeof got === 'string' ? nearestName(got, options) : undefined;
+  const help = near ? `; did you mean "${near}"?` : '';
+  return {
+    path: dotted(path),
+    message: `expected one of ${options.join(', ')}, got ${describe(got)}${help}`,
+  };
+}
+
+/** An issue of zod in our words. */
+function translate(issue: Issue, root: unknown): ConfigIssue[] {
+  const got = valueAt(root, issue.path);
+  const at = (message: string): ConfigIssue[] => [{ path: dotted(issue.path), message }];
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return unknownFields(issue, root);
+    case 'invalid_value':
+      return [oneOf(issue.path, issue.values, got)];
+    case 'invalid_type':
+      return at(
+        `expected ${issue.expected === 'int' ? 'a whole number' : article(issue.expected)}, got ${describe(got)}`,
+      );
+    case 'too_small':
+      return at(
+        `expected at least ${issue.inclusive === false ? 'more than ' : ''}${issue.minimum}, got ${describe(got)}`,
+      );
+    case 'too_big':
+      return at(
+        `expected ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}, got ${describe(got)}`,
+      );
+    case 'invalid_union':
+      return unionIssues(issue, root);
+    default:
+      return at(`${issue.message}, got ${describe(got)}`);
+  }
+}
+
+function article(type: string): string {
+  if (type === 'object' || type === 'record') return 'a group of fields';
+  return type === 'array' ? 'a list' : `a ${type}`;
+}
+
+function unionIssues(issue: z.core.$ZodIssueInvalidUnion, root: unknown): ConfigIssue[] {
+  const tag = (issue as { discriminator?: string }).discriminator;
+  if (tag !== undefined) {
+    const path = issue.path.at(-1) === tag ? issue.path : [...issue.path, tag];
+    return [
+      oneOf(
+        path,
+        tag === 'format' ? ['parallel', 'tsv', 'jsonl', 'cmudict'] : ['word', 'char', 'bpe'],
+        valueAt(root, path),
+      ),
+    ];
+  }
+  const closest = issue.errors.toSorted((a, b) => a.length - b.length)[0] ?? [];
+  return closest.flatMap((inner) =>
+    translate({ ...inner, path: [...issue.path, ...inner.path] } as Issue, root),
+  );
+}
+
+/** Rules between fields, which a schema of single fields cannot say. */
+function crossIssues({ data, training, evaluation, model }: Experiment): ConfigIssue[] {
+  const issues: ConfigIssue[] = [];
+  const need = (fine: boolean, path: string, message: string): void => {
+    if (!fine) issues.push({ path, message });
+  };
+  need(Boolean(data.all) !== Boolean(data.train), 'data', 'expected either `all` with `split`, or `train`');
+  need(!data.all || Boolean(data.split), 'data.split', 'expected with `data.all`');
+  const { maxSteps, maxEpochs, maxMinutes } = training;
+  need(
+    [maxSteps, maxEpochs, maxMinutes].some(Boolean),
+    'training',
+    'expected maxSteps, maxEpochs or maxMinutes',
+  );
+  const choices = ['loss', ...evaluation.metrics];
+  need(
+    choices.includes(evaluation.selectBy),
+    'evaluation.selectBy',
+    `expected one of ${choices.join(', ')}, got "${evaluation.selectBy}"`,
+  );
+  need(
+    model.headDim !== undefined || model.dModel % model.numHeads === 0,
+    'model.numHeads',
+    `expected a divisor of dModel (${model.dModel}) or a headDim, got ${model.numHeads}`,
+  );
+  const longest = Math.max(data.maxSourceLength, data.maxTargetLength) + 1;
+  need(
+    model.position === 'none' || longest <= model.maxSeqLen,
+    'model.maxSeqLen',
+    `expected at least ${longest} (the longest text and its end token), got ${model.maxSeqLen}`,
+  );
+  return issues;
+}
+
+/**
+ * Checks an experiment and fills in the defaults.
+ *
+ * @param value - what the YAML said
+ * @param file - its name, for the message
+ * @throws {ConfigError} listing every bad field with its path, what was expected and the nearest valid name
+ */
+export function validateExperiment(value: unknown, file = 'experiment'): Experiment {
+  const parsed = experimentSchema.safeParse(value);
+  const issues = parsed.success
+    ? crossIssues(parsed.data)
+    : parsed.error.issues.flatMap((issue) => translate(issue, value));
+  if (issues.length > 0) {
+    throw new ConfigError({
+      where: file,
+      problem: issues.map(({ path, message }) => `${path}: ${message}`).join('; '),
+      issues,
+    });
+  }
+  return parsed.data!;
+}
+
+/** Sets `path` (`a.b.c`) in a tree of objects; the text is read as YAML, so that numbers are numbers. */
+export function setByPath(tree: Record<string, unknown>, assignment: string): void {
+  const split = assignment.indexOf('=');
+  if (split < 1) {
+    throw new ConfigError({
+      where: '--set',
+      expected: 'path=value, as in training.maxSteps=100',
+      got: JSON.stringify(assignment),
+    });
+  }
+  const path = assignment.slice(0, split).split('.');
+  if (
+    path.some((part) => part === '' || part === '__proto__' || part === 'constructor' || part === 'prototype')
+  ) {
+    throw new ConfigError({
+      where: '--set',
+      expected: 'a dotted path of names',
+      got: JSON.stringify(assignment),
+    });
+  }
+  let at = tree;
+  for (const part of path.slice(0, -1)) {
+    const next = at[part];
+    at = (typeof next === 'object' && next !== null ? next : (at[part] = {})) as Record<string, unknown>;
+  }
+  at[path.at(-1)!] = parseYaml(assignment.slice(split + 1), `--set ${path.join('.')}`);
+}
+
+function parseYaml(text: string, where: string): unknown {
+  try {
+    return YAML.parse(text) as unknown;
+  } catch (error) {
+    const problem = (error as Error).message.split('\n')[0]!.replace(/:$/, '');
+    throw new ConfigError({
+      where,
+      problem: `not YAML: ${problem}`,
+      hint: 'indent with spaces, and quote texts with a colon',
+    });
+  }
+}
+
+/**
+ * Reads an experiment from a YAML file.
+ *
+ * @param assignments - `a.b=value`, put over the file's values
+ * @throws {ConfigError} when the file is not YAML or any field is wrong
+ */
+export function loadExperiment(path: string, assignments: readonly string[] = []): Experiment {
+  const value = parseYaml(readFileSync(path, 'utf8'), path) ?? {};
+  if (typeof value !== 'object' || Array.isArray(value)) {
+    throw new ConfigError({ where: path, expected: 'a YAML file of fields', got: describe(value) });
+  }
+  for (const assignment of assignments) setByPath(value as Record<string, unknown>, assignment);
+  return validateExperiment(value, path);
+}
+
+/** The JSON Schema of an experiment, for editors. */
+export function experimentJsonSchema(): unknown {
+  return { title: 'heed experiment', ...z.toJSONSchema(experimentSchema, { io: 'input' }) };
+}

@@ -1,0 +1,135 @@
+/** From the data section of an experiment to token ids: read, split, learn tokenizers, encode, apply the length policy. */
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import type { TokenPair } from '../data/batching.ts';
+import { type Example, splitByKey, trainingPairs } from '../data/examples.ts';
+import { applyLengthPolicy, type LengthReport } from '../data/length-policy.ts';
+import { type DataConfig, readExamples } from '../data/readers.ts';
+import { ConfigError, DataError } from '../errors.ts';
+import type { Tokenizers } from '../generate/translator.ts';
+import { trainTokenizer } from '../tokenizers/train.ts';
+import type { TokenizerConfig, TrainingReport } from '../tokenizers/types.ts';
+import type { DataSection, Experiment, ReaderSection } from './config/schema.ts';
+
+/** Examples of the three parts; the last two may be empty. */
+export interface ExampleParts {
+  readonly train: readonly Example[];
+  readonly validation: readonly Example[];
+  readonly test: readonly Example[];
+}
+
+/** Encoded pairs of one part. */
+export interface EncodedPart {
+  readonly pairs: readonly TokenPair[];
+  readonly report: LengthReport;
+}
+
+function loadDictionary(name: string): Readonly<Record<string, string>> {
+  const where = `data: npm package ${name}`;
+  try {
+    const loaded = createRequire(join(process.cwd(), 'package.json'))(name) as {
+      dictionary?: Record<string, string>;
+    };
+    if (loaded.dictionary) return loaded.dictionary;
+  } catch (error) {
+    throw new ConfigError({ where, problem: 'cannot be loaded', hint: `npm install ${name}`, cause: error });
+  }
+  throw new ConfigError({ where, expected: 'an export named dictionary', got: 'none' });
+}
+
+/** The reader's configuration with its paths and packages resolved. */
+function resolveReader(section: ReaderSection, folder: string | undefined): DataConfig {
+  const at = (path: string): string => (folder === undefined ? path : join(folder, path));
+  switch (section.format) {
+    case 'cmudict':
+      return { format: 'cmudict', dictionary: loadDictionary(section.package) };
+    case 'parallel': {
+      const { references } = section;
+      const more = references ? { references: references.map(at) } : {};
+      return { format: 'parallel', source: at(section.source), target: at(section.target), ...more };
+    }
+    default:
+      return { ...section, path: at(section.path) } as DataConfig;
+  }
+}
+
+/**
+ * Reads every part of the data.
+ *
+ * @throws {DataError} when a file cannot be read as it was announced, or nothing is left to train on
+ */
+export function readParts(data: DataSection): ExampleParts {
+  const read = (section: ReaderSection | undefined): Example[] =>
+    section ? readExamples(resolveReader(section, data.folder)) : [];
+  if (data.all) return splitByKey(read(data.all), data.split!);
+  return { train: read(data.train), validation: read(data.validation), test: read(data.test) };
+}
+
+/** Learns the tokenizers of an experiment from the training texts. */
+export function buildTokenizers(
+  { tokenizer }: Experiment,
+  train: readonly Example[],
+): { readonly tokenizers: Tokenizers; readonly notes: string[] } {
+  const sources = train.map(({ source }) => source);
+  const targets = trainingPairs(train).map(({ target }) => target);
+  const notes: string[] = [];
+  const learn = (config: object, lines: readonly string[], name: string) => {
+    const trained = trainTokenizer(config as TokenizerConfig, lines);
+    const shortage = shortageOf(trained.report, name);
+    if (shortage) notes.push(shortage);
+    return trained;
+  };
+  if ('shared' in tokenizer) {
+    const shared = learn(tokenizer.shared, [...sources, ...targets], 'shared');
+    return { tokenizers: { source: shared, target: shared }, notes };
+  }
+  return {
+    tokenizers: {
+      source: learn(tokenizer.source, sources, 'source'),
+      target: learn(tokenizer.target, targets, 'target'),
+    },
+    notes,
+  };
+}
+
+/** A line for the user when the data supports fewer pieces than were asked for. */
+function shortageOf({ requested, reached, reason }: TrainingReport, name: string): string | undefined {
+  if (requested === undefined || reached >= requested || reason === 'reached') return undefined;
+  return `tokenizer.${name}: ${requested} pieces were asked for, the data supports ${reached}`;
+}
+
+/** Encodes examples, one pair for each accepted target; texts that are too long are cut or left out, and counted. */
+export function encodePart(
+  examples: readonly Example[],
+  { source, target }: Tokenizers,
+  data: DataSection,
+): EncodedPart {
+  const pairs = trainingPairs(examples).map((pair) => ({
+    source: source.encode(pair.source),
+    target: target.encode(pair.target),
+  }));
+  const { kept, report } = applyLengthPolicy(pairs, {
+    maxSourceLength: data.maxSourceLength,
+    maxTargetLength: data.maxTargetLength,
+    policy: data.tooLong,
+  });
+  return { pairs: kept, report };
+}
+
+/** A line about what the length policy did; undefined when it did nothing. */
+export function lengthNote(part: string, { skipped, truncated, longest }: LengthReport): string | undefined {
+  if (skipped + truncated === 0) return undefined;
+  const what = skipped > 0 ? `${skipped} skipped` : `${truncated} truncated`;
+  return `${part}: ${what} as too long (longest source ${longest.source}, target ${longest.target} tokens)`;
+}
+
+/** @throws {DataError} when there is nothing to train on */
+export function requireExamples(part: EncodedPart, name: string): void {
+  if (part.pairs.length > 0) return;
+  throw new DataError({
+    where: `data.${name}`,
+    file: name,
+    problem: 'no example is left',
+    hint: 'raise maxSourceLength and maxTargetLength, or check the files',
+  });
+}

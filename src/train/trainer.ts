@@ -1,0 +1,305 @@
+/**
+ * The training loop: updates, logs, validation, checkpoints, early stopping, averaging.
+ *
+ * A run is a folder. Whatever the next update depends on stands in its newest checkpoint, so that a run that was
+ * killed at any moment goes on bit for bit as if nothing had happened.
+ */
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TokenPair } from '../data/batching.ts';
+import type { StoredTensor } from '../formats/safetensors.ts';
+import type { Tokenizers } from '../generate/translator.ts';
+import type { ModelDescription } from '../models/registry.ts';
+import type { Transformer } from '../models/transformer.ts';
+import { withDropoutKeys } from '../nn/dropout-keys.ts';
+import type { Adam } from './adam.ts';
+import { averageWeights } from './average.ts';
+import { type Checkpoint, readCheckpoint, runFolders, saveCheckpoint } from './checkpoint.ts';
+import { numberedFolder, numberedFolders } from './checkpoint-store.ts';
+import { clipFactor, gradientNorm } from './clip.ts';
+import type { Experiment } from './config/schema.ts';
+import type { TrainingEvent } from './events.ts';
+import { MetricLog } from './metric-log.ts';
+import { notFinite } from './not-finite.ts';
+import { learningRateAt } from './schedules.ts';
+import { epochBatches, makeBatch, type PairBatch, Seq2SeqObjective } from './seq2seq.ts';
+import { freshState, freshWindow, type Snapshot, type TrainingState } from './training-state.ts';
+
+/** Checkpoints that are kept. */
+const KEPT_CHECKPOINTS = 2;
+
+/** What validation measured; `badness` is what selects, lower is better. */
+export interface ValidationResult {
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly badness: number;
+}
+
+export interface TrainerParts {
+  readonly folder: string;
+  readonly experiment: Experiment;
+  readonly description: ModelDescription;
+  readonly model: Transformer;
+  readonly tokenizers: Tokenizers;
+  readonly optimizer: Adam;
+  readonly pairs: readonly TokenPair[];
+  readonly validate: () => ValidationResult;
+  readonly onEvent: (event: TrainingEvent) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export type Outcome = 'finished' | 'interrupted';
+
+export class Trainer {
+  readonly state: TrainingState;
+  private readonly parts: TrainerParts;
+  private readonly objective: Seq2SeqObjective;
+  private readonly log: MetricLog;
+  private batches: number[][] = [];
+  private startedAt = 0;
+  private secondsBefore: number;
+  private lastLog = { seconds: 0, tokens: 0 };
+  private tokensSeen = 0;
+  /** Snapshots that the checkpoint before the newest one refers to. */
+  private olderSnapshots: readonly Snapshot[] = [];
+
+  /** @param resumeFrom - a checkpoint whose weights and moments are loaded already */
+  constructor(parts: TrainerParts, resumeFrom?: Checkpoint) {
+    this.parts = parts;
+    const { model, tokenizers, experiment, folder } = parts;
+    this.state = resumeFrom?.facts.training ? structuredClone(resumeFrom.facts.training) : freshState();
+    this.secondsBefore = this.state.seconds;
+    this.objective = new Seq2SeqObjective(model, {
+      padId: tokenizers.target.specialTokens.pad,
+      labelSmoothing: experiment.training.labelSmoothing,
+    });
+    this.log = new MetricLog(folder, { step: this.state.step, bytes: this.state.metricBytes });
+    this.olderSnapshots = this.state.snapshots;
+  }
+
+  /** Seconds of all sessions of this run. */
+  get seconds(): number {
+    return this.secondsBefore + (performance.now() - this.startedAt) / 1000;
+  }
+
+  /** Share of the training that is over, 0 … 1. */
+  private get done(): number {
+    const { maxSteps, maxEpochs, maxMinutes } = this.parts.experiment.training;
+    const epochs = this.state.epoch + this.state.position / Math.max(1, this.batches.length);
+    return Math.min(
+      1,
+      Math.max(
+        maxSteps ? this.state.step / maxSteps : 0,
+        maxEpochs ? epochs / maxEpochs : 0,
+        maxMinutes ? this.seconds / (60 * maxMinutes) : 0,
+      ),
+    );
+  }
+
+  /**
+   * Trains to the end, or until the signal says stop; a checkpoint is written in either case.
+   *
+   * @throws {TrainingError} when the loss is not finite or the disk cannot take a checkpoint
+   */
+  async run(): Promise<Outcome> {
+    this.startedAt = performance.now();
+    this.startEpoch();
+    try {
+      while (!this.isOver()) {
+        await new Promise((resolve) => setImmediate(resolve));
+        if (this.parts.signal?.aborted) {
+          this.saveCheckpoint();
+          return 'interrupted';
+        }
+        this.update();
+        this.afterUpdate();
+      }
+      if (!this.state.finished) this.finish();
+      return 'finished';
+    } finally {
+      this.log.close();
+    }
+  }
+
+  private isOver(): boolean {
+    const patience = this.parts.experiment.training.earlyStopping?.patience;
+    const isStale = patience !== undefined && this.state.validationsSinceBest >= patience;
+    return this.state.finished || this.done >= 1 || isStale;
+  }
+
+  private startEpoch(): void {
+    const { experiment, pairs } = this.parts;
+    const order = { seed: experiment.training.seed, epoch: this.state.epoch, shuffle: true };
+    this.batches = epochBatches(pairs, experiment.data, order);
+  }
+
+  private nextBatch(): PairBatch {
+    if (this.state.position >= this.batches.length) {
+      this.state.epoch++;
+      this.state.position = 0;
+      this.startEpoch();
+    }
+    const places = this.batches[this.state.position++]!;
+    return makeBatch(
+      places.map((place) => this.parts.pairs[place]!),
+      this.parts.tokenizers,
+    );
+  }
+
+  /** One update of the weights from `gradAccumSteps` batches. */
+  private update(): void {
+    const { model, optimizer, experiment } = this.parts;
+    const { training } = experiment;
+    const { state } = this;
+    const done = this.done;
+    const step = state.step + 1;
+    const batches = Array.from({ length: training.gradAccumSteps }, () => this.nextBatch());
+    const tokens = batches.reduce((total, batch) => total + batch.targetTokens, 0);
+    model.train();
+    const loss = withDropoutKeys(training.seed, step, () =>
+      batches.reduce((total, batch) => total + this.objective.trainOn(batch, tokens).loss, 0),
+    );
+    const gradNorm = gradientNorm(model.parameters());
+    if (!Number.isFinite(loss) || !Number.isFinite(gradNorm))
+      throw notFinite(step, loss / tokens, model, this.parts.folder);
+    optimizer.step(this.learningRate(step, done), clipFactor(gradNorm, training.clipNorm));
+    model.zeroGrad();
+    state.step = step;
+    state.window.loss += loss;
+    state.window.gradNorm += gradNorm;
+    state.window.steps++;
+    state.window.sourceTokens += batches.reduce((total, batch) => total + batch.sourceTokens, 0);
+    state.window.targetTokens += tokens;
+    this.tokensSeen += tokens;
+  }
+
+  private learningRate(step: number, done: number): number {
+    const { training, model } = this.parts.experiment;
+    const { schedule, learningRate, warmupSteps, finalRate } = training;
+    return learningRateAt(
+      schedule,
+      { step, done },
+      { learningRate, warmupSteps, finalRate, dModel: model.dModel },
+    );
+  }
+
+  private afterUpdate(): void {
+    const { training, evaluation } = this.parts.experiment;
+    const { step } = this.state;
+    const over = this.done >= 1;
+    if (step % training.logEvery === 0 || over) this.writeLog();
+    if (step % evaluation.every === 0 || over) this.validate();
+    if (step % training.checkpointEvery === 0 && !over) this.saveCheckpoint();
+  }
+
+  private writeLog(): void {
+    const { state } = this;
+    const { window } = state;
+    if (window.steps === 0) return;
+    const entry = {
+      step: state.step,
+      epoch: state.epoch,
+      loss: window.loss / window.targetTokens,
+      learningRate: this.learningRate(state.step, this.done),
+      gradNorm: window.gradNorm / window.steps,
+      sourceTokens: window.sourceTokens,
+      targetTokens: window.targetTokens,
+    };
+    this.log.write({ kind: 'train', ...entry });
+    state.window = freshWindow();
+    const { seconds } = this;
+    const tokensPerSecond =
+      (this.tokensSeen - this.lastLog.tokens) / Math.max(1e-9, seconds - this.lastLog.seconds);
+    this.lastLog = { seconds, tokens: this.tokensSeen };
+    this.log.writeTiming({ step: state.step, seconds, tokensPerSecond });
+    const done = this.done;
+    const secondsLeft = done > 0 ? (seconds * (1 - done)) / done : undefined;
+    this.parts.onEvent({ type: 'step', ...entry, tokensPerSecond, seconds, done, secondsLeft });
+  }
+
+  private validate(): void {
+    const { model, validate, onEvent } = this.parts;
+    const { state } = this;
+    model.eval();
+    const { metrics, badness } = validate();
+    this.log.write({ kind: 'validation', step: state.step, ...metrics });
+    state.lastBadness = badness;
+    const isBest = state.best === undefined || badness < state.best.badness;
+    if (isBest) state.best = { badness, step: state.step };
+    state.validationsSinceBest = isBest ? 0 : state.validationsSinceBest + 1;
+    if (this.averaging) this.takeSnapshot(badness);
+    onEvent({ type: 'validation', step: state.step, metrics, isBest });
+  }
+
+  /** How the final weights are chosen: an average, the best ones with early stopping, or the last ones. */
+  private get averaging(): { readonly of: 'last' | 'best'; readonly count: number } | undefined {
+    const { average, earlyStopping } = this.parts.experiment.training;
+    return average ?? (earlyStopping ? { of: 'best', count: 1 } : undefined);
+  }
+
+  private takeSnapshot(badness: number): void {
+    const { state, parts } = this;
+    const { of, count } = this.averaging!;
+    const all = [...state.snapshots.filter(({ step }) => step !== state.step), { step: state.step, badness }];
+    const kept =
+      of === 'last' ? all.slice(-count) : all.toSorted((a, b) => a.badness - b.badness).slice(0, count);
+    if (kept.some(({ step }) => step === state.step)) {
+      saveCheckpoint(numberedFolder(join(parts.folder, runFolders.snapshots), state.step), {
+        model: parts.description,
+        tokenizers: parts.tokenizers,
+        weights: parts.model.stateDict(),
+      });
+    }
+    state.snapshots = kept;
+  }
+
+  private saveCheckpoint(): void {
+    const { parts, state } = this;
+    this.log.sync();
+    state.seconds = this.seconds;
+    state.metricBytes = this.log.bytes;
+    const place = join(parts.folder, runFolders.checkpoints);
+    saveCheckpoint(numberedFolder(place, state.step), {
+      model: parts.description,
+      tokenizers: parts.tokenizers,
+      weights: parts.model.stateDict(),
+      moments: parts.optimizer.stateDict(),
+      training: state,
+    });
+    for (const { path } of numberedFolders(place).slice(KEPT_CHECKPOINTS)) rmSync(path, { recursive: true });
+    this.removeSnapshots();
+    parts.onEvent({ type: 'checkpoint', step: state.step });
+  }
+
+  /** Removes snapshots that neither of the two newest checkpoints refers to. */
+  private removeSnapshots(): void {
+    const needed = new Set([...this.state.snapshots, ...this.olderSnapshots].map(({ step }) => step));
+    for (const { step, path } of numberedFolders(join(this.parts.folder, runFolders.snapshots))) {
+      if (!needed.has(step)) rmSync(path, { recursive: true });
+    }
+    this.olderSnapshots = [...this.state.snapshots];
+  }
+
+  /** Loads the final weights into the model and writes the model folder and the last checkpoint. */
+  private finish(): void {
+    const { parts, state } = this;
+    if (state.window.steps > 0) this.writeLog();
+    state.finished = true;
+    this.saveCheckpoint();
+    const weights = this.finalWeights();
+    if (weights) parts.model.loadStateDict(weights as Parameters<Transformer['loadStateDict']>[0]);
+    saveCheckpoint(join(parts.folder, runFolders.model), {
+      model: parts.description,
+      tokenizers: parts.tokenizers,
+      weights: parts.model.stateDict(),
+    });
+  }
+
+  private finalWeights(): Map<string, StoredTensor> | undefined {
+    const { folder } = this.parts;
+    const paths = this.state.snapshots.map(({ step }) =>
+      numberedFolder(join(folder, runFolders.snapshots), step),
+    );
+    const there = paths.filter((path) => existsSync(path));
+    return there.length > 0 ? averageWeights(there.map((path) => readCheckpoint(path).weights)) : undefined;
+  }
+}
