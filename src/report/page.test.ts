@@ -72,6 +72,13 @@ describe('the charts', () => {
     expect(page).toMatch(/<path class="curve ink"[^>]* d="M600 [\d.]+h0"/);
   });
 
+  it('go from left to right when a resumed run has written its steps in another order', () => {
+    const page = renderReport(
+      run({ train: table({ step: 2, loss: 2 }, { step: 0, loss: 1 }, { step: 1, loss: 1.5 }) }),
+    );
+    expect(page).toContain('d="M0 240L300 120L600 0"');
+  });
+
   it('break at a value that was not finite', () => {
     const page = renderReport(
       run({ train: table({ step: 0, loss: 1 }, { step: 1, loss: null }, { step: 2, loss: 2 }) }),
