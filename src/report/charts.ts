@@ -5,7 +5,7 @@ import { type Html, html } from './html.ts';
 import { metricName } from './metric-names.ts';
 import { drawPlot } from './plot.ts';
 import type { RunData } from './run-data.ts';
-import { linearScale, logScale, logUse } from './scale.ts';
+import { type LogUse, linearScale, logScale, logUse } from './scale.ts';
 
 /** Rows of training from which on its curve is so ragged that it starts smoothed. */
 const SMOOTHED_FROM = 200;
@@ -35,11 +35,12 @@ function smoothingControl(run: RunData): Html {
 function chartFigure({ metric, curves }: Chart, end: number): Html {
   const { label, unit } = metricName(metric);
   const wide = metric === 'loss';
+  const use = logUseOf(metric, curves);
   return html`<figure class="chart${wide ? ' wide' : ''}" data-metric="${metric}">
 <figcaption><h3>${label}${unit && html` <small>${unit}</small>`}</h3>
-${scaleButton(curves)}
+${use !== 'impossible' && html`<button type="button" class="scripted log" hidden aria-pressed="${String(use === 'useful')}">log scale</button>`}
 <ul class="legend">${curves.map(legendItem)}</ul></figcaption>
-${plots(curves, label, end)}
+${plots(curves, use, label, end)}
 </figure>`;
 }
 
@@ -47,16 +48,14 @@ function valuesOf(curves: readonly Curve[]): number[] {
   return curves.flatMap(({ points }) => points.flatMap(({ value }) => value ?? []));
 }
 
-function scaleButton(curves: readonly Curve[]): Html | undefined {
+// A schedule rises from nearly zero by design: its shape is what a reader looks for, not its decades.
+function logUseOf(metric: string, curves: readonly Curve[]): LogUse {
   const use = logUse(valuesOf(curves));
-  if (use === 'impossible') return undefined;
-  const pressed = use === 'useful' ? 'true' : 'false';
-  return html`<button type="button" class="scripted log" hidden aria-pressed="${pressed}">log scale</button>`;
+  return metric === 'learningRate' && use === 'useful' ? 'possible' : use;
 }
 
-function plots(curves: readonly Curve[], label: string, end: number): Html[] {
+function plots(curves: readonly Curve[], use: LogUse, label: string, end: number): Html[] {
   const values = valuesOf(curves);
-  const use = logUse(values);
   const words = `${label} against the step: ${curves.map(journey).join('; ')}`;
   const linear = drawPlot(curves, linearScale(values), end, words, use === 'useful');
   if (use === 'impossible') return [linear];

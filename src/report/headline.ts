@@ -76,7 +76,8 @@ function sentence(run: RunData): string {
   const { experiment, result } = run;
   const parameters = experiment?.parameters && `${formatCount(experiment.parameters.total)} parameters`;
   const lastStep = run.train.columns.get('step')?.at(-1);
-  const steps = typeof lastStep === 'number' && `${groupDigits(lastStep)} steps`;
+  const steps =
+    typeof lastStep === 'number' && `${groupDigits(lastStep)} ${lastStep === 1 ? 'step' : 'steps'}`;
   const seconds = result?.seconds ?? run.timing.columns.get('seconds')?.at(-1);
   const time = typeof seconds === 'number' && formatDuration(seconds);
   const device = experiment?.device && `device ${experiment.device}`;

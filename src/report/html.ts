@@ -21,7 +21,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
  *
  * @example escapeHtml('<b>') // '&lt;b&gt;'
  */
-export function escapeHtml(text: string): string {
+function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 }
 

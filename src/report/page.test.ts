@@ -72,6 +72,19 @@ describe('the charts', () => {
     expect(page).toMatch(/<path class="curve ink"[^>]* d="M600 [\d.]+h0"/);
   });
 
+  it('go from left to right when a resumed run has written its steps in another order', () => {
+    const page = renderReport(
+      run({ train: table({ step: 2, loss: 2 }, { step: 0, loss: 1 }, { step: 1, loss: 1.5 }) }),
+    );
+    expect(page).toContain('d="M0 240L300 120L600 0"');
+  });
+
+  it('label whole steps only', () => {
+    const page = renderReport(run({ train: table({ step: 2, loss: 3 }) }));
+    const labels = [...page.matchAll(/class="tick x"[^>]*>([^<]*)/g)].map(([, text]) => text);
+    expect(labels.slice(0, 3)).toEqual(['step 0', '1', '2']);
+  });
+
   it('break at a value that was not finite', () => {
     const page = renderReport(
       run({ train: table({ step: 0, loss: 1 }, { step: 1, loss: null }, { step: 2, loss: 2 }) }),
@@ -80,8 +93,11 @@ describe('the charts', () => {
   });
 
   it('start on a log scale when the values span more than a factor of 50, never with a zero', () => {
-    const shown = (...values: number[]) => {
-      const page = renderReport(run({ train: table(...values.map((loss, step) => ({ step, loss }))) }));
+    const shown = (...values: number[]) => shownAs('loss', values);
+    const shownAs = (metric: string, values: readonly number[]) => {
+      const page = renderReport(
+        run({ train: table(...values.map((value, step) => ({ step, [metric]: value }))) }),
+      );
       return [...page.matchAll(/<div class="plot"( hidden)? data-scale="(\w+)"/g)].map(
         (m) => `${m[2]}${m[1] ?? ''}`,
       );
@@ -89,6 +105,7 @@ describe('the charts', () => {
     expect(shown(1, 2)).toEqual(['linear', 'log hidden']);
     expect(shown(1, 51)).toEqual(['linear hidden', 'log']);
     expect(shown(0, 51)).toEqual(['linear']);
+    expect(shownAs('learningRate', [1, 51])).toEqual(['linear', 'log hidden']);
   });
 });
 

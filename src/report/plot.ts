@@ -6,8 +6,8 @@ import { type Html, html } from './html.ts';
 import { linearTicks, positionOf, type Scale } from './scale.ts';
 
 /** Width and height of the drawing in its own units; CSS gives it its size. */
-export const PLOT_WIDTH = 600;
-export const PLOT_HEIGHT = 240;
+const PLOT_WIDTH = 600;
+const PLOT_HEIGHT = 240;
 
 /** Up to here every point of a curve gets a dot. */
 const MOST_DOTS = 30;
@@ -42,7 +42,8 @@ ${yLabels(scale)}${xLabels(steps)}
 }
 
 function horizontalScale(lastStep: number): Scale {
-  return { kind: 'linear', low: 0, high: lastStep, ticks: linearTicks(0, lastStep, X_TICKS) };
+  const ticks = linearTicks(0, lastStep, X_TICKS).filter(Number.isInteger);
+  return { kind: 'linear', low: 0, high: lastStep, ticks };
 }
 
 function gridLines(scale: Scale): Html {

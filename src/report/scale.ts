@@ -33,7 +33,7 @@ export function positionOf(scale: Scale, value: number): number {
 }
 
 /** A round step of about `(high - low) / count`: 1, 2 or 5 times a power of ten. */
-export function niceStep(low: number, high: number, count: number): number {
+function niceStep(low: number, high: number, count: number): number {
   const rough = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(rough));
   const rest = rough / power;
@@ -89,8 +89,11 @@ function thinned(ticks: readonly number[]): number[] {
   return decades.filter((_, i) => i % every === 0);
 }
 
-/** Whether a logarithmic axis can show the values, and whether it shows more than a linear one. */
-export function logUse(values: readonly number[]): 'impossible' | 'possible' | 'useful' {
+/** Whether a logarithmic axis can show some values, and whether it shows more than a linear one. */
+export type LogUse = 'impossible' | 'possible' | 'useful';
+
+/** What a logarithmic axis is for these values. */
+export function logUse(values: readonly number[]): LogUse {
   const [min, max] = extent(values);
   if (min < SMALLEST) return 'impossible';
   return max / min > LOG_RATIO ? 'useful' : 'possible';

@@ -19,7 +19,7 @@ export function registerReport(program: Command): void {
 }
 
 /** The command that opens a file on a platform. */
-export function opener(platform: NodeJS.Platform, path: string): readonly [string, ...string[]] {
+function opener(platform: NodeJS.Platform, path: string): readonly [string, ...string[]] {
   if (platform === 'darwin') return ['open', path];
   if (platform === 'win32') return ['explorer.exe', path];
   return ['xdg-open', path];
