@@ -12,8 +12,8 @@ export interface CmudictConfig {
  * One example for each word: the spelling and its pronunciations, in the dictionary's order.
  *
  * The rules: words are lower-cased; `read(2)` is a further pronunciation of `read`; stress digits and comments
- * (`AA1 L T OW2 # name, finnish`) are dropped and pronunciations that become equal are given once; kept are the words of letters a–z and apostrophes with
- * at least one letter.
+ * (`AA1 L T OW2 # name, finnish`) are dropped, and pronunciations that become equal are given once; kept are
+ * the words of letters a–z and apostrophes with at least one letter.
  *
  * @example
  * readCmudict({ format: 'cmudict', dictionary: { read: 'R EH1 D', 'read(2)': 'R IY1 D' } });
