@@ -11,9 +11,9 @@ export interface CmudictConfig {
 /**
  * One example for each word: the spelling and its pronunciations, in the dictionary's order.
  *
- * The rules: words are lower-cased; `read(2)` is a further pronunciation of `read`; stress digits are dropped
- * and pronunciations that become equal are given once; kept are the words of letters a–z and apostrophes with
- * at least one letter.
+ * The rules: words are lower-cased; `read(2)` is a further pronunciation of `read`; stress digits and comments
+ * (`AA1 L T OW2 # name, finnish`) are dropped, and pronunciations that become equal are given once; kept are
+ * the words of letters a–z and apostrophes with at least one letter.
  *
  * @example
  * readCmudict({ format: 'cmudict', dictionary: { read: 'R EH1 D', 'read(2)': 'R IY1 D' } });
@@ -24,7 +24,7 @@ export function readCmudict({ dictionary }: CmudictConfig): Example[] {
   for (const [entry, phonemes] of Object.entries(dictionary)) {
     const word = entry.toLowerCase().replace(/\(\d+\)$/, '');
     if (!/^[a-z']*[a-z][a-z']*$/.test(word)) continue;
-    const plain = phonemes.replace(/\d/g, '').trim();
+    const plain = phonemes.replace(/#.*|\d/g, '').trim();
     const known = pronunciations.get(word);
     if (known) known.add(plain);
     else pronunciations.set(word, new Set([plain]));

@@ -137,23 +137,28 @@ export function readTsv(config: TsvConfig): Example[] {
 
 /** @throws DataError for lines that are not JSON objects or whose fields are not texts */
 export function readJsonl(config: JsonlConfig): Example[] {
-  const { path, source = 'source', target = 'target', references } = config;
-  const problems = new ProblemList(path, 'one JSON object on each line');
+  const problems = new ProblemList(config.path, 'one JSON object on each line');
   const examples: Example[] = [];
-  readLines(path).forEach((line, i) => {
+  readLines(config.path).forEach((line, i) => {
     if (line.trim() === '') return;
-    const object = parseObject(line);
-    if (typeof object === 'string') return problems.add(i + 1, object);
-    const text = object[source];
-    const accepted = [object[target], references === undefined ? [] : (object[references] ?? [])].flat();
-    if (!isText(text)) return problems.add(i + 1, `expected text in field "${source}"`);
-    if (accepted.length === 0 || !accepted.every(isText)) {
-      return problems.add(i + 1, `expected text in field "${target}"`);
-    }
-    examples.push(makeExample(text, accepted as [string]));
+    const example = parseExample(line, config);
+    if (typeof example === 'string') problems.add(i + 1, example);
+    else examples.push(example);
   });
   problems.throwIfAny();
   return examples;
+}
+
+/** The example of a line, or what is wrong with the line. */
+function parseExample(line: string, config: JsonlConfig): Example | string {
+  const { source = 'source', target = 'target', references } = config;
+  const object = parseObject(line);
+  if (typeof object === 'string') return object;
+  const text = object[source];
+  if (!isText(text)) return `expected text in field "${source}"`;
+  const accepted = [object[target], references === undefined ? [] : (object[references] ?? [])].flat();
+  if (accepted.length === 0 || !accepted.every(isText)) return `expected text in field "${target}"`;
+  return makeExample(text, accepted as [string]);
 }
 
 /** A JSON object, or what is wrong with the line. */

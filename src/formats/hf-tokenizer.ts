@@ -179,7 +179,10 @@ export class HuggingFaceTokenizer implements TokenCodec {
       encoding.ids.push(id);
       encoding.offsets.push([segment.start + start, segment.start + end]);
     };
-    if (segment.token) return add(segment.token.id, 0, segment.text.length);
+    if (segment.token) {
+      add(segment.token.id, 0, segment.text.length);
+      return;
+    }
     const aligned = this.normalizer({ text: segment.text });
     for (const part of this.finders[1].split(aligned.text)) {
       if (part.token) {

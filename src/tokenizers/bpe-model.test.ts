@@ -57,6 +57,8 @@ describe('BpeModel', () => {
       ['aab', 'c'],
       ['a', 'ab'],
       ['ab', 'c'],
+      ['aa', 'b'],
+      ['aab', 'aab'],
     ];
     const alphabet = ['a', 'b', 'c', 'aa', 'ab', 'aab'];
     fc.assert(
@@ -64,6 +66,18 @@ describe('BpeModel', () => {
         expect(modelOf(merges, alphabet)([...text])).toEqual(mergeSlowly([...text], merges));
       }),
     );
+  });
+
+  it('goes from left to right where equal pieces were made in another order', () => {
+    // The second and third aab come from a + ab, the first one, made later, from aa + b.
+    const merges: Merge[] = [
+      ['a', 'ab'],
+      ['aa', 'b'],
+      ['aab', 'aab'],
+    ];
+    const word = ['aa', 'b', 'a', 'ab', 'a', 'ab'];
+    expect(modelOf(merges, ['a', 'b', 'aa', 'ab'])(word)).toEqual(['aabaab', 'aab']);
+    expect(mergeSlowly(word, merges)).toEqual(['aabaab', 'aab']);
   });
 
   it('counts the symbols of each piece', () => {

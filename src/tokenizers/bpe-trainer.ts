@@ -157,14 +157,16 @@ class BpeTrainer {
 
   private mergePair(left: number, right: number, merged: number): void {
     const changes = new Map<number, number>();
-    const words = this.pairWords.get(left * KEY_STEP + right) ?? [];
-    this.pairWords.delete(left * KEY_STEP + right);
+    const key = left * KEY_STEP + right;
+    const words = this.pairWords.get(key) ?? [];
+    this.pairWords.delete(key);
+    this.pairCounts.delete(key);
     for (const index of words) this.mergeInWord(index, left, right, merged, changes);
-    for (const [key, change] of changes) {
-      const count = (this.pairCounts.get(key) ?? 0) + change;
-      if (count > 0) this.pairCounts.set(key, count);
-      else this.pairCounts.delete(key);
-      if (change > 0) this.queue.push({ key, count });
+    for (const [changed, change] of changes) {
+      const count = (this.pairCounts.get(changed) ?? 0) + change;
+      if (count > 0) this.pairCounts.set(changed, count);
+      else this.pairCounts.delete(changed);
+      if (change > 0) this.queue.push({ key: changed, count });
     }
   }
 
@@ -188,7 +190,6 @@ class BpeTrainer {
         out.push(symbols[i]!);
         continue;
       }
-      change(left, right, -1);
       const before = out[out.length - 1];
       if (before !== undefined) {
         change(before, left, -1);

@@ -82,7 +82,8 @@ export function originalSpan(aligned: AlignedText, start: number, end: number): 
   const { spans } = aligned;
   if (!spans) return [start, end];
   if (start < end) return [spans.starts[start]!, spans.ends[end - 1]!];
-  const at = start === 0 ? 0 : spans.ends[start - 1]!;
+  // Between two characters that came from one, the place is where the second begins, so that spans stay in order.
+  const at = start === 0 ? 0 : Math.min(spans.ends[start - 1]!, spans.starts[start] ?? Infinity);
   return [at, at];
 }
 

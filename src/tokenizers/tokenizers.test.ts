@@ -109,6 +109,17 @@ describe('offsets', () => {
     const bpe = trainTokenizer({ kind: 'bpe', numMerges: 9, normalizers: ['lowercase'] }, [
       'der der hund hund',
     ]);
+    // U+1D15E has no composed form: NFC makes two characters of it, which are two words here.
+    const note = trainTokenizer(
+      { kind: 'bpe', numMerges: 0, preTokenizer: 'punctuation', normalizers: ['nfc'] },
+      [],
+    );
+    expect(note.encodeWithOffsets('\u{1d15e}').offsets).toEqual([
+      [0, 2],
+      [0, 0],
+      [0, 2],
+      [2, 2],
+    ]);
     expect(pieces(bpe, 'DER  Hundert')).toEqual(['DER', 'Hu', 'n', 'de', 'r', 't', '']);
   });
 });
