@@ -27,7 +27,7 @@ class JsonLines {
   }
 
   append(entry: LogEntry): void {
-    const line = Buffer.from(`${JSON.stringify(entry)}\n`);
+    const line = Buffer.from(`${JSON.stringify(entry, rounded)}\n`);
     try {
       this.bytes += writeSync(this.file, line, 0, line.length, this.bytes);
     } catch (error) {
@@ -42,6 +42,11 @@ class JsonLines {
   close(): void {
     closeSync(this.file);
   }
+}
+
+/** Seven digits say all that a float32 knows. */
+function rounded(_key: string, value: unknown): unknown {
+  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(7)) : value;
 }
 
 /** Bytes of the leading lines whose step is not beyond `step`. */

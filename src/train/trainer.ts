@@ -59,6 +59,7 @@ export class Trainer {
   private secondsBefore: number;
   private lastLog = { seconds: 0, tokens: 0 };
   private tokensSeen = 0;
+  private lastRate = 0;
   /** Snapshots that the checkpoint before the newest one refers to. */
   private olderSnapshots: readonly Snapshot[] = [];
 
@@ -161,7 +162,8 @@ export class Trainer {
     const gradNorm = gradientNorm(model.parameters());
     if (!Number.isFinite(loss) || !Number.isFinite(gradNorm))
       throw notFinite(step, loss / tokens, model, this.parts.folder);
-    optimizer.step(this.learningRate(step, done), clipFactor(gradNorm, training.clipNorm));
+    this.lastRate = this.learningRate(step, done);
+    optimizer.step(this.lastRate, clipFactor(gradNorm, training.clipNorm));
     model.zeroGrad();
     state.step = step;
     state.window.loss += loss;
@@ -199,7 +201,7 @@ export class Trainer {
       step: state.step,
       epoch: state.epoch,
       loss: window.loss / window.targetTokens,
-      learningRate: this.learningRate(state.step, this.done),
+      learningRate: this.lastRate,
       gradNorm: window.gradNorm / window.steps,
       sourceTokens: window.sourceTokens,
       targetTokens: window.targetTokens,

@@ -1,0 +1,51 @@
+/** How good a model's output is: decodes examples and scores them with the metrics that are asked for. */
+import type { Example } from '../data/examples.ts';
+import type { TranslateOptions, Translation, Translator } from '../generate/translator.ts';
+import { getMetric, type MetricOptions, type MetricReport } from '../metrics/registry.ts';
+import type { DecodingSection } from './config/schema.ts';
+
+export interface Evaluation {
+  readonly reports: readonly MetricReport[];
+  readonly translations: readonly Translation[];
+}
+
+/** The options of metrics in a section of an experiment. */
+function metricOptions({
+  lowercase,
+  tokenize,
+}: Pick<DecodingSection, 'lowercase' | 'tokenize'>): MetricOptions {
+  return { ...(lowercase !== undefined && { lowercase }), ...(tokenize !== undefined && { tokenize }) };
+}
+
+/**
+ * Decodes and scores.
+ *
+ * @param section - beam, penalty, metrics and their options; `maxExamples` takes the first ones
+ */
+export function evaluateExamples(
+  translator: Translator,
+  examples: readonly Example[],
+  section: DecodingSection,
+  options: TranslateOptions = {},
+): Evaluation {
+  const chosen = section.maxExamples === undefined ? examples : examples.slice(0, section.maxExamples);
+  const translations = translator.translate(
+    chosen.map(({ source }) => source),
+    { beamSize: section.beamSize, lengthPenalty: section.lengthPenalty, ...options },
+  );
+  const hypotheses = translations.map(({ text }) => text);
+  const references = chosen.map((example) => [...example.references]);
+  const reports = section.metrics.map((name) =>
+    getMetric(name).compute(
+      hypotheses,
+      references,
+      name === 'bleu' || name.startsWith('chrf') ? metricOptions(section) : {},
+    ),
+  );
+  return { reports, translations };
+}
+
+/** Scores by metric name. */
+export function scoresOf(reports: readonly MetricReport[]): Record<string, number> {
+  return Object.fromEntries(reports.map(({ metric, score }) => [metric, score]));
+}
