@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** `heed`: parses the arguments, runs one command, turns any error into one line and an exit code. */
 import { Command, CommanderError } from 'commander';
+import '../backends/register.ts';
 import { heedVersion } from '../version.ts';
 import { commands } from './commands/index.ts';
 import { reportError } from './output.ts';

@@ -1,4 +1,5 @@
 /** File formats. */
+export { loadHuggingFaceTokenizer } from './hf-tokenizer.ts';
 export {
   MAX_HEADER_BYTES,
   readSafetensors,

@@ -43,7 +43,7 @@ export interface Metric {
 }
 
 /**
- * Metrics by name: `bleu`, `chrf`, `chrf++`, `wer`, `per`, `cer`, `exact-match`.
+ * Metrics by name: `bleu`, `chrf`, `chrf++`, `wer`, `per`, `cer`, `exact-match`, `ser`.
  *
  * @example
  * metrics.get('chrf++')?.compute(['the cat'], [['the cat']]).score; // 100
@@ -57,6 +57,7 @@ export const metrics: ReadonlyMap<string, Metric> = new Map(
     errorRateMetric('per', 'phoneme'),
     errorRateMetric('cer', 'character'),
     exactMatchMetric(),
+    itemErrorMetric(),
   ].map((metric) => [metric.name, metric]),
 );
 
@@ -117,6 +118,22 @@ function exactMatchMetric(): Metric {
     compute: (hypotheses, references, options) =>
       report('exact-match', exactMatch(hypotheses, references, options)),
     itemStatistics: exactMatchStatistics,
+  };
+}
+
+/** Share of items without a match: the sentence error rate, called word error rate where an item is a word. */
+function itemErrorMetric(): Metric {
+  return {
+    name: 'ser',
+    higherIsBetter: false,
+    compute: (hypotheses, references, options) => {
+      const { errorRate: score, ...match } = exactMatch(hypotheses, references, options);
+      return report('ser', { ...match, score });
+    },
+    itemStatistics: (hypotheses, references, options) => {
+      const matches = exactMatchStatistics(hypotheses, references, options);
+      return { rows: matches.rows, score: (sum) => 100 - matches.score(sum) };
+    },
   };
 }
 

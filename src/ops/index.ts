@@ -1,10 +1,4 @@
 /** Every op. A new one is a folder and a line here. */
-import { registerGradientArithmetic } from '../core/tape.ts';
-import { add } from './elementwise/binary.ts';
-import { addInPlace } from './in-place.ts';
-
-registerGradientArithmetic({ add, addInPlace });
-
 export { type Activation, activate, activations } from './activate/index.ts';
 export { type AttentionOptions, attention, attentionParams } from './attention/index.ts';
 export {

@@ -45,7 +45,10 @@ export function evaluateExamples(
   return { reports, translations };
 }
 
-/** Scores by metric name. */
-export function scoresOf(reports: readonly MetricReport[]): Record<string, number> {
-  return Object.fromEntries(reports.map(({ metric, score }) => [metric, score]));
+/** Scores by metric name, or by the other name that `labels` gives it. */
+export function scoresOf(
+  reports: readonly MetricReport[],
+  labels: Readonly<Record<string, string>> = {},
+): Record<string, number> {
+  return Object.fromEntries(reports.map(({ metric, score }) => [labels[metric] ?? metric, score]));
 }

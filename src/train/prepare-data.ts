@@ -24,16 +24,24 @@ export interface EncodedPart {
   readonly report: LengthReport;
 }
 
+/** An npm package of the working folder, or of heed itself. */
+function loadPackage(name: string): unknown {
+  try {
+    return createRequire(join(process.cwd(), 'package.json'))(name);
+  } catch {
+    return createRequire(import.meta.url)(name);
+  }
+}
+
 function loadDictionary(name: string): Readonly<Record<string, string>> {
   const where = `data: npm package ${name}`;
+  let loaded: { dictionary?: Record<string, string> };
   try {
-    const loaded = createRequire(join(process.cwd(), 'package.json'))(name) as {
-      dictionary?: Record<string, string>;
-    };
-    if (loaded.dictionary) return loaded.dictionary;
+    loaded = loadPackage(name) as typeof loaded;
   } catch (error) {
     throw new ConfigError({ where, problem: 'cannot be loaded', hint: `npm install ${name}`, cause: error });
   }
+  if (loaded.dictionary) return loaded.dictionary;
   throw new ConfigError({ where, expected: 'an export named dictionary', got: 'none' });
 }
 

@@ -139,7 +139,7 @@ async function trainLocked(experiment: Experiment, options: TrainOptions): Promi
   optimizer.dispose();
   const summary = { outcome, folder, steps: trainer.state.step, seconds: trainer.seconds };
   if (outcome === 'interrupted') return { ...summary, metrics: {}, samples: [] };
-  return { ...summary, ...test(experiment, prepared, summary.seconds, folder, onEvent) };
+  return { ...summary, ...test(experiment, prepared, summary, onEvent) };
 }
 
 /** The checkpoint to go on from; without `resume` the folder must be fresh. */
@@ -266,10 +266,10 @@ function validate(experiment: Experiment, prepared: Prepared): ValidationResult 
     const translator = new Translator(model, tokenizers);
     if (evaluation.metrics.length > 0) {
       const { reports } = evaluateExamples(translator, prepared.validationExamples, evaluation);
-      Object.assign(metrics, scoresOf(reports));
+      Object.assign(metrics, scoresOf(reports, evaluation.labels));
     }
   }
-  const value = metrics[evaluation.selectBy] ?? 0;
+  const value = metrics[evaluation.labels[evaluation.selectBy] ?? evaluation.selectBy] ?? 0;
   const higherIsBetter = evaluation.selectBy !== 'loss' && getMetric(evaluation.selectBy).higherIsBetter;
   return { metrics, badness: higherIsBetter ? -value : value };
 }
@@ -278,23 +278,25 @@ function validate(experiment: Experiment, prepared: Prepared): ValidationResult 
 function test(
   experiment: Experiment,
   prepared: Prepared,
-  seconds: number,
-  folder: string,
+  summary: Pick<TrainResult, 'folder' | 'steps' | 'seconds'>,
   onEvent: (event: TrainingEvent) => void,
 ): Pick<TrainResult, 'metrics' | 'samples'> {
+  const { folder } = summary;
   const section = experiment.evaluation.test ?? experiment.evaluation;
   const translator = new Translator(prepared.model, prepared.tokenizers);
   const examples = prepared.testExamples.slice(0, section.maxExamples);
   onEvent({ type: 'testing', examples: examples.length });
   const metrics =
-    examples.length > 0 ? scoresOf(evaluateExamples(translator, examples, section).reports) : {};
+    examples.length > 0
+      ? scoresOf(evaluateExamples(translator, examples, section).reports, experiment.evaluation.labels)
+      : {};
   const shown = pick(
     examples.length > 0 ? examples : prepared.validationExamples,
     experiment.evaluation.samples,
   );
   const samples = makeSamples(translator, shown, section);
   writeAtomically(join(folder, 'samples.json'), `${JSON.stringify(samples)}\n`);
-  const result = { seconds, metrics, published: experiment.published };
+  const result = { seconds: summary.seconds, steps: summary.steps, metrics, published: experiment.published };
   writeAtomically(join(folder, 'result.json'), `${JSON.stringify(result, null, 2)}\n`);
   return { metrics, samples };
 }

@@ -161,6 +161,10 @@ const evaluation = z.strictObject({
   ...decoding,
   selectBy: z.string().default('loss').describe('loss, or one of the metrics'),
   test: z.strictObject(decoding).optional(),
+  labels: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe('other names for metrics in logs and results, as { ser: wer } where an item is a word'),
   samples: z.int().min(0).default(10),
 });
 

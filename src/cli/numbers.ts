@@ -1,0 +1,58 @@
+/** Numbers of options, checked. */
+import { ConfigError } from '../errors.ts';
+
+/**
+ * @throws {ConfigError} when the text is not a whole number of at least `least`
+ */
+export function wholeNumber(text: string, option: string, least = 1): number {
+  const value = Number(text);
+  if (!/^-?\d+$/.test(text.trim()) || value < least) {
+    throw new ConfigError({
+      where: option,
+      expected: `a whole number of at least ${least}`,
+      got: JSON.stringify(text),
+    });
+  }
+  return value;
+}
+
+/**
+ * @throws {ConfigError} when the text is not a number of at least `least`
+ */
+export function realNumber(text: string, option: string, least = 0): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value < least) {
+    throw new ConfigError({
+      where: option,
+      expected: `a number of at least ${least}`,
+      got: JSON.stringify(text),
+    });
+  }
+  return value;
+}
+
+/** `4:07`, or `1:02:03` above an hour. */
+export function clock(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60), whole % 60];
+  const two = (n: number): string => String(n).padStart(2, '0');
+  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
+
+/** Metrics as a line: `PER 8.4 % · WER 33.1 %`. */
+export function metricLine(metrics: Readonly<Record<string, number>>): string {
+  return Object.entries(metrics)
+    .map(([name, value]) => `${metricLabel(name)} ${formatMetric(name, value)}`)
+    .join(' · ');
+}
+
+const rates = new Set(['per', 'wer', 'cer', 'ser', 'exact-match']);
+
+export function metricLabel(name: string): string {
+  return name.length <= 4 && name !== 'loss' && name !== 'chrf' ? name.toUpperCase() : name;
+}
+
+function formatMetric(name: string, value: number): string {
+  if (rates.has(name)) return `${value.toFixed(1)} %`;
+  return name === 'loss' ? value.toFixed(3) : value.toFixed(2);
+}

@@ -1,0 +1,17 @@
+/** Training: optimisers, schedules, experiments, checkpoints, and loading what was trained. */
+export { Adam, type AdamOptions, adamDefaults } from './adam.ts';
+export { averageWeights } from './average.ts';
+export { clipFactor, gradientNorm } from './clip.ts';
+export { type Experiment, experimentSchema } from './config/schema.ts';
+export { experimentJsonSchema, loadExperiment, validateExperiment } from './config/validate.ts';
+export { type Evaluation, evaluateExamples } from './evaluate.ts';
+export type { TrainingEvent } from './events.ts';
+export { LoadedModel, type LoadOptions, loadModel } from './load-model.ts';
+export { type TrainOptions, type TrainResult, trainExperiment } from './run.ts';
+export {
+  learningRateAt,
+  type Progress,
+  type ScheduleName,
+  type ScheduleOptions,
+  scheduleNames,
+} from './schedules.ts';

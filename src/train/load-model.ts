@@ -1,0 +1,72 @@
+/** A trained model from its folder, ready to use. */
+import { defaultDevice } from '../core/device.ts';
+import { FormatError } from '../errors.ts';
+import { type TranslateOptions, type Translation, Translator } from '../generate/translator.ts';
+import type { Transformer } from '../models/transformer.ts';
+import { type CheckpointFacts, findModel, restoreModel } from './checkpoint.ts';
+
+export interface LoadOptions {
+  /** Name of a device; the best one that is available by default. */
+  readonly device?: string;
+  /** Refuses to fall back to an older checkpoint when the newest is damaged. */
+  readonly strict?: boolean;
+  /** Is told about checkpoints that could not be used. */
+  readonly onNote?: (text: string) => void;
+}
+
+/** A trained model with its tokenizers. */
+export class LoadedModel {
+  readonly translator: Translator;
+  /** Configuration and tokenizers as they were saved. */
+  readonly facts: CheckpointFacts;
+  /** Folder that it came from. */
+  readonly path: string;
+
+  constructor(translator: Translator, facts: CheckpointFacts, path: string) {
+    this.translator = translator;
+    this.facts = facts;
+    this.path = path;
+  }
+
+  get model(): Transformer {
+    return this.translator.model;
+  }
+
+  /**
+   * Translates texts; see `Translator.translate`.
+   *
+   * @returns text, tokens, score, n-best list and, when asked for, alignment of each text
+   * @example
+   * const [{ text }] = await model.translate(['attention'], { beamSize: 4, alignments: true });
+   */
+  async translate(texts: readonly string[], options: TranslateOptions = {}): Promise<Translation[]> {
+    return this.translator.translate(texts, options);
+  }
+}
+
+/**
+ * Loads the model of a run folder (or of a checkpoint inside it).
+ *
+ * @param path - `runs/pronounce`
+ * @throws {FormatError} when there is no usable model, or the newest is damaged and `strict` is set
+ * @example
+ * const model = await loadModel('runs/pronounce');
+ * const [{ text }] = await model.translate(['attention']); // 'AH T EH N SH AH N'
+ */
+export async function loadModel(path: string, options: LoadOptions = {}): Promise<LoadedModel> {
+  const { checkpoint, damaged } = findModel(path);
+  for (const { problem, path: bad } of damaged) {
+    if (options.strict) {
+      throw new FormatError({
+        where: bad,
+        file: bad,
+        problem,
+        hint: 'leave out --strict to fall back',
+        code: 'E_STRICT',
+      });
+    }
+    options.onNote?.(`${problem}; using ${checkpoint.path}`);
+  }
+  const { model, tokenizers } = restoreModel(checkpoint, options.device ?? defaultDevice().name);
+  return new LoadedModel(new Translator(model, tokenizers), checkpoint.facts, checkpoint.path);
+}
