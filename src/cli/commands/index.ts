@@ -1,15 +1,21 @@
 /** Every command of `heed`, one line each. */
 import type { Command } from 'commander';
+import { registerEvaluate } from './evaluate.ts';
+import { registerInspect } from './inspect.ts';
 import { registerQuickstart } from './quickstart.ts';
 import { registerReport } from './report.ts';
 import { registerScore } from './score.ts';
 import { registerTokenizer } from './tokenizer.ts';
 import { registerTrain } from './train.ts';
+import { registerTranslate } from './translate.ts';
 
 export const commands: readonly ((program: Command) => void)[] = [
   registerTrain,
-  registerReport,
+  registerTranslate,
+  registerEvaluate,
   registerScore,
+  registerInspect,
+  registerReport,
   registerTokenizer,
   registerQuickstart,
 ];
