@@ -16,7 +16,7 @@ typedef struct {
 // The maximum keeps a NaN that it has met.
 ALWAYS_INLINE vf combine(int op, vf s, vf v) {
   if (op == REDUCE_SUM) return s + v;
-  return choose(s != s, s, vmax(s, v));
+  return choose(is_nan(s), s, vmax(s, v));
 }
 ALWAYS_INLINE vf identity(int op) { return splat(op == REDUCE_SUM ? 0.0f : -INFINITY); }
 
