@@ -10,6 +10,9 @@ ALWAYS_INLINE vf load_some(const float *p, int w, vf other) {
   return (vf)_mm256_blendv_ps((__m256)other, _mm256_maskload_ps(p, mask), (__m256)mask);
 }
 ALWAYS_INLINE void store_some(float *p, vf v, int w) { _mm256_maskstore_ps(p, lane_mask(w), (__m256)v); }
+// Past the caches, for results too large to stay in them; p is aligned to the vector.
+ALWAYS_INLINE void store_past_cache(float *p, vf v) { _mm256_stream_ps(p, (__m256)v); }
+ALWAYS_INLINE void finish_stores(void) { _mm_sfence(); }
 // Maximum and minimum; when a lane of either is NaN the result is b.
 ALWAYS_INLINE vf vmax(vf a, vf b) { return (vf)_mm256_max_ps((__m256)a, (__m256)b); }
 ALWAYS_INLINE vf vmin(vf a, vf b) { return (vf)_mm256_min_ps((__m256)a, (__m256)b); }

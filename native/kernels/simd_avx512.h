@@ -8,6 +8,9 @@ ALWAYS_INLINE vf load_some(const float *p, int w, vf other) {
 ALWAYS_INLINE void store_some(float *p, vf v, int w) {
   _mm512_mask_storeu_ps(p, (__mmask16)((1u << w) - 1), (__m512)v);
 }
+// Past the caches, for results too large to stay in them; p is aligned to the vector.
+ALWAYS_INLINE void store_past_cache(float *p, vf v) { _mm512_stream_ps(p, (__m512)v); }
+ALWAYS_INLINE void finish_stores(void) { _mm_sfence(); }
 // Maximum and minimum; when a lane of either is NaN the result is b.
 ALWAYS_INLINE vf vmax(vf a, vf b) { return (vf)_mm512_max_ps((__m512)a, (__m512)b); }
 ALWAYS_INLINE vf vmin(vf a, vf b) { return (vf)_mm512_min_ps((__m512)a, (__m512)b); }

@@ -21,6 +21,8 @@ ALWAYS_INLINE vf choose(vmask mask, vf yes, vf no) { return (vf)(((vi)yes & mask
 ALWAYS_INLINE v4 fold_sum(vf v) { return (v4)v; }
 ALWAYS_INLINE v4 fold_max(vf v) { return (v4)v; }
 
+ALWAYS_INLINE void store_past_cache(float *p, vf v) { *(vf_memory *)p = v; }
+ALWAYS_INLINE void finish_stores(void) {}
 // Maximum and minimum; when a lane of either is NaN the result is b.
 ALWAYS_INLINE vf vmax(vf a, vf b) { return choose(less(b, a), a, b); }
 ALWAYS_INLINE vf vmin(vf a, vf b) { return choose(less(a, b), a, b); }
