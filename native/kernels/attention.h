@@ -57,5 +57,5 @@ typedef uint8_t mask_bytes __attribute__((vector_size(VL)));
 ALWAYS_INLINE vf apply_mask(vf x, const uint8_t *mask, int w) {
   mask_bytes bytes = {0};
   __builtin_memcpy(&bytes, mask, (size_t)w);
-  return choose(__builtin_convertvector(bytes, vi) != 0, x, splat(-INFINITY));
+  return choose(less_int((vi){0}, __builtin_convertvector(bytes, vi)), x, splat(-INFINITY));
 }

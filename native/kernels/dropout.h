@@ -22,5 +22,5 @@ ALWAYS_INLINE vf dropout_apply(const dropout *d, vf v, uint32_t n) {
   h *= 0x846ca68bu;
   h ^= h >> 16;
   // A select, not a product: a dropped infinity is 0.
-  return choose((vi)(h >> 8) >= (vi)splat_u(d->threshold), v * d->scale, splat(0));
+  return choose(less_int((vi)(h >> 8), (vi)splat_u(d->threshold)), splat(0), v * d->scale);
 }

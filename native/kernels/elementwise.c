@@ -72,8 +72,8 @@ ALWAYS_INLINE vf binary_value(int code, vf x, vf y) {
     case BINARY_SUB: return x - y;
     case BINARY_MUL: return x * y;
     case BINARY_DIV: return x / y;
-    case BINARY_MAXIMUM: return choose(x != x, x, vmax(x, y));
-    default: return choose(x != x, x, vmin(x, y));
+    case BINARY_MAXIMUM: return choose(is_nan(x), x, vmax(x, y));
+    default: return choose(is_nan(x), x, vmin(x, y));
   }
 }
 

@@ -2,7 +2,7 @@
 // number of threads.
 #include "gemm.h"
 
-enum { DOT_MAX_ROWS = 24, DIRECT_MAX_ROWS = 3 * MR, TASK_FLOPS = 1 << 19 };
+enum { DOT_MAX_ROWS = 96, DIRECT_MAX_ROWS = 3 * MR, TASK_FLOPS = 1 << 19 };
 static const double DIRECT_MAX_FLOPS = 2.0 * 96 * 96 * 96;
 
 static int is_dot(const matmul *g) { return g->ak == 1 && g->bk == 1 && g->bj != 1 && (g->M <= DOT_MAX_ROWS || g->N < 8); }

@@ -5,48 +5,75 @@
 
 enum { DOT_ROWS = VL == 16 ? 6 : 2, DOT_COLUMNS = 4 };
 
+// rows and columns are constants wherever this is called.
 ALWAYS_INLINE void dot_block(const matmul *g, int rows, int columns, int64_t i, int64_t j) {
   vf acc[DOT_ROWS][DOT_COLUMNS];
   UNROLL for (int r = 0; r < rows; r++) {
-    UNROLL for (int c = 0; c < columns; c++) acc[r][c] = splat(0);
+    UNROLL for (int c = 0; c < DOT_COLUMNS; c++) acc[r][c] = splat(0);
   }
-  const float *A = g->A + i * g->ai, *B = g->B + j * g->bj;
   const int64_t ai = g->ai, bj = g->bj;
+  const float *A[2] = {g->A + i * ai, g->A + (i + 3) * ai}, *B = g->B + j * bj;
   FOR_VECTORS(k, g->K, {
     vf b[DOT_COLUMNS];
     UNROLL for (int c = 0; c < columns; c++) b[c] = load(B + c * bj + k, W);
     UNROLL for (int r = 0; r < rows; r++) {
-      vf x = load(A + r * ai + k, W);
+      vf x = load(A[r / 3] + (r % 3) * ai + k, W);
       UNROLL for (int c = 0; c < columns; c++) acc[r][c] += x * b[c];
     }
   });
   UNROLL for (int r = 0; r < rows; r++) {
+    v4 sums = lane_sums(acc[r][0], acc[r][1], acc[r][2], acc[r][3]);
+    float *out = g->C + (i + r) * g->ldc + j;
     UNROLL for (int c = 0; c < columns; c++) {
-      float *out = g->C + (i + r) * g->ldc + j + c;
-      float base = g->accumulate ? *out : g->bias ? g->bias[j + c] : 0;
-      *out = lane_sum(acc[r][c]) + base;
+      out[c] = sums[c] + (g->accumulate ? out[c] : g->bias ? g->bias[j + c] : 0);
     }
   }
 }
 
-ALWAYS_INLINE void dot_columns(const matmul *g, int columns, int64_t j) {
-  int64_t i = 0;
-  for (; i + DOT_ROWS <= g->M; i += DOT_ROWS) dot_block(g, DOT_ROWS, columns, i, j);
+typedef void (*dot_function)(const matmul *g, int64_t i, int64_t j);
+
+#define DOT_ROW_COUNT(r)                                                                   \
+  static void four_##r(const matmul *g, int64_t i, int64_t j) { dot_block(g, r, 4, i, j); } \
+  static void one_##r(const matmul *g, int64_t i, int64_t j) { dot_block(g, r, 1, i, j); }
+
+DOT_ROW_COUNT(1)
+DOT_ROW_COUNT(2)
 #if VL == 16
-  if (i + 4 <= g->M) {
-    dot_block(g, 4, columns, i, j);
-    i += 4;
-  }
-  if (i + 2 <= g->M) {
-    dot_block(g, 2, columns, i, j);
-    i += 2;
-  }
+DOT_ROW_COUNT(3)
+DOT_ROW_COUNT(4)
+DOT_ROW_COUNT(5)
+DOT_ROW_COUNT(6)
+static const dot_function fourColumns[] = {four_1, four_2, four_3, four_4, four_5, four_6};
+static const dot_function oneColumn[] = {one_1, one_2, one_3, one_4, one_5, one_6};
+#else
+static const dot_function fourColumns[] = {four_1, four_2};
+static const dot_function oneColumn[] = {one_1, one_2};
 #endif
-  for (; i < g->M; i++) dot_block(g, 1, columns, i, j);
+
+// All rows of a few columns, in blocks of nearly equal height.
+static void dot_columns(const matmul *g, const dot_function *functions, int64_t j) {
+  int64_t blocks = ceil_div(g->M, DOT_ROWS), i = 0;
+  for (int64_t b = 0; b < blocks; b++) {
+    int64_t rows = (g->M - i) / (blocks - b);
+    functions[rows - 1](g, i, j);
+    i += rows;
+  }
 }
 
+// Rows of A beyond the first few are read once for every four columns, so they must stay in cache.
+enum { STREAMED_ROWS = 8, K_BLOCK = 512 };
+
 void matmul_dot(const matmul *g) {
-  int64_t j = 0;
-  for (; j + DOT_COLUMNS <= g->N; j += DOT_COLUMNS) dot_columns(g, DOT_COLUMNS, j);
-  for (; j < g->N; j++) dot_columns(g, 1, j);
+  matmul part = *g;
+  int64_t step = g->M <= STREAMED_ROWS ? max64(1, g->K) : K_BLOCK, k = 0;
+  do { // at least once: K = 0 leaves the bias
+    part.K = min64(step, g->K - k);
+    part.A = g->A + k;
+    part.B = g->B + k;
+    int64_t j = 0;
+    for (; j + DOT_COLUMNS <= g->N; j += DOT_COLUMNS) dot_columns(&part, fourColumns, j);
+    for (; j < g->N; j++) dot_columns(&part, oneColumn, j);
+    part.accumulate = 1;
+    k += step;
+  } while (k < g->K);
 }

@@ -10,6 +10,7 @@ typedef struct {
   matmul g; // of one slab of columns
   float *packedB;
   int64_t kc, mc, nc, rowTiles;
+  int pastCache;
 } packed_job;
 
 #if defined(__x86_64__)
@@ -18,12 +19,17 @@ typedef struct {
 #define IN_REGISTER(v) (void)0
 #endif
 
-// c[MR, NR] = (add ? c : bias or 0) + a[k, MR] b[k, NR] over packed panels
-static void full_block(int64_t K, const float *a, const float *b, float *c, int64_t ldc, const float *bias, int add) {
+enum { REPLACE, ADD, PAST_CACHE };
+
+// c[MR, NR] = (add ? c : bias or 0) + a[k, MR] b[k, NR] over packed panels; mode is a constant where it matters
+ALWAYS_INLINE void compute_block(int64_t K, const float *a, const float *b, float *c, int64_t ldc, const float *bias,
+                                 int mode) {
   vf acc[MR][NV];
   UNROLL for (int r = 0; r < MR; r++) {
-    __builtin_prefetch(c + r * ldc, 1);
-    __builtin_prefetch(c + r * ldc + NR - 1, 1);
+    if (mode != PAST_CACHE) {
+      __builtin_prefetch(c + r * ldc, 1);
+      __builtin_prefetch(c + r * ldc + NR - 1, 1);
+    }
     UNROLL for (int v = 0; v < NV; v++) acc[r][v] = splat(0);
   }
   for (int64_t k = 0; k < K; k++) {
@@ -41,20 +47,29 @@ static void full_block(int64_t K, const float *a, const float *b, float *c, int6
     vf base = bias ? load(bias + v * VL, VL) : splat(0);
     UNROLL for (int r = 0; r < MR; r++) {
       float *p = c + r * ldc + v * VL;
-      store(p, acc[r][v] + (add ? load(p, VL) : base), VL);
+      if (mode == PAST_CACHE) store_past_cache(p, acc[r][v] + base);
+      else store(p, acc[r][v] + (mode == ADD ? load(p, VL) : base), VL);
     }
   }
 }
 
+static void full_block(int64_t K, const float *a, const float *b, float *c, int64_t ldc, const float *bias, int mode) {
+  compute_block(K, a, b, c, ldc, bias, mode);
+}
+
+static void streamed_block(int64_t K, const float *a, const float *b, float *c, int64_t ldc, const float *bias) {
+  compute_block(K, a, b, c, ldc, bias, PAST_CACHE);
+}
+
 // A block that reaches over the edge of C goes through a full one.
-static void edge_block(const matmul *g, int64_t K, const float *a, const float *b, int64_t i, int64_t j, int add) {
+static void edge_block(const matmul *g, int64_t K, const float *a, const float *b, int64_t i, int64_t j, int mode) {
   float full[MR * NR];
   int64_t rows = min64(MR, g->M - i), columns = min64(NR, g->N - j);
-  full_block(K, a, b, full, NR, NULL, 0);
+  full_block(K, a, b, full, NR, NULL, REPLACE);
   const float *bias = g->bias ? g->bias + j : NULL;
   for (int64_t r = 0; r < rows; r++) {
     float *c = g->C + (i + r) * g->ldc + j;
-    for (int64_t k = 0; k < columns; k++) c[k] = full[r * NR + k] + (add ? c[k] : bias ? bias[k] : 0);
+    for (int64_t k = 0; k < columns; k++) c[k] = full[r * NR + k] + (mode == ADD ? c[k] : bias ? bias[k] : 0);
   }
 }
 
@@ -81,20 +96,30 @@ static void compute_tile(void *context, int64_t task) {
   float *packedA = heed_scratch(HEED_SCRATCH_B, (size_t)((s->mc + MR) * s->kc) * sizeof(float));
   for (int64_t k = 0; k < g->K; k += s->kc) {
     int64_t kc = min64(s->kc, g->K - k);
-    int add = k > 0 || g->accumulate;
+    int mode = k > 0 || g->accumulate ? ADD : REPLACE;
     pack_a(s, packedA, i0, i1, k, kc);
     for (int64_t j = j0; j < j1; j += NR) {
       const float *b = s->packedB + j * g->K + k * NR;
       for (int64_t i = i0; i < i1; i += MR) {
         const float *a = packedA + (i - i0) * kc;
-        if (i + MR <= g->M && j + NR <= g->N) {
-          full_block(kc, a, b, g->C + i * g->ldc + j, g->ldc, g->bias ? g->bias + j : NULL, add);
+        if (i + MR > g->M || j + NR > g->N) {
+          edge_block(g, kc, a, b, i, j, mode);
+        } else if (s->pastCache) {
+          streamed_block(kc, a, b, g->C + i * g->ldc + j, g->ldc, g->bias ? g->bias + j : NULL);
         } else {
-          edge_block(g, kc, a, b, i, j, add);
+          full_block(kc, a, b, g->C + i * g->ldc + j, g->ldc, g->bias ? g->bias + j : NULL, mode);
         }
       }
     }
   }
+  if (s->pastCache) finish_stores();
+}
+
+// A result that no cache can hold (logits) is written once, without being read first.
+static int is_past_cache(const matmul *g) {
+  enum { CACHED_BYTES = 48 << 20 };
+  int aligned = (uintptr_t)g->C % (VL * 4) == 0 && g->ldc % VL == 0;
+  return aligned && !g->accumulate && g->K <= KC && g->M * g->N > CACHED_BYTES / 4;
 }
 
 // Tiles small enough that every thread gets several.
@@ -112,7 +137,7 @@ static void choose_tiles(packed_job *s) {
 void matmul_packed(const matmul *whole) {
   int64_t slab = max64(NR, SLAB_FLOATS / whole->K / NR * NR);
   for (int64_t j = 0; j < whole->N; j += slab) {
-    packed_job s = {.g = *whole};
+    packed_job s = {.g = *whole, .pastCache = is_past_cache(whole)};
     matmul *g = &s.g;
     g->N = min64(slab, whole->N - j);
     g->B += j * g->bj;

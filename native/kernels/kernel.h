@@ -13,7 +13,12 @@
 #undef KERNEL_ENTRY
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
+// Registers cannot be indexed: loops over an array of vectors must be unrolled whole.
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
 #define UNROLL _Pragma("GCC unroll 32")
+#endif
 
 static inline int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }

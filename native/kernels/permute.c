@@ -1,6 +1,7 @@
 // Any permutation of axes (or other strided view) into contiguous order. items = output elements.
 #include "kernel.h"
-#include <string.h>
+#include "simd.h"
+#include "transpose.h"
 
 enum { MAX_RANK = 6, TILE = 16 };
 
@@ -32,34 +33,46 @@ static view read_view(const int64_t *ints) {
   return v;
 }
 
-// Input offset of a row, that is of an index over all axes but the last.
-static int64_t row_offset(const view *v, int64_t row) {
-  int64_t offset = 0;
+// Where a row of the output (an index over all axes but the last) begins in the input.
+typedef struct {
+  int64_t index[MAX_RANK], offset;
+} cursor;
+
+static cursor cursor_at(const view *v, int64_t row) {
+  cursor at = {0};
   for (int axis = v->rank - 2; axis >= 0; axis--) {
-    offset += row % v->dims[axis] * v->strides[axis];
+    at.index[axis] = row % v->dims[axis];
+    at.offset += at.index[axis] * v->strides[axis];
     row /= v->dims[axis];
   }
-  return offset;
+  return at;
+}
+
+// Moves on by rows that do not reach over the end of the innermost row axis.
+static void advance(const view *v, cursor *at, int64_t rows) {
+  int axis = v->rank - 2;
+  if (axis < 0) return;
+  at->index[axis] += rows;
+  at->offset += rows * v->strides[axis];
+  for (; axis > 0 && at->index[axis] == v->dims[axis]; axis--) {
+    at->offset += v->strides[axis - 1] - at->index[axis] * v->strides[axis];
+    at->index[axis] = 0;
+    at->index[axis - 1]++;
+  }
 }
 
 static void copy_run(float *y, const float *x, int64_t stride, int64_t n) {
-  if (stride == 1) memcpy(y, x, (size_t)n * sizeof(float));
-  else for (int64_t k = 0; k < n; k++) y[k] = x[k * stride];
+  if (stride == 1) {
+    FOR_VECTORS(k, n, store(y + k, load(x + k, W), W););
+  } else {
+    for (int64_t k = 0; k < n; k++) y[k] = x[k * stride];
+  }
 }
 
-// y[rows, columns] = transpose of x, whose columns are adjacent along our rows, in square tiles that stay in cache.
+// y[rows, columns] = transpose of x, whose columns are adjacent along our rows, in narrow tiles that stay in cache.
 static void transpose_rows(float *y, const float *x, int64_t rows, int64_t columns, int64_t stride) {
   for (int64_t first = 0; first < columns; first += TILE) {
-    int64_t width = min64(TILE, columns - first);
-    const float *from = x + first * stride;
-    float *to = y + first;
-    if (rows == TILE && width == TILE) {
-      for (int c = 0; c < TILE; c++) {
-        for (int r = 0; r < TILE; r++) to[r * columns + c] = from[c * stride + r];
-      }
-    } else {
-      for (int64_t r = 0; r < rows; r++) copy_run(to + r * columns, from + r, stride, width);
-    }
+    transpose(y + first, columns, x + first * stride, stride, min64(TILE, columns - first), rows);
   }
 }
 
@@ -71,18 +84,17 @@ KERNEL(permute) {
   const float *x = a->t[1];
   int64_t columns = v.dims[v.rank - 1], stride = v.strides[v.rank - 1];
   int adjacentRows = v.rank >= 2 && v.strides[v.rank - 2] == 1 && stride != 1;
-  int64_t rowAxis = adjacentRows ? v.dims[v.rank - 2] : 1;
+  cursor at = cursor_at(&v, begin / columns);
   for (int64_t n = begin; n < end;) {
-    int64_t row = n / columns, column = n % columns;
-    const float *from = x + row_offset(&v, row);
-    int64_t wholeRows = column == 0 ? min64((end - n) / columns, min64(TILE, rowAxis - row % rowAxis)) : 0;
-    if (adjacentRows && wholeRows > 1) {
-      transpose_rows(y + n, from, wholeRows, columns, stride);
-      n += wholeRows * columns;
-    } else {
-      int64_t length = min64(columns - column, end - n);
-      copy_run(y + n, from + column * stride, stride, length);
-      n += length;
+    int64_t column = n % columns, wholeRows = 0;
+    if (adjacentRows && column == 0) {
+      int64_t left = v.dims[v.rank - 2] - at.index[v.rank - 2];
+      wholeRows = min64((end - n) / columns, min64(TILE, left));
     }
+    int64_t length = wholeRows > 1 ? wholeRows * columns : min64(columns - column, end - n);
+    if (wholeRows > 1) transpose_rows(y + n, x + at.offset, wholeRows, columns, stride);
+    else copy_run(y + n, x + at.offset + column * stride, stride, length);
+    advance(&v, &at, wholeRows > 1 ? wholeRows : 1);
+    n += length;
   }
 }

@@ -16,7 +16,7 @@ typedef struct {
 // The maximum keeps a NaN that it has met.
 ALWAYS_INLINE vf combine(int op, vf s, vf v) {
   if (op == REDUCE_SUM) return s + v;
-  return choose(s != s, s, vmax(s, v));
+  return choose(is_nan(s), s, vmax(s, v));
 }
 ALWAYS_INLINE vf identity(int op) { return splat(op == REDUCE_SUM ? 0.0f : -INFINITY); }
 
@@ -32,26 +32,42 @@ ALWAYS_INLINE float reduce_run(int op, const float *x, int64_t n) {
   float none = op == REDUCE_SUM ? 0.0f : -INFINITY;
   vf total = identity(op);
   for (int64_t first = 0; first < n; first += BLOCK_ROWS * VL) {
-    vf s = identity(op);
     const float *p = x + first;
-    FOR_VECTORS(k, min64(BLOCK_ROWS * VL, n - first), s = combine(op, s, load_or(p + k, W, none)););
-    total = combine(op, total, s);
+    int64_t length = min64(BLOCK_ROWS * VL, n - first), k = 0;
+    vf s[4] = {identity(op), identity(op), identity(op), identity(op)};
+    for (; k + 4 * VL <= length; k += 4 * VL) {
+      UNROLL for (int v = 0; v < 4; v++) s[v] = combine(op, s[v], load(p + k + v * VL, VL));
+    }
+    FOR_VECTORS(rest, length - k, s[0] = combine(op, s[0], load_or(p + k + rest, W, none)););
+    total = combine(op, total, combine(op, combine(op, s[0], s[1]), combine(op, s[2], s[3])));
   }
   return combine_lanes(op, total);
 }
 
-// Reduces rows of `inner` adjacent columns: BLOCK_ROWS rows in a register, then into y.
-ALWAYS_INLINE void reduce_columns(int op, float *y, const float *x, int64_t rows, int64_t inner) {
-  FOR_VECTORS(c, inner, {
-    vf total = identity(op);
-    for (int64_t first = 0; first < rows; first += BLOCK_ROWS) {
-      vf s = identity(op);
-      int64_t last = min64(first + BLOCK_ROWS, rows);
-      for (int64_t row = first; row < last; row++) s = combine(op, s, load(x + row * inner + c, W));
-      total = combine(op, total, s);
+enum { STRIP_VECTORS = 4 };
+
+// Reduces a strip of adjacent columns: BLOCK_ROWS rows in registers, then into the total. `vectors` is a constant; the
+// only vector of a narrow strip has w lanes.
+ALWAYS_INLINE void reduce_strip(int op, float *y, const float *x, int64_t rows, int64_t inner, int vectors, int w) {
+  vf total[STRIP_VECTORS], s[STRIP_VECTORS];
+  UNROLL for (int v = 0; v < vectors; v++) total[v] = identity(op);
+  for (int64_t first = 0; first < rows; first += BLOCK_ROWS) {
+    int64_t last = min64(first + BLOCK_ROWS, rows);
+    UNROLL for (int v = 0; v < vectors; v++) s[v] = identity(op);
+    for (int64_t row = first; row < last; row++) {
+      UNROLL for (int v = 0; v < vectors; v++) s[v] = combine(op, s[v], load(x + row * inner + v * VL, w));
     }
-    store(y + c, total, W);
-  });
+    UNROLL for (int v = 0; v < vectors; v++) total[v] = combine(op, total[v], s[v]);
+  }
+  UNROLL for (int v = 0; v < vectors; v++) store(y + v * VL, total[v], w);
+}
+
+ALWAYS_INLINE void reduce_columns(int op, float *y, const float *x, int64_t rows, int64_t inner) {
+  int64_t c = 0;
+  for (; c + STRIP_VECTORS * VL <= inner; c += STRIP_VECTORS * VL) {
+    reduce_strip(op, y + c, x + c, rows, inner, STRIP_VECTORS, VL);
+  }
+  FOR_VECTORS(k, inner - c, reduce_strip(op, y + c + k, x + c + k, rows, inner, 1, W););
 }
 
 ALWAYS_INLINE void reduce_unit(int op, const reduce_job *s, int64_t unit) {

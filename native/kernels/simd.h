@@ -10,7 +10,17 @@
 typedef float vf __attribute__((vector_size(VL * 4), may_alias));
 typedef int32_t vi __attribute__((vector_size(VL * 4), may_alias));
 typedef uint32_t vu __attribute__((vector_size(VL * 4), may_alias));
+typedef float v4 __attribute__((vector_size(16), may_alias));
+typedef float v4_memory __attribute__((vector_size(16), aligned(4), may_alias));
+typedef int32_t i4 __attribute__((vector_size(16)));
 typedef float vf_memory __attribute__((vector_size(VL * 4), aligned(4), may_alias));
+
+// Lanes of a (0 to 3) and b (4 to 7).
+#ifdef __clang__
+#define SHUFFLE4(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE4(a, b, ...) __builtin_shuffle(a, b, (i4){__VA_ARGS__})
+#endif
 
 #if VL == 16 && defined(__AVX512F__)
 #include "simd_avx512.h"
@@ -53,24 +63,24 @@ ALWAYS_INLINE vi lanes(void) {
 }
 // Lanes below w of v, `other` elsewhere.
 ALWAYS_INLINE vf keep_lanes(vf v, int w, float other) {
-  return w == VL ? v : choose(lanes() < (int32_t)w - (vi){0}, v, splat(other));
+  return w == VL ? v : choose(less_int(lanes(), (int32_t)w - (vi){0}), v, splat(other));
 }
 ALWAYS_INLINE vf absolute(vf v) { return (vf)((vi)v & 0x7fffffff); }
 
 // Sum and maximum of a vector's lanes, in a fixed order. A NaN makes the sum NaN; the maximum may skip it.
 ALWAYS_INLINE float lane_sum(vf v) {
-  float s[VL];
-  *(vf_memory *)s = v;
-  UNROLL for (int half = VL / 2; half > 0; half /= 2) {
-    UNROLL for (int k = 0; k < half; k++) s[k] += s[k + half];
-  }
-  return s[0];
+  v4 q = fold_sum(v);
+  return (q[0] + q[2]) + (q[1] + q[3]);
 }
 ALWAYS_INLINE float lane_max(vf v) {
-  float s[VL];
-  *(vf_memory *)s = v;
-  UNROLL for (int half = VL / 2; half > 0; half /= 2) {
-    UNROLL for (int k = 0; k < half; k++) s[k] = s[k] > s[k + half] ? s[k] : s[k + half];
-  }
-  return s[0];
+  v4 q = fold_max(v);
+  float even = q[0] > q[2] ? q[0] : q[2], odd = q[1] > q[3] ? q[1] : q[3];
+  return even > odd ? even : odd;
+}
+// The lane sums of four vectors, each in the order of lane_sum.
+ALWAYS_INLINE v4 lane_sums(vf a, vf b, vf c, vf d) {
+  v4 qa = fold_sum(a), qb = fold_sum(b), qc = fold_sum(c), qd = fold_sum(d);
+  v4 ab = SHUFFLE4(qa, qb, 0, 4, 1, 5) + SHUFFLE4(qa, qb, 2, 6, 3, 7);
+  v4 cd = SHUFFLE4(qc, qd, 0, 4, 1, 5) + SHUFFLE4(qc, qd, 2, 6, 3, 7);
+  return SHUFFLE4(ab, cd, 0, 1, 4, 5) + SHUFFLE4(ab, cd, 2, 3, 6, 7);
 }

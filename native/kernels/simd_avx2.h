@@ -10,13 +10,30 @@ ALWAYS_INLINE vf load_some(const float *p, int w, vf other) {
   return (vf)_mm256_blendv_ps((__m256)other, _mm256_maskload_ps(p, mask), (__m256)mask);
 }
 ALWAYS_INLINE void store_some(float *p, vf v, int w) { _mm256_maskstore_ps(p, lane_mask(w), (__m256)v); }
+// Past the caches, for results too large to stay in them; p is aligned to the vector.
+ALWAYS_INLINE void store_past_cache(float *p, vf v) { _mm256_stream_ps(p, (__m256)v); }
+ALWAYS_INLINE void finish_stores(void) { _mm_sfence(); }
 // Maximum and minimum; when a lane of either is NaN the result is b.
 ALWAYS_INLINE vf vmax(vf a, vf b) { return (vf)_mm256_max_ps((__m256)a, (__m256)b); }
 ALWAYS_INLINE vf vmin(vf a, vf b) { return (vf)_mm256_min_ps((__m256)a, (__m256)b); }
 ALWAYS_INLINE vf vsqrt(vf v) { return (vf)_mm256_sqrt_ps((__m256)v); }
-ALWAYS_INLINE vf choose(vi mask, vf yes, vf no) {
+
+// One flag for every lane: all bits or none.
+typedef vi vmask;
+ALWAYS_INLINE vmask less(vf a, vf b) { return (vi)(a < b); }
+ALWAYS_INLINE vmask is_nan(vf v) { return (vi)(v != v); }
+ALWAYS_INLINE vmask less_int(vi a, vi b) { return (vi)(a < b); }
+ALWAYS_INLINE vf choose(vmask mask, vf yes, vf no) {
   return (vf)_mm256_blendv_ps((__m256)no, (__m256)yes, (__m256)mask);
 }
+// The sum of the vector's halves, four floats.
+ALWAYS_INLINE v4 fold_sum(vf v) {
+  return (v4)_mm_add_ps(_mm256_castps256_ps128((__m256)v), _mm256_extractf128_ps((__m256)v, 1));
+}
+ALWAYS_INLINE v4 fold_max(vf v) {
+  return (v4)_mm_max_ps(_mm256_castps256_ps128((__m256)v), _mm256_extractf128_ps((__m256)v, 1));
+}
+
 // p * 2^n for whole n in [-127, 128] and p in [0.7, 1.5]; NaN stays NaN.
 ALWAYS_INLINE vf times_power_of_two(vf p, vf n) {
   return (vf)((vi)p + (vi)_mm256_slli_epi32(_mm256_cvtps_epi32((__m256)n), 23));

@@ -8,13 +8,32 @@ ALWAYS_INLINE vf load_some(const float *p, int w, vf other) {
 ALWAYS_INLINE void store_some(float *p, vf v, int w) {
   _mm512_mask_storeu_ps(p, (__mmask16)((1u << w) - 1), (__m512)v);
 }
+// Past the caches, for results too large to stay in them; p is aligned to the vector.
+ALWAYS_INLINE void store_past_cache(float *p, vf v) { _mm512_stream_ps(p, (__m512)v); }
+ALWAYS_INLINE void finish_stores(void) { _mm_sfence(); }
 // Maximum and minimum; when a lane of either is NaN the result is b.
 ALWAYS_INLINE vf vmax(vf a, vf b) { return (vf)_mm512_max_ps((__m512)a, (__m512)b); }
 ALWAYS_INLINE vf vmin(vf a, vf b) { return (vf)_mm512_min_ps((__m512)a, (__m512)b); }
 ALWAYS_INLINE vf vsqrt(vf v) { return (vf)_mm512_sqrt_ps((__m512)v); }
-ALWAYS_INLINE vf choose(vi mask, vf yes, vf no) {
-  return (vf)_mm512_mask_blend_ps(_mm512_movepi32_mask((__m512i)mask), (__m512)no, (__m512)yes);
+
+// One flag for every lane.
+typedef __mmask16 vmask;
+ALWAYS_INLINE vmask less(vf a, vf b) { return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_LT_OQ); }
+ALWAYS_INLINE vmask is_nan(vf v) { return _mm512_cmp_ps_mask((__m512)v, (__m512)v, _CMP_UNORD_Q); }
+ALWAYS_INLINE vmask less_int(vi a, vi b) { return _mm512_cmplt_epi32_mask((__m512i)a, (__m512i)b); }
+ALWAYS_INLINE vf choose(vmask mask, vf yes, vf no) {
+  return (vf)_mm512_mask_blend_ps(mask, (__m512)no, (__m512)yes);
 }
+// The sum of the vector's quarters, four floats.
+ALWAYS_INLINE v4 fold_sum(vf v) {
+  __m256 half = _mm256_add_ps(_mm512_castps512_ps256((__m512)v), _mm512_extractf32x8_ps((__m512)v, 1));
+  return (v4)_mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+}
+ALWAYS_INLINE v4 fold_max(vf v) {
+  __m256 half = _mm256_max_ps(_mm512_castps512_ps256((__m512)v), _mm512_extractf32x8_ps((__m512)v, 1));
+  return (v4)_mm_max_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+}
+
 // p * 2^n for whole n, 0 below the normal range.
 ALWAYS_INLINE vf times_power_of_two(vf p, vf n) { return (vf)_mm512_scalef_ps((__m512)p, (__m512)n); }
 ALWAYS_INLINE vf nearest(vf v) {

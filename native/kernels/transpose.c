@@ -1,15 +1,6 @@
 // Transposes in registers, four by four.
 #include "transpose.h"
-
-typedef float v4 __attribute__((vector_size(16), may_alias));
-typedef float v4_memory __attribute__((vector_size(16), aligned(4), may_alias));
-typedef int32_t i4 __attribute__((vector_size(16)));
-
-#ifdef __clang__
-#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#else
-#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (i4){__VA_ARGS__})
-#endif
+#include "simd.h"
 
 ALWAYS_INLINE v4 load4(const float *p) { return *(const v4_memory *)p; }
 ALWAYS_INLINE void store4(float *p, v4 v) { *(v4_memory *)p = v; }
@@ -20,13 +11,13 @@ static void transpose_four(float *dst, int64_t dstRow, const float *src, int64_t
   int64_t c = 0;
   for (; c + 4 <= columns; c += 4) {
     v4 p = load4(s0 + c), q = load4(s1 + c), r = load4(s2 + c), s = load4(s3 + c);
-    v4 pq0 = SHUFFLE(p, q, 0, 4, 1, 5), pq1 = SHUFFLE(p, q, 2, 6, 3, 7);
-    v4 rs0 = SHUFFLE(r, s, 0, 4, 1, 5), rs1 = SHUFFLE(r, s, 2, 6, 3, 7);
+    v4 pq0 = SHUFFLE4(p, q, 0, 4, 1, 5), pq1 = SHUFFLE4(p, q, 2, 6, 3, 7);
+    v4 rs0 = SHUFFLE4(r, s, 0, 4, 1, 5), rs1 = SHUFFLE4(r, s, 2, 6, 3, 7);
     float *to = dst + c * dstRow;
-    store4(to, SHUFFLE(pq0, rs0, 0, 1, 4, 5));
-    store4(to + dstRow, SHUFFLE(pq0, rs0, 2, 3, 6, 7));
-    store4(to + 2 * dstRow, SHUFFLE(pq1, rs1, 0, 1, 4, 5));
-    store4(to + 3 * dstRow, SHUFFLE(pq1, rs1, 2, 3, 6, 7));
+    store4(to, SHUFFLE4(pq0, rs0, 0, 1, 4, 5));
+    store4(to + dstRow, SHUFFLE4(pq0, rs0, 2, 3, 6, 7));
+    store4(to + 2 * dstRow, SHUFFLE4(pq1, rs1, 0, 1, 4, 5));
+    store4(to + 3 * dstRow, SHUFFLE4(pq1, rs1, 2, 3, 6, 7));
   }
   for (; c < columns; c++) store4(dst + c * dstRow, (v4){s0[c], s1[c], s2[c], s3[c]});
 }

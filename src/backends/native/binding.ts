@@ -75,14 +75,14 @@ const addonPath = fileURLToPath(new URL('../../../build/heed.node', import.meta.
 
 /**
  * The native kernels, or undefined where they are not built, are switched off (`HEED_NATIVE=off`) or do not load;
- * `bindingReason` then says why.
+ * `bindingReason` then says why. The first call decides for the whole thread.
  */
 export function loadBinding(): NativeBinding | undefined {
+  if (loaded || reason) return loaded?.binding;
   if (process.env.HEED_NATIVE === 'off') {
     reason = 'switched off by HEED_NATIVE=off';
     return undefined;
   }
-  if (loaded || reason) return loaded?.binding;
   if (!existsSync(addonPath)) {
     reason = 'build/heed.node is missing: install gcc or clang and run npm rebuild';
     return undefined;
@@ -117,7 +117,7 @@ function addressOf(binding: NativeBinding, view: ArrayBufferView): number {
 
 /** The index of a kernel for `launch`. @throws DeviceError for an unknown name, or without the native kernels */
 export function kernelIndex(name: string): number {
-  if (!loadBinding() || !loaded) {
+  if (!loaded && !loadBinding()) {
     throw new DeviceError({
       where: `native kernel ${name}`,
       expected: 'the native kernels',
@@ -125,13 +125,13 @@ export function kernelIndex(name: string): number {
       hint: 'use the reference backend, or build them with npm rebuild',
     });
   }
-  const index = loaded.indexOf.get(name);
+  const index = loaded!.indexOf.get(name);
   if (index === undefined) {
     throw new DeviceError({
       where: 'native',
       expected: 'the name of a kernel',
       got: `"${name}"`,
-      hint: suggest(name, loaded.binding.kernelNames),
+      hint: suggest(name, loaded!.binding.kernelNames),
     });
   }
   return index;
@@ -167,8 +167,11 @@ export function call(
   args[3] = ints.length;
   args[4] = floats.length;
   let at = headerLength;
-  for (const tensor of tensors) args[at++] = tensor ? addressOf(binding, tensor) : 0;
-  for (const value of ints) args[at++] = value;
-  for (const value of floats) args[at++] = value;
+  for (let n = 0; n < tensors.length; n++) {
+    const tensor = tensors[n];
+    args[at++] = tensor ? addressOf(binding, tensor) : 0;
+  }
+  for (let n = 0; n < ints.length; n++) args[at++] = ints[n]!;
+  for (let n = 0; n < floats.length; n++) args[at++] = floats[n]!;
   binding.launch(index);
 }

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { blank, expectKernel, needBinding, noise, runKernel } from '../../../tests/support/native-kernels.ts';
+import {
+  availableIsas,
+  blank,
+  expectKernel,
+  needBinding,
+  noise,
+  runKernel,
+} from '../../../tests/support/native-kernels.ts';
 import { call } from './binding.ts';
 
 interface Product {
@@ -149,6 +156,34 @@ describe('gemm', () => {
       }),
       { numRuns: 60, seed: 7 },
     );
+  });
+
+  test('a result too large for the caches, written past them, has the same bits', (context) => {
+    const binding = needBinding(context);
+    const [M, N, K] = [3603, 3504, 3]; // 50 MB, with an edge
+    const inputs = [noise(M * K, 3), noise(N * K, 5), noise(N, 7)];
+    const ints = [0, 1, M, N, K, K, K, N, 0, 1, 0, 0, 0];
+    const memory = new Float32Array(binding.alloc(4 * (M * N + 16)));
+    for (const isa of availableIsas(binding)) {
+      binding.setIsa(isa);
+      const [aligned, shifted] = [memory.subarray(0, M * N), memory.subarray(1, M * N + 1)];
+      memory.fill(Number.NaN);
+      call('gemm', { tensors: [aligned, ...inputs], ints, items: 1 });
+      expect(memory.subarray(M * N).every(Number.isNaN)).toBe(true);
+      const first = Buffer.from(memory.slice().buffer, 0, 4 * M * N);
+      call('gemm', { tensors: [shifted, ...inputs], ints, items: 1 });
+      expect(first.equals(Buffer.from(memory.buffer, 4, 4 * M * N))).toBe(true);
+      const [A, B, bias] = inputs;
+      for (const [i, j] of [
+        [0, 0],
+        [1234, 777],
+        [M - 1, N - 1],
+      ] as const) {
+        let want = bias![j]!;
+        for (let k = 0; k < K; k++) want += A![i * K + k]! * B![j * K + k]!;
+        expect(Math.abs(shifted[i * N + j]! - want)).toBeLessThan(1e-6);
+      }
+    }
   });
 
   test('the same product gives the same bits every time', (context) => {
