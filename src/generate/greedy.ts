@@ -2,6 +2,7 @@
 import { scope } from '../core/scope.ts';
 import { noGrad } from '../core/tape.ts';
 import type { Tensor } from '../core/tensor.ts';
+import { crossEntropy } from '../ops/cross-entropy/index.ts';
 import { argmax } from '../ops/reduce/max.ts';
 import { type DecodingOptions, type Hypothesis, lengthPenalty, limitOf } from './options.ts';
 import type { DecodingSession } from './session.ts';
@@ -12,18 +13,18 @@ interface Growing {
   logProb: number;
 }
 
-/** The place of the largest logit of each row and its log-probability. */
+/** The likeliest token of each row, or the forced one, and its log-probability. */
 function best(logits: Tensor, forced: readonly (number | undefined)[]): { token: number; logProb: number }[] {
-  const columns = logits.shape[1]!;
-  const places = noGrad(() => scope(() => Int32Array.from(argmax(logits).data)));
-  return forced.map((wanted, row) => {
-    const values = logits.data.subarray(row * columns, (row + 1) * columns);
-    const token = wanted ?? places[row]!;
-    const top = values[places[row]!]!;
-    let total = 0;
-    for (let c = 0; c < columns; c++) total += Math.exp(values[c]! - top);
-    return { token, logProb: values[token]! - top - Math.log(total) };
-  });
+  return noGrad(() =>
+    scope(() => {
+      const tokens = argmax(logits);
+      forced.forEach((token, row) => {
+        if (token !== undefined) tokens.data[row] = token;
+      });
+      const losses = crossEntropy(logits, tokens, { ignoreIndex: -1 }); // −log p of each token
+      return forced.map((_, row) => ({ token: tokens.data[row]!, logProb: -losses.data[row]! }));
+    }),
+  );
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Every command of `heed`, one line each. */
 import type { Command } from 'commander';
+import { registerBench } from './bench.ts';
 import { registerEvaluate } from './evaluate.ts';
 import { registerInspect } from './inspect.ts';
 import { registerQuickstart } from './quickstart.ts';
@@ -17,5 +18,6 @@ export const commands: readonly ((program: Command) => void)[] = [
   registerInspect,
   registerReport,
   registerTokenizer,
+  registerBench,
   registerQuickstart,
 ];

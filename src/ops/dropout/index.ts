@@ -39,9 +39,10 @@ const op: Op<readonly [x: Tensor], DropoutParams> = defineOp<readonly [x: Tensor
     forward: ({ inputs: [x], output, params: { p, key } }) => ({
       name: 'bias_dropout_residual',
       tensors: [output.data, x.data, null, null],
-      ints: [1, ...key],
+      ints: [x.shape.at(-1) ?? 1, ...key],
       floats: [p],
-      items: x.size,
+      items: sizeOf(x.shape.slice(0, -1)),
+      workPerItem: x.shape.at(-1) ?? 1,
     }),
   },
 });

@@ -1,0 +1,58 @@
+/** The matrix product alone, in the shapes that training needs. */
+import type { Device } from '../core/device.ts';
+import { Random } from '../core/random.ts';
+import { scope } from '../core/scope.ts';
+import { noGrad } from '../core/tape.ts';
+import { type Tensor, tensor } from '../core/tensor.ts';
+import { matmul } from '../ops/matmul/index.ts';
+import { median } from './shapes.ts';
+
+export interface GemmShape {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly transposeA?: boolean;
+  readonly transposeB?: boolean;
+}
+
+export const gemmShapes: readonly GemmShape[] = [
+  { m: 256, n: 256, k: 256 },
+  { m: 512, n: 512, k: 512 },
+  { m: 1024, n: 1024, k: 1024 },
+  { m: 2048, n: 2048, k: 2048 },
+  { m: 2048, n: 4096, k: 1024 },
+  { m: 4096, n: 1024, k: 256 },
+  { m: 4096, n: 2048, k: 512 },
+  { m: 4096, n: 4096, k: 1024 },
+  { m: 1024, n: 8000, k: 256, transposeB: true },
+  { m: 256, n: 1024, k: 1024, transposeA: true },
+];
+
+function random(shape: readonly number[], device: Device): Tensor {
+  const source = new Random(3, 'gemm');
+  return tensor(
+    Float32Array.from({ length: shape[0]! * shape[1]! }, () => source.uniform() - 0.5),
+    shape,
+    { device },
+  );
+}
+
+/** GFLOP/s, best of `rounds`: the figure that is compared with a ceiling. */
+export function benchGemm(
+  shape: GemmShape,
+  device: Device,
+  rounds: number,
+): { readonly best: number; readonly median: number } {
+  const { m, n, k, transposeA = false, transposeB = false } = shape;
+  return scope(() => {
+    const a = random(transposeA ? [k, m] : [m, k], device);
+    const b = random(transposeB ? [n, k] : [k, n], device);
+    const times = Array.from({ length: rounds + 1 }, () => {
+      const start = performance.now();
+      noGrad(() => scope(() => void matmul(a, b, { transposeA, transposeB })));
+      return performance.now() - start;
+    }).slice(1);
+    const rate = (ms: number): number => (2 * m * n * k) / ms / 1e6;
+    return { best: rate(Math.min(...times)), median: rate(median(times)) };
+  });
+}

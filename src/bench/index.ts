@@ -1,0 +1,59 @@
+/** Benchmarks by name. */
+import type { Device } from '../core/device.ts';
+import { benchDecoding } from './decode.ts';
+import { benchGemm, gemmShapes } from './gemm.ts';
+import { benchShapes } from './shapes.ts';
+import { benchTraining } from './train.ts';
+
+export { type KernelProfile, profileKernels } from './profile.ts';
+export { benchShapes } from './shapes.ts';
+export { trainingStep } from './train.ts';
+
+/** One line of a benchmark's output. */
+export type BenchLine = Readonly<Record<string, string | number>>;
+
+export interface BenchOptions {
+  readonly device: Device;
+  readonly rounds: number;
+}
+
+type Bench = (name: string, options: BenchOptions) => Iterable<BenchLine>;
+
+function facts(name: string, { device }: BenchOptions): Record<string, string | number> {
+  return {
+    name,
+    device: device.name,
+    threads: device.threads(),
+    precision: device.floatType === 'float32' ? 'fp32' : 'fp64',
+  };
+}
+
+const training = (shape: keyof typeof benchShapes): Bench =>
+  function* (name, options) {
+    yield { ...facts(name, options), ...benchTraining(benchShapes[shape], options.device, options.rounds) };
+  };
+
+const decoding = (shape: keyof typeof benchShapes): Bench =>
+  function* (name, options) {
+    for (const batch of [1, 32]) {
+      const tokensPerSecond = benchDecoding(benchShapes[shape], options.device, batch, options.rounds);
+      yield { ...facts(name, options), batch, tokensPerSecond };
+    }
+  };
+
+const gemm: Bench = function* (name, options) {
+  for (const shape of gemmShapes) {
+    const { best, median } = benchGemm(shape, options.device, options.rounds);
+    const { m, n, k, transposeA = false, transposeB = false } = shape;
+    const trans = `${transposeA ? 'Aᵀ' : ''}${transposeB ? 'Bᵀ' : ''}`;
+    yield { ...facts(name, options), m, n, k, transposed: trans, gflops: best, medianGflops: median };
+  }
+};
+
+export const benches: ReadonlyMap<string, Bench> = new Map([
+  ['train-base256', training('base256')],
+  ['train-tiny', training('tiny')],
+  ['decode-base256', decoding('base256')],
+  ['decode-tiny', decoding('tiny')],
+  ['gemm', gemm],
+]);

@@ -1,0 +1,61 @@
+/** Whole training steps: forward, label-smoothed loss, backward, Adam. */
+import type { Device } from '../core/device.ts';
+import { scope } from '../core/scope.ts';
+import { backward } from '../core/tape.ts';
+import { full } from '../core/tensor.ts';
+import { withDropoutKeys } from '../nn/dropout-keys.ts';
+import { crossEntropy } from '../ops/cross-entropy/index.ts';
+import { Adam } from '../train/adam.ts';
+import { type BenchShape, benchModel, median, randomIds } from './shapes.ts';
+
+export interface TrainFigures {
+  readonly msPerStep: number;
+  readonly targetTokensPerSecond: number;
+  /** Most bytes in tensors at one time: weights, gradients, moments, activations. */
+  readonly peakBytes: number;
+  /** Most memory of the whole process, as the system counts it. */
+  readonly peakProcessBytes: number;
+}
+
+/** A function that does one step each time it is called. */
+export function trainingStep(shape: BenchShape, device: Device): () => void {
+  const model = benchModel(shape, device);
+  const adam = new Adam(model.namedParameters());
+  const { batch, sourceLength, targetLength, vocabSize } = shape;
+  const source = randomIds(batch, sourceLength, vocabSize, device);
+  const target = randomIds(batch, targetLength, vocabSize, device);
+  const labels = randomIds(batch, targetLength, vocabSize, device);
+  let step = 0;
+  return () => {
+    withDropoutKeys(1, ++step, () =>
+      scope(() => {
+        const losses = crossEntropy(model.forward(source, target), labels, {
+          labelSmoothing: 0.1,
+          ignoreIndex: 0,
+        });
+        backward(losses, { grad: full(losses.shape, 1 / losses.size, { device }) });
+      }),
+    );
+    adam.step(1e-3);
+    model.zeroGrad();
+  };
+}
+
+/** Median over `rounds` steps, after three that are not counted. */
+export function benchTraining(shape: BenchShape, device: Device, rounds: number): TrainFigures {
+  const step = trainingStep(shape, device);
+  for (let i = 0; i < 3; i++) step();
+  device.resetPeak();
+  const times = Array.from({ length: rounds }, () => {
+    const start = performance.now();
+    step();
+    return performance.now() - start;
+  });
+  const msPerStep = median(times);
+  return {
+    msPerStep,
+    targetTokensPerSecond: (1000 * shape.batch * shape.targetLength) / msPerStep,
+    peakBytes: device.memory().peakBytes,
+    peakProcessBytes: process.resourceUsage().maxRSS * 1024,
+  };
+}
