@@ -34,7 +34,9 @@ export function evaluateExamples(
     { beamSize: section.beamSize, lengthPenalty: section.lengthPenalty, ...options },
   );
   const hypotheses = translations.map(({ text }) => text);
-  const references = chosen.map((example) => [...example.references]);
+  const { target } = translator.tokenizers;
+  const asCompared = (text: string): string => (section.normalizeReferences ? target.normalize(text) : text);
+  const references = chosen.map((example) => example.references.map(asCompared));
   const reports = section.metrics.map((name) =>
     getMetric(name).compute(
       hypotheses,

@@ -312,7 +312,9 @@ function makeSamples(
   examples: readonly Example[],
   section: Experiment['evaluation']['test'] & object,
 ): SampleRecord[] {
-  const { beamSize, lengthPenalty } = section;
+  const { beamSize, lengthPenalty, normalizeReferences } = section;
+  const { target } = translator.tokenizers;
+  const asCompared = (text: string): string => (normalizeReferences ? target.normalize(text) : text);
   const sources = examples.map(({ source }) => source);
   return translator
     .translate(sources, { beamSize, lengthPenalty, alignments: true })

@@ -154,6 +154,12 @@ const decoding = {
   metrics: z.array(names(metrics.keys())).default([]),
   lowercase: z.boolean().optional(),
   tokenize: z.enum(['13a', 'none', 'char', 'zh', 'intl']).optional().describe('for BLEU'),
+  normalizeReferences: z
+    .boolean()
+    .optional()
+    .describe(
+      'references pass through the target tokenizer as outputs do: for data that is cut into pieces already',
+    ),
 };
 
 const evaluation = z.strictObject({
