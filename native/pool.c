@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <time.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <linux/futex.h>
@@ -14,7 +15,7 @@
 #include <sys/syscall.h>
 #endif
 
-enum { MAX_THREADS = 256, SPINS = 4000 };
+enum { MAX_THREADS = 256, SPIN_NANOSECONDS = 50000, PAUSES = 16 };
 
 // A ticket is epoch (24 bits) | task count (20 bits) | next task (20 bits).
 enum { COUNT_BITS = 20 };
@@ -38,6 +39,17 @@ static inline void relax(void) {
 #elif defined(__aarch64__)
   __asm__ volatile("yield");
 #endif
+}
+
+// A waiting thread first spins, because the next launch often comes within microseconds, then sleeps.
+static int64_t spin_deadline(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec + SPIN_NANOSECONDS;
+}
+static int spin_before(int64_t deadline) {
+  for (int pause = 0; pause < PAUSES; pause++) relax();
+  return spin_deadline() - SPIN_NANOSECONDS < deadline;
 }
 
 #ifdef __linux__
@@ -82,12 +94,9 @@ static void *worker(void *argument) {
   uint32_t seen = 0;
   for (;;) {
     uint32_t now;
-    int spins = 0;
+    int64_t deadline = spin_deadline();
     while ((now = atomic_load_explicit(&epoch, memory_order_acquire)) == seen) {
-      if (spins++ < SPINS && index < atomic_load_explicit(&threadCount, memory_order_relaxed)) {
-        relax();
-        continue;
-      }
+      if (index < atomic_load_explicit(&threadCount, memory_order_relaxed) && spin_before(deadline)) continue;
       atomic_fetch_add(&sleepers, 1);
       wait_while(&epoch, seen);
       atomic_fetch_sub(&sleepers, 1);
@@ -135,12 +144,10 @@ static void run_serially(int64_t tasks, heed_task run, void *context) {
 
 static void wait_for_all(uint32_t tasks) {
   uint32_t done;
-  int spins = 0;
+  int64_t deadline = 0;
   while ((done = atomic_load_explicit(&finished, memory_order_acquire)) < tasks) {
-    if (spins++ < SPINS) {
-      relax();
-      continue;
-    }
+    if (deadline == 0) deadline = spin_deadline();
+    if (spin_before(deadline)) continue;
     atomic_store(&callerWaits, 1);
     if (atomic_load(&finished) == done) wait_while(&finished, done);
     atomic_store(&callerWaits, 0);

@@ -6,15 +6,15 @@
 
 typedef struct {
   float *keys;    // [D, blockRow], transposed
-  float *scores;  // [T_BLOCK, blockRow]
+  float *scores;  // [queryBlock, blockRow]
   float *maxima;  // [T] running maximum of each query's scores
   float *sums;    // [T] running sum of e^(score - maximum)
 } forward_memory;
 
 static forward_memory forward_scratch(const attention_shape *p) {
-  size_t floats = (size_t)(p->D * p->blockRow + T_BLOCK * p->blockRow + 2 * p->T);
+  size_t floats = (size_t)(p->D * p->blockRow + p->queryBlock * p->blockRow + 2 * p->T);
   float *memory = heed_scratch(HEED_SCRATCH_C, floats * sizeof(float));
-  float *scores = memory + p->D * p->blockRow, *maxima = scores + T_BLOCK * p->blockRow;
+  float *scores = memory + p->D * p->blockRow, *maxima = scores + p->queryBlock * p->blockRow;
   return (forward_memory){memory, scores, maxima, maxima + p->T};
 }
 
@@ -99,8 +99,8 @@ static void score_block(const head_job *j, int64_t t, int64_t rows, int64_t s, i
 static void attend_keys(const head_job *j, int64_t s, int64_t count) {
   const attention_shape *p = j->p;
   if (p->T >= 4) transpose(j->m.keys, p->blockRow, j->k + s * p->kRow, p->kRow, count, p->D);
-  for (int64_t t = 0; t < p->T; t += T_BLOCK) {
-    int64_t rows = min64(T_BLOCK, p->T - t), width = visible_keys(p, t + rows - 1, s, count);
+  for (int64_t t = 0; t < p->T; t += p->queryBlock) {
+    int64_t rows = min64(p->queryBlock, p->T - t), width = visible_keys(p, t + rows - 1, s, count);
     if (width == 0 && s > 0) continue;
     score_block(j, t, rows, s, width);
     for (int64_t r = 0; r < rows; r++) weigh_row(j, j->m.scores + r * p->blockRow, t + r, s, width);

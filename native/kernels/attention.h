@@ -7,8 +7,9 @@
 #include "transpose.h"
 #include "vmath.h"
 
-// Queries and keys per block of scores; a block stays in the first two caches.
-enum { T_BLOCK = 24, S_BLOCK = 256 };
+// Keys per block of scores, and queries: more where the keys are few, so that a block fills the first cache; under the
+// causal rule few always, so that most of what it hides is never computed.
+enum { S_BLOCK = 256, MIN_QUERY_BLOCK = 24, MAX_QUERY_BLOCK = 96, BLOCK_SCORES = 24 * 256 };
 
 typedef struct {
   int64_t B, H, Kh, T, S, D, Dv;
@@ -20,8 +21,15 @@ typedef struct {
   float scale;
   int dropping;
   dropout drop;
-  int64_t blockRow; // distance between rows of a block of scores
+  int64_t queryBlock; // queries in a block of scores
+  int64_t blockRow;   // distance between its rows: off a power of two, which would fill few cache sets
 } attention_shape;
+
+static inline int64_t choose_query_block(int64_t T, int64_t S, int causal) {
+  int64_t fitting = BLOCK_SCORES / max64(1, min64(S, S_BLOCK));
+  if (causal) return MIN_QUERY_BLOCK;
+  return max64(MIN_QUERY_BLOCK, min64(min64(T, MAX_QUERY_BLOCK), fitting));
+}
 
 static inline attention_shape read_attention(const heed_args *a, const uint8_t *mask) {
   const int64_t *i = a->i;
@@ -32,7 +40,8 @@ static inline attention_shape read_attention(const heed_args *a, const uint8_t *
       .causal = i[15] != 0, .causalOffset = i[16],
       .mask = mask, .maskB = i[17], .maskH = i[18], .maskT = i[19],
       .scale = (float)a->f[0], .dropping = a->f[1] > 0, .drop = dropout_of(a->f[1], i[20], i[21]),
-      .blockRow = ceil_div(min64(S_BLOCK, i[4]), VL) * VL + VL}; // off a power of two, which would fill few cache sets
+      .queryBlock = choose_query_block(i[3], i[4], i[15] != 0),
+      .blockRow = ceil_div(min64(S_BLOCK, i[4]), VL) * VL + VL};
 }
 
 // How many of the keys [s, s + count) the causal rule shows to query t.

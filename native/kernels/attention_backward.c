@@ -5,13 +5,14 @@
 
 typedef struct {
   float *keys, *values; // [D, blockRow] and [Dv, blockRow], transposed
-  float *weights;       // [T_BLOCK, blockRow] after dropout
-  float *scoreGrads;    // [T_BLOCK, blockRow]
+  float *weights;       // [queryBlock, blockRow] after dropout
+  float *scoreGrads;    // [queryBlock, blockRow]
   float *deltas;        // [T] sum of dout * out
 } backward_memory;
 
 static backward_memory backward_scratch(const attention_shape *p) {
-  size_t block = (size_t)(T_BLOCK * p->blockRow), keys = (size_t)(p->D * p->blockRow), values = (size_t)(p->Dv * p->blockRow);
+  size_t block = (size_t)(p->queryBlock * p->blockRow);
+  size_t keys = (size_t)(p->D * p->blockRow), values = (size_t)(p->Dv * p->blockRow);
   float *memory = heed_scratch(HEED_SCRATCH_C, (keys + values + 2 * block + (size_t)p->T) * sizeof(float));
   float *weights = memory + keys + values;
   return (backward_memory){memory, memory + keys, weights, weights + block, weights + 2 * block};
@@ -94,8 +95,8 @@ static void backward_head(const head_job *j) {
     int64_t count = min64(S_BLOCK, p->S - s);
     transpose(j->m.keys, p->blockRow, j->k + s * p->kRow, p->kRow, count, p->D);
     transpose(j->m.values, p->blockRow, j->v + s * p->vRow, p->vRow, count, p->Dv);
-    for (int64_t t = 0; t < p->T; t += T_BLOCK) {
-      int64_t rows = min64(T_BLOCK, p->T - t), width = visible_keys(p, t + rows - 1, s, count);
+    for (int64_t t = 0; t < p->T; t += p->queryBlock) {
+      int64_t rows = min64(p->queryBlock, p->T - t), width = visible_keys(p, t + rows - 1, s, count);
       if (width > 0) backward_block(j, t, rows, s, width);
     }
   }

@@ -72,7 +72,7 @@ static void multiply_entries(void *context, int64_t task) {
 // tensors C[M, N], A[M, K] or [K, M], B[K, N] or [N, K], bias[N] or NULL (used when not accumulating);
 // ints transA, transB, M, N, K, lda, ldb, ldc, accumulate, batch, strideA, strideB, strideC; items = 1
 KERNEL(gemm) {
-  enum { BATCH_TASK_FLOPS = 1 << 17, PARALLEL_ENTRY_FLOPS = 1 << 25 };
+  enum { BATCH_TASK_FLOPS = 1 << 17, SERIAL_ENTRY_FLOPS = 1 << 20 };
   const int64_t *i = a->i;
   int transA = i[0] != 0, transB = i[1] != 0, accumulate = i[8] != 0;
   int64_t lda = i[5], ldb = i[6];
@@ -81,7 +81,8 @@ KERNEL(gemm) {
             transB ? ldb : 1, a->t[0], i[7], accumulate ? NULL : a->t[3], accumulate},
       .batch = i[9], .strideA = i[10], .strideB = i[11], .strideC = i[12]};
   double flops = 2.0 * (double)i[2] * (double)i[3] * (double)i[4];
-  if (s.batch > 1 && flops < PARALLEL_ENTRY_FLOPS) {
+  // Entries in parallel when there are enough of them or each is small, else one after the other, each in parallel.
+  if (s.batch > 1 && (flops < SERIAL_ENTRY_FLOPS || s.batch >= 4 * heed_threads())) {
     s.perTask = flops * 256 < BATCH_TASK_FLOPS ? 256 : max64(1, (int64_t)(BATCH_TASK_FLOPS / flops));
     heed_parallel_for(ceil_div(s.batch, s.perTask), multiply_entries, &s);
   } else {

@@ -16,13 +16,15 @@ typedef struct {
 
 // The register block: MR rows by NV vectors (NR columns) of C.
 #if VL == 16
-enum { MR = 12, NV = 2 };
+#define MR 12
 #elif VL == 8
-enum { MR = 6, NV = 2 };
+#define MR 6
+#elif defined(__aarch64__)
+#define MR 8
 #else
-enum { MR = 4, NV = 2 };
+#define MR 4
 #endif
-enum { NR = NV * VL };
+enum { NV = 2, NR = NV * VL };
 
 // Without packing, on the calling thread; for small products. `direct` needs bj = 1, `dot` ak = bk = 1.
 void HEED_NAME(matmul_direct)(const matmul *g);

@@ -122,16 +122,23 @@ static int is_past_cache(const matmul *g) {
   return aligned && !g->accumulate && g->K <= KC && g->M * g->N > CACHED_BYTES / 4;
 }
 
-// Tiles small enough that every thread gets several.
+// The smallest multiple of `unit` that divides `size` into as many parts as tiles of `largest` would.
+static int64_t even_tile(int64_t size, int64_t largest, int64_t unit) {
+  return ceil_div(ceil_div(size, ceil_div(size, largest)), unit) * unit;
+}
+
+// Tiles of nearly equal size, small enough that every thread gets several.
 static void choose_tiles(packed_job *s) {
   const matmul *g = &s->g;
-  int64_t wanted = 4 * heed_threads();
+  int64_t wanted = 6 * heed_threads();
   s->kc = ceil_div(g->K, ceil_div(g->K, KC));
-  s->mc = MC;
-  while (s->mc > 4 * MR && ceil_div(g->M, s->mc) < wanted) s->mc -= MR;
+  s->mc = even_tile(g->M, MC, MR);
+  s->nc = even_tile(g->N, NC, NR);
+  while (s->nc > 8 * NR && ceil_div(g->M, s->mc) * ceil_div(g->N, s->nc) < wanted) s->nc -= NR;
+  while (s->mc > 4 * MR && ceil_div(g->M, s->mc) * ceil_div(g->N, s->nc) < wanted) s->mc -= MR;
+  s->mc = even_tile(g->M, s->mc, MR);
+  s->nc = even_tile(g->N, s->nc, NR);
   s->rowTiles = ceil_div(g->M, s->mc);
-  s->nc = NC;
-  while (s->nc > 4 * NR && s->rowTiles * ceil_div(g->N, s->nc) < wanted) s->nc -= NR;
 }
 
 void matmul_packed(const matmul *whole) {

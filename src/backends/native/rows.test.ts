@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { blank, expectKernel, noise, runKernel } from '../../../tests/support/native-kernels.ts';
+import { blank, expectKernel, needBinding, noise, runKernel } from '../../../tests/support/native-kernels.ts';
+import { call } from './binding.ts';
 
 const inf = Number.POSITIVE_INFINITY;
 const shapes = [
@@ -233,4 +234,18 @@ describe('cross_entropy', () => {
       });
     }
   }
+
+  test('the gradient may take the place of the logits', (context) => {
+    needBinding(context);
+    const [rows, V] = [6, 37];
+    const logits = noise(rows * V);
+    const lse = new Float32Array(rows).fill(4);
+    const targets = Int32Array.of(0, 36, 5, -100, 7, 8);
+    const shape = { ints: [V, -100], floats: [0.1], items: rows };
+    const apart = blank(rows * V);
+    const grad = noise(rows, 2);
+    call('cross_entropy_backward', { tensors: [apart, logits, lse, targets, grad], ...shape });
+    call('cross_entropy_backward', { tensors: [logits, logits, lse, targets, grad], ...shape });
+    expect(logits).toEqual(apart);
+  });
 });
