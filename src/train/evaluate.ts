@@ -17,6 +17,15 @@ function metricOptions({
   return { ...(lowercase !== undefined && { lowercase }), ...(tokenize !== undefined && { tokenize }) };
 }
 
+/** The references of an example as outputs are compared with them. */
+export function comparedReferences(
+  { references }: Example,
+  { normalizeReferences }: Pick<DecodingSection, 'normalizeReferences'>,
+  { tokenizers }: Translator,
+): string[] {
+  return references.map((text) => (normalizeReferences ? tokenizers.target.normalize(text) : text));
+}
+
 /**
  * Decodes and scores.
  *
@@ -34,9 +43,7 @@ export function evaluateExamples(
     { beamSize: section.beamSize, lengthPenalty: section.lengthPenalty, ...options },
   );
   const hypotheses = translations.map(({ text }) => text);
-  const { target } = translator.tokenizers;
-  const asCompared = (text: string): string => (section.normalizeReferences ? target.normalize(text) : text);
-  const references = chosen.map((example) => example.references.map(asCompared));
+  const references = chosen.map((example) => comparedReferences(example, section, translator));
   const reports = section.metrics.map((name) =>
     getMetric(name).compute(
       hypotheses,

@@ -1,34 +1,19 @@
 /** An experiment from its configuration to a finished run folder. */
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
-import os from 'node:os';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Device, defaultDevice, getDevice } from '../core/device.ts';
-import { Random } from '../core/random.ts';
-import type { Example } from '../data/examples.ts';
-import { ConfigError, TrainingError } from '../errors.ts';
-import { type Tokenizers, Translator } from '../generate/translator.ts';
-import { getMetric } from '../metrics/registry.ts';
-import { buildModel, type ModelDescription } from '../models/registry.ts';
-import type { Transformer } from '../models/transformer.ts';
-import { heedVersion } from '../version.ts';
+import { defaultDevice, getDevice } from '../core/device.ts';
+import { TrainingError } from '../errors.ts';
 import { Adam } from './adam.ts';
-import { diskProblem, writeAtomically } from './atomic.ts';
-import { type Checkpoint, newestCheckpoint, restoreModel, runFolders } from './checkpoint.ts';
+import { diskProblem } from './atomic.ts';
+import { type Checkpoint, newestCheckpoint, runFolders } from './checkpoint.ts';
 import { removeLeftovers } from './checkpoint-store.ts';
 import type { Experiment } from './config/schema.ts';
-import { evaluateExamples, scoresOf } from './evaluate.ts';
 import type { TrainingEvent } from './events.ts';
 import { lockFolder } from './lock.ts';
-import {
-  buildTokenizers,
-  type EncodedPart,
-  encodePart,
-  lengthNote,
-  readParts,
-  requireExamples,
-} from './prepare-data.ts';
-import { epochBatches, makeBatch, Seq2SeqObjective } from './seq2seq.ts';
-import { type Outcome, Trainer, type ValidationResult } from './trainer.ts';
+import { prepare } from './prepare-run.ts';
+import { type TestResult, test, writeFacts } from './results.ts';
+import { type Outcome, Trainer } from './trainer.ts';
+import { validate } from './validate.ts';
 
 export interface TrainOptions {
   /** Folder of the run; made when it is not there. */
@@ -44,38 +29,12 @@ export interface TrainOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface TrainResult {
+/** How a run ended; scores and samples are empty when it was interrupted. */
+export interface TrainResult extends TestResult {
   readonly outcome: Outcome;
   readonly folder: string;
   readonly steps: number;
   readonly seconds: number;
-  /** Test scores in percent, by metric; empty without test data, or when interrupted. */
-  readonly metrics: Readonly<Record<string, number>>;
-  readonly samples: readonly SampleRecord[];
-}
-
-/** A line of `samples.json`. */
-export interface SampleRecord {
-  readonly source: string;
-  readonly references: readonly string[];
-  readonly hypothesis: string;
-  readonly score: number;
-  readonly correct: boolean;
-  readonly sourceTokens: readonly string[];
-  readonly targetTokens: readonly string[];
-  readonly alignment: readonly (readonly number[])[];
-  readonly heads: readonly (readonly (readonly number[])[])[];
-}
-
-/** Everything that is made before the first step. */
-interface Prepared {
-  readonly model: Transformer;
-  readonly tokenizers: Tokenizers;
-  readonly description: ModelDescription;
-  readonly train: EncodedPart;
-  readonly validation: EncodedPart;
-  readonly validationExamples: readonly Example[];
-  readonly testExamples: readonly Example[];
 }
 
 /**
@@ -178,176 +137,7 @@ function findStart(
   return found.checkpoint;
 }
 
-function prepare(
-  experiment: Experiment,
-  checkpoint: Checkpoint | undefined,
-  device: Device,
-  onEvent: (event: TrainingEvent) => void,
-): Prepared {
-  const say = (text: string | undefined): void => {
-    if (text !== undefined) onEvent({ type: 'note', text });
-  };
-  const parts = readParts(experiment.data);
-  const examples = parts.train.slice(0, experiment.data.maxTrainExamples);
-  const built = checkpoint ? restored(checkpoint, experiment, device) : fresh(experiment, examples, device);
-  for (const text of built.notes) say(text);
-  const train = encodePart(examples, built.tokenizers, experiment.data);
-  const validation = encodePart(parts.validation, built.tokenizers, experiment.data);
-  requireExamples(train, 'train');
-  say(lengthNote('train', train.report));
-  say(lengthNote('validation', validation.report));
-  return { ...built, train, validation, validationExamples: parts.validation, testExamples: parts.test };
-}
-
-type Built = Pick<Prepared, 'model' | 'tokenizers' | 'description'> & { readonly notes: readonly string[] };
-
-function fresh(experiment: Experiment, examples: readonly Example[], device: Device): Built {
-  const { tokenizers, notes } = buildTokenizers(experiment, examples);
-  const description = describeModel(experiment, tokenizers);
-  const random = new Random(experiment.training.seed, 'init');
-  return { model: buildModel(description, { random, device }), tokenizers, description, notes };
-}
-
-function describeModel({ model }: Experiment, { source, target }: Tokenizers): ModelDescription {
-  const { kind, finalNorm, ...config } = model;
-  return {
-    kind,
-    config: {
-      ...config,
-      finalNorm: finalNorm ?? model.normPlacement === 'pre',
-      sourceVocabSize: source.vocabSize,
-      targetVocabSize: target.vocabSize,
-      paddingId: source.specialTokens.pad,
-    },
-  };
-}
-
-function restored(checkpoint: Checkpoint, experiment: Experiment, device: Device): Built {
-  const { model, tokenizers } = restoreModel(checkpoint, device.name);
-  const description = checkpoint.facts.model;
-  const wanted = JSON.stringify(describeModel(experiment, tokenizers));
-  if (JSON.stringify(JSON.parse(wanted)) !== JSON.stringify(description)) {
-    throw new ConfigError({
-      where: checkpoint.path,
-      problem: 'the checkpoint was made with another model configuration',
-      hint: 'resume with the configuration of the run, or start in another folder with --out',
-      code: 'E_ARCHITECTURE',
-    });
-  }
-  return { model, tokenizers, description, notes: [] };
-}
-
 function adamOptions({ training }: Experiment) {
   const { beta1, beta2, eps, weightDecay, optimizer } = training;
   return { beta1, beta2, eps, weightDecay, decoupled: optimizer === 'adamw' };
-}
-
-/** Loss without smoothing over the validation pairs, and the decoded metrics that are asked for. */
-function validate(experiment: Experiment, prepared: Prepared): ValidationResult {
-  const { data, evaluation } = experiment;
-  const { model, tokenizers, validation } = prepared;
-  const metrics: Record<string, number> = {};
-  if (validation.pairs.length > 0) {
-    const objective = new Seq2SeqObjective(model, {
-      padId: tokenizers.target.specialTokens.pad,
-      labelSmoothing: 0,
-    });
-    const order = { seed: 0, epoch: 0, shuffle: false };
-    const sums = epochBatches(validation.pairs, data, order).map((places) =>
-      objective.evaluate(
-        makeBatch(
-          places.map((place) => validation.pairs[place]!),
-          tokenizers,
-        ),
-      ),
-    );
-    metrics.loss = sums.reduce((t, { loss }) => t + loss, 0) / sums.reduce((t, { tokens }) => t + tokens, 0);
-    metrics.perplexity = Math.exp(metrics.loss);
-    const translator = new Translator(model, tokenizers);
-    if (evaluation.metrics.length > 0) {
-      const { reports } = evaluateExamples(translator, prepared.validationExamples, evaluation);
-      Object.assign(metrics, scoresOf(reports, evaluation.labels));
-    }
-  }
-  const value = metrics[evaluation.labels[evaluation.selectBy] ?? evaluation.selectBy] ?? 0;
-  const higherIsBetter = evaluation.selectBy !== 'loss' && getMetric(evaluation.selectBy).higherIsBetter;
-  return { metrics, badness: higherIsBetter ? -value : value };
-}
-
-/** Scores the test examples, and writes samples and result into the run folder. */
-function test(
-  experiment: Experiment,
-  prepared: Prepared,
-  summary: Pick<TrainResult, 'folder' | 'steps' | 'seconds'>,
-  onEvent: (event: TrainingEvent) => void,
-): Pick<TrainResult, 'metrics' | 'samples'> {
-  const { folder } = summary;
-  const section = experiment.evaluation.test ?? experiment.evaluation;
-  const translator = new Translator(prepared.model, prepared.tokenizers);
-  const examples = prepared.testExamples.slice(0, section.maxExamples);
-  onEvent({ type: 'testing', examples: examples.length });
-  const metrics =
-    examples.length > 0
-      ? scoresOf(evaluateExamples(translator, examples, section).reports, experiment.evaluation.labels)
-      : {};
-  const shown = pick(
-    examples.length > 0 ? examples : prepared.validationExamples,
-    experiment.evaluation.samples,
-  );
-  const samples = makeSamples(translator, shown, section);
-  writeAtomically(join(folder, 'samples.json'), `${JSON.stringify(samples)}\n`);
-  const result = { seconds: summary.seconds, steps: summary.steps, metrics, published: experiment.published };
-  writeAtomically(join(folder, 'result.json'), `${JSON.stringify(result, null, 2)}\n`);
-  return { metrics, samples };
-}
-
-/** Examples spread evenly over a list. */
-function pick(examples: readonly Example[], count: number): Example[] {
-  const step = Math.max(1, Math.floor(examples.length / Math.max(1, count)));
-  return examples.filter((_, i) => i % step === 0).slice(0, count);
-}
-
-function makeSamples(
-  translator: Translator,
-  examples: readonly Example[],
-  section: Experiment['evaluation']['test'] & object,
-): SampleRecord[] {
-  const { beamSize, lengthPenalty, normalizeReferences } = section;
-  const { target } = translator.tokenizers;
-  const asCompared = (text: string): string => (normalizeReferences ? target.normalize(text) : text);
-  const sources = examples.map(({ source }) => source);
-  return translator
-    .translate(sources, { beamSize, lengthPenalty, alignments: true })
-    .map((translation, i) => ({
-      source: translation.source,
-      references: examples[i]!.references,
-      hypothesis: translation.text,
-      score: translation.score,
-      correct: examples[i]!.references.includes(translation.text),
-      sourceTokens: translation.alignment!.sourceTokens,
-      targetTokens: translation.alignment!.targetTokens,
-      alignment: translation.alignment!.weights,
-      heads: translation.alignment!.heads,
-    }));
-}
-
-/** `experiment.json`: what was run, and where. */
-function writeFacts(experiment: Experiment, { model }: Prepared, device: Device, folder: string): void {
-  const parts = Object.fromEntries(
-    model
-      .children()
-      .map(([name, child]) => [name, 'numParameters' in child ? child.numParameters : child.size]),
-  );
-  const facts = {
-    name: experiment.name,
-    config: experiment,
-    parameters: { total: model.numParameters, parts },
-    device: `${device.name} (${device.describe()})`,
-    threads: device.threads(),
-    host: { cpu: os.cpus()[0]?.model ?? 'unknown', node: process.version },
-    startedAt: new Date().toISOString(),
-    heedVersion,
-  };
-  rmSync(join(folder, 'result.json'), { force: true });
-  writeAtomically(join(folder, 'experiment.json'), `${JSON.stringify(facts, null, 2)}\n`);
 }
