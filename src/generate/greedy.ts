@@ -2,8 +2,8 @@
 import { scope } from '../core/scope.ts';
 import { noGrad } from '../core/tape.ts';
 import type { Tensor } from '../core/tensor.ts';
-import { crossEntropy } from '../ops/cross-entropy/index.ts';
 import { argmax } from '../ops/reduce/max.ts';
+import { logSoftmax } from '../ops/softmax/index.ts';
 import { type DecodingOptions, type Hypothesis, lengthPenalty, limitOf } from './options.ts';
 import type { DecodingSession } from './session.ts';
 
@@ -17,12 +17,13 @@ interface Growing {
 function best(logits: Tensor, forced: readonly (number | undefined)[]): { token: number; logProb: number }[] {
   return noGrad(() =>
     scope(() => {
-      const tokens = argmax(logits);
-      forced.forEach((token, row) => {
-        if (token !== undefined) tokens.data[row] = token;
+      const logProbs = logSoftmax(logits);
+      const likeliest = argmax(logits);
+      const columns = logits.shape[1]!;
+      return forced.map((wanted, row) => {
+        const token = wanted ?? likeliest.data[row]!;
+        return { token, logProb: logProbs.data[row * columns + token]! };
       });
-      const losses = crossEntropy(logits, tokens, { ignoreIndex: -1 }); // −log p of each token
-      return forced.map((_, row) => ({ token: tokens.data[row]!, logProb: -losses.data[row]! }));
     }),
   );
 }
