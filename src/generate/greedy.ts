@@ -4,7 +4,13 @@ import { noGrad } from '../core/tape.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { argmax } from '../ops/reduce/max.ts';
 import { logSoftmax } from '../ops/softmax/index.ts';
-import { type DecodingOptions, type Hypothesis, lengthPenalty, limitOf } from './options.ts';
+import {
+  checkDecodingOptions,
+  type DecodingOptions,
+  type Hypothesis,
+  lengthPenalty,
+  limitOf,
+} from './options.ts';
 import type { DecodingSession } from './session.ts';
 
 interface Growing {
@@ -33,8 +39,10 @@ function best(logits: Tensor, forced: readonly (number | undefined)[]): { token:
  * Finished texts leave the batch.
  *
  * @returns one hypothesis for each text, in order
+ * @throws {ConfigError} when an option cannot be used
  */
 export function greedySearch(session: DecodingSession, options: DecodingOptions): Hypothesis[] {
+  checkDecodingOptions(options);
   const results: Hypothesis[] = new Array(session.rows);
   let growing: Growing[] = Array.from({ length: session.rows }, (_, text) => ({
     text,

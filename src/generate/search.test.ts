@@ -242,5 +242,9 @@ describe('constraints', () => {
     const wrong = (): unknown => beamSearch(new TreeSession(randomTree(1, 3)), options);
     expect(wrong).toThrow(ConfigError);
     expect(wrong).toThrow(/beamSize.*nBest.*lengthPenalty/);
+    for (const maxNewTokens of [-1, 1.5, Number.NaN, [3, Number.POSITIVE_INFINITY]])
+      expect(() => greedySearch(new TreeSession(randomTree(1, 3)), { bos, eos, maxNewTokens })).toThrow(
+        'maxNewTokens: expected a whole number of at least 0',
+      );
   });
 });
