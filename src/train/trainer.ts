@@ -114,7 +114,7 @@ export class Trainer {
         this.update();
         this.afterUpdate();
       }
-      if (!this.state.finished) this.finish();
+      this.finish();
       return 'finished';
     } finally {
       this.log.close();
@@ -281,12 +281,17 @@ export class Trainer {
     this.olderSnapshots = [...this.state.snapshots];
   }
 
-  /** Loads the final weights into the model and writes the model folder and the last checkpoint. */
+  /**
+   * Writes the last checkpoint, loads the final weights into the model and writes the model folder. A resumed run
+   * that was finished repeats the second half: it may have died between the two.
+   */
   private finish(): void {
     const { parts, state } = this;
-    if (state.window.steps > 0) this.writeLog();
-    state.finished = true;
-    this.saveCheckpoint();
+    if (!state.finished) {
+      this.writeLog();
+      state.finished = true;
+      this.saveCheckpoint();
+    }
     const weights = this.finalWeights();
     if (weights) parts.model.loadStateDict(weights as Parameters<Transformer['loadStateDict']>[0]);
     saveCheckpoint(join(parts.folder, runFolders.model), {
