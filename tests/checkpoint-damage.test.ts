@@ -71,7 +71,7 @@ function forge(checkpoint: string, change: (facts: Record<string, unknown>) => v
   const manifest = JSON.parse(readFileSync(path, 'utf8'));
   manifest.files['checkpoint.json'] = {
     bytes: bytes.length,
-    sha256: createHash('sha256').update(bytes).digest('hex'),
+    sha256: sha256(bytes),
   };
   writeFileSync(path, JSON.stringify(manifest));
 }
