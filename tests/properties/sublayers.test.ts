@@ -160,9 +160,15 @@ describe('the base model of the paper (I3)', () => {
         return 0;
       }
     }
-    const size = { sourceVocabSize: 37_000, targetVocabSize: 37_000, tieEmbeddings: 'all' } as const;
-    const model = new Transformer(size, { random: new Zeros(0, 'count') });
-    expect(model.numParameters).toBe(63_082_496);
+    // One layer of each kind is enough to count six: unshared ones have as many each (H10).
+    const model = new Transformer(
+      { sourceVocabSize: 37_000, targetVocabSize: 37_000, tieEmbeddings: 'all', shareLayers: true },
+      { random: new Zeros(0, 'count') },
+    );
+    const { encoder, decoder, sourceEmbedding } = model;
+    const total = 6 * (encoder.numParameters + decoder.numParameters) + sourceEmbedding.numParameters;
+    expect(total).toBe(63_082_496);
+    expect([encoder.layers.length, decoder.layers.length]).toEqual([6, 6]);
     for (const parameter of model.parameters()) parameter.dispose();
   });
 });
