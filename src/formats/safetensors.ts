@@ -175,7 +175,7 @@ function checkOffsets(entries: readonly Entry[], available: number, fail: Fail):
 }
 
 function decode({ name, type, shape }: Entry, body: Uint8Array, fail: Fail): TypedArray {
-  const copy = body.slice().buffer;
+  const copy = new Uint8Array(body).buffer; // slice() of a Node Buffer would not copy
   const size = sizeOf(shape);
   switch (type) {
     case 'F64':
