@@ -229,7 +229,9 @@ export function writeSafetensors(
   tensors: ReadonlyMap<string, StoredTensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
-  const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
+  // Without a prototype, so that a tensor may be called __proto__.
+  const header: Record<string, unknown> = Object.create(null);
+  if (Object.keys(metadata).length > 0) header.__metadata__ = metadata;
   let end = 0;
   for (const [name, { shape, dtype, data }] of tensors) {
     const start = end;
