@@ -115,6 +115,7 @@ export class Trainer {
         this.afterUpdate();
       }
       if (!this.state.finished) this.finish();
+      this.writeModel();
       return 'finished';
     } finally {
       this.log.close();
@@ -281,14 +282,18 @@ export class Trainer {
     this.olderSnapshots = [...this.state.snapshots];
   }
 
-  /** Loads the final weights into the model and writes the model folder and the last checkpoint. */
+  /** Writes the last checkpoint. */
   private finish(): void {
-    const { parts, state } = this;
-    if (state.window.steps > 0) this.writeLog();
-    state.finished = true;
+    this.writeLog();
+    this.state.finished = true;
     this.saveCheckpoint();
+  }
+
+  /** Loads the final weights into the model and writes its folder; again when a finished run is resumed. */
+  private writeModel(): void {
+    const { parts } = this;
     const weights = this.finalWeights();
-    if (weights) parts.model.loadStateDict(weights as Parameters<Transformer['loadStateDict']>[0]);
+    if (weights) parts.model.loadStateDict(weights);
     saveCheckpoint(join(parts.folder, runFolders.model), {
       model: parts.description,
       tokenizers: parts.tokenizers,
