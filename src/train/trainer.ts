@@ -60,6 +60,8 @@ export class Trainer {
   private lastLog = { seconds: 0, tokens: 0 };
   private tokensSeen = 0;
   private lastRate = 0;
+  /** Step of the newest checkpoint. */
+  private savedStep: number;
   /** Snapshots that the checkpoint before the newest one refers to. */
   private olderSnapshots: readonly Snapshot[] = [];
 
@@ -69,6 +71,7 @@ export class Trainer {
     const { model, tokenizers, experiment, folder } = parts;
     this.state = resumeFrom?.facts.training ? structuredClone(resumeFrom.facts.training) : freshState();
     this.secondsBefore = this.state.seconds;
+    this.savedStep = resumeFrom ? this.state.step : -1;
     this.objective = new Seq2SeqObjective(model, {
       padId: tokenizers.target.specialTokens.pad,
       labelSmoothing: experiment.training.labelSmoothing,
@@ -114,7 +117,7 @@ export class Trainer {
         this.update();
         this.afterUpdate();
       }
-      if (!this.state.finished) this.finish();
+      if (this.savedStep !== this.state.step) this.finish();
       this.writeModel();
       return 'finished';
     } finally {
@@ -125,7 +128,7 @@ export class Trainer {
   private isOver(): boolean {
     const patience = this.parts.experiment.training.earlyStopping?.patience;
     const isStale = patience !== undefined && this.state.validationsSinceBest >= patience;
-    return this.state.finished || this.done >= 1 || isStale;
+    return this.done >= 1 || isStale;
   }
 
   private startEpoch(): void {
@@ -270,6 +273,7 @@ export class Trainer {
     });
     for (const { path } of numberedFolders(place).slice(KEPT_CHECKPOINTS)) rmSync(path, { recursive: true });
     this.removeSnapshots();
+    this.savedStep = state.step;
     parts.onEvent({ type: 'checkpoint', step: state.step });
   }
 
@@ -285,7 +289,6 @@ export class Trainer {
   /** Writes the last checkpoint. */
   private finish(): void {
     this.writeLog();
-    this.state.finished = true;
     this.saveCheckpoint();
   }
 
