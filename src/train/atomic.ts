@@ -1,8 +1,33 @@
 /** Writing so that a crash at any moment leaves either the old or the new file, never half of one. */
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { TrainingError } from '../errors.ts';
+
+/**
+ * Makes a folder and those above it. Not `mkdirSync` with `recursive`: on some file systems (`/proc`) it never ends.
+ *
+ * @throws {TrainingError} when the place is not writable
+ */
+export function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) makeFolder(parent);
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw diskProblem(path, error);
+  }
+}
 
 /** Makes a folder's entries durable. */
 export function syncFolder(path: string): void {
@@ -49,6 +74,7 @@ const reasons: Readonly<Record<string, readonly [problem: string, hint: string]>
   EACCES: ['no permission to write there', 'choose another folder with --out'],
   EPERM: ['no permission to write there', 'choose another folder with --out'],
   EROFS: ['the disk is read-only', 'choose another folder with --out'],
+  ENOENT: ['the file system does not take new folders there', 'choose another folder with --out'],
   ENOTDIR: ['part of the path is a file', 'choose another folder with --out'],
 };
 
