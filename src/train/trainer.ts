@@ -4,7 +4,7 @@
  * A run is a folder. Whatever the next update depends on stands in its newest checkpoint, so that a run that was
  * killed at any moment goes on bit for bit as if nothing had happened.
  */
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TokenPair } from '../data/batching.ts';
 import type { StoredTensor } from '../formats/safetensors.ts';
@@ -13,6 +13,7 @@ import type { ModelDescription } from '../models/registry.ts';
 import type { Transformer } from '../models/transformer.ts';
 import { withDropoutKeys } from '../nn/dropout-keys.ts';
 import type { Adam } from './adam.ts';
+import { removeQuietly } from './atomic.ts';
 import { averageWeights } from './average.ts';
 import { type Checkpoint, readCheckpoint, runFolders, saveCheckpoint } from './checkpoint.ts';
 import { numberedFolder, numberedFolders } from './checkpoint-store.ts';
@@ -271,7 +272,7 @@ export class Trainer {
       moments: parts.optimizer.stateDict(),
       training: state,
     });
-    for (const { path } of numberedFolders(place).slice(KEPT_CHECKPOINTS)) rmSync(path, { recursive: true });
+    for (const { path } of numberedFolders(place).slice(KEPT_CHECKPOINTS)) removeQuietly(path);
     this.removeSnapshots();
     this.savedStep = state.step;
     parts.onEvent({ type: 'checkpoint', step: state.step });
@@ -281,7 +282,7 @@ export class Trainer {
   private removeSnapshots(): void {
     const needed = new Set([...this.state.snapshots, ...this.olderSnapshots].map(({ step }) => step));
     for (const { step, path } of numberedFolders(join(this.parts.folder, runFolders.snapshots))) {
-      if (!needed.has(step)) rmSync(path, { recursive: true });
+      if (!needed.has(step)) removeQuietly(path);
     }
     this.olderSnapshots = [...this.state.snapshots];
   }
