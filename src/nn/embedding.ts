@@ -1,5 +1,6 @@
 /** Token embedding: a table of vectors. */
 import type { Tensor } from '../core/tensor.ts';
+import { add } from '../ops/elementwise/binary.ts';
 import { embedding } from '../ops/embedding/index.ts';
 import { normal } from './initializers.ts';
 import { Module, type ModuleContext, type Parameter, parameter } from './module.ts';
@@ -29,5 +30,24 @@ export class Embedding extends Module {
 
   forward(ids: Tensor): Tensor {
     return embedding(this.weight, ids, { scale: this.scale, paddingId: this.paddingId });
+  }
+}
+
+/**
+ * Adds to each token's vector one that says which part of the input it belongs to: sentence A or B.
+ *
+ * Paper: Devlin et al., BERT, 2018, https://arxiv.org/abs/1810.04805
+ */
+export class SegmentEmbedding extends Module {
+  readonly weight: Parameter;
+
+  constructor(numSegments: number, width: number, context: ModuleContext) {
+    super();
+    this.weight = parameter([numSegments, width], normal(width ** -0.5), context);
+  }
+
+  /** x `[B, T, C]`, segments int32 `[B, T]` from 0 to numSegments−1 */
+  forward(x: Tensor, segments: Tensor): Tensor {
+    return add(x, embedding(this.weight, segments));
   }
 }

@@ -23,7 +23,7 @@ export {
 export { MultiHeadAttention, type MultiHeadAttentionOptions } from './attention/multi-head.ts';
 export { type CaptureOptions, capture } from './capture.ts';
 export { withDropoutKeys } from './dropout-keys.ts';
-export { Embedding, type EmbeddingOptions } from './embedding.ts';
+export { Embedding, type EmbeddingOptions, SegmentEmbedding } from './embedding.ts';
 export { FeedForward, type FeedForwardOptions } from './feed-forward.ts';
 export * from './initializers.ts';
 export { LayerNorm } from './layer-norm.ts';

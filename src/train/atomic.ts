@@ -1,8 +1,33 @@
 /** Writing so that a crash at any moment leaves either the old or the new file, never half of one. */
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { TrainingError } from '../errors.ts';
+
+/**
+ * Makes a folder and those above it. Not `mkdirSync` with `recursive`: on some file systems (`/proc`) it never ends.
+ *
+ * @throws {TrainingError} when the place is not writable
+ */
+export function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) makeFolder(parent);
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw diskProblem(path, error);
+  }
+}
 
 /** Makes a folder's entries durable. */
 export function syncFolder(path: string): void {
@@ -25,6 +50,15 @@ export function writeDurably(path: string, bytes: Uint8Array): void {
   }
 }
 
+/** Removes what is not needed any more, if it can: a leftover must neither stop a run nor hide another error. */
+export function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch {
+    // It stays; half-written things are removed by the next start.
+  }
+}
+
 /** Writes a file through a temporary one beside it. */
 export function writeAtomically(path: string, content: string | Uint8Array): void {
   const temporary = `${path}.tmp-${process.pid}`;
@@ -33,7 +67,7 @@ export function writeAtomically(path: string, content: string | Uint8Array): voi
     renameSync(temporary, path);
     syncFolder(dirname(path));
   } catch (error) {
-    rmSync(temporary, { force: true });
+    removeQuietly(temporary);
     throw diskProblem(path, error);
   }
 }
@@ -48,7 +82,9 @@ const reasons: Readonly<Record<string, readonly [problem: string, hint: string]>
   EDQUOT: ['the disk quota is used up', 'free some space and go on with --resume'],
   EACCES: ['no permission to write there', 'choose another folder with --out'],
   EPERM: ['no permission to write there', 'choose another folder with --out'],
+  EIO: ['the disk reports an error', 'check the disk, then go on with --resume'],
   EROFS: ['the disk is read-only', 'choose another folder with --out'],
+  ENOENT: ['the file system does not take new folders there', 'choose another folder with --out'],
   ENOTDIR: ['part of the path is a file', 'choose another folder with --out'],
 };
 
@@ -62,7 +98,7 @@ export function diskProblem(path: string, error: unknown): unknown {
     where: path,
     problem,
     hint,
-    code: code === 'ENOSPC' ? 'E_DISK_FULL' : 'E_NOT_WRITABLE',
+    code: code === 'ENOSPC' || code === 'EDQUOT' ? 'E_DISK_FULL' : 'E_NOT_WRITABLE',
     cause: error,
   });
 }

@@ -4,10 +4,10 @@
  * A folder is written under a temporary name, every file and the manifest of their SHA-256 sums are made
  * durable, then it is renamed; only then older ones are removed. Reading checks the manifest.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { FormatError } from '../errors.ts';
-import { diskProblem, sha256, syncFolder, writeDurably } from './atomic.ts';
+import { diskProblem, makeFolder, removeQuietly, sha256, syncFolder, writeDurably } from './atomic.ts';
 
 const MANIFEST = 'manifest.json';
 const TEMPORARY = '.tmp-';
@@ -27,7 +27,7 @@ export function writeFolder(path: string, files: ReadonlyMap<string, Uint8Array>
   const parent = join(path, '..');
   const temporary = join(parent, `${TEMPORARY}${process.pid}-${basename(path)}`);
   try {
-    mkdirSync(temporary, { recursive: true });
+    makeFolder(temporary);
     const manifest: Manifest = {
       format: 'heed-checkpoint',
       version: 1,
@@ -44,16 +44,22 @@ export function writeFolder(path: string, files: ReadonlyMap<string, Uint8Array>
     replaceFolder(temporary, path);
     syncFolder(parent);
   } catch (error) {
-    rmSync(temporary, { recursive: true, force: true });
+    removeQuietly(temporary);
     throw diskProblem(path, error);
   }
 }
 
 function replaceFolder(temporary: string, path: string): void {
   const old = `${temporary}-old`;
-  if (existsSync(path)) renameSync(path, old);
-  renameSync(temporary, path);
-  rmSync(old, { recursive: true, force: true });
+  const replaces = existsSync(path);
+  if (replaces) renameSync(path, old);
+  try {
+    renameSync(temporary, path);
+  } catch (error) {
+    if (replaces) renameSync(old, path);
+    throw error;
+  }
+  if (replaces) removeQuietly(old);
 }
 
 /**

@@ -4,7 +4,7 @@
  * A run is a folder. Whatever the next update depends on stands in its newest checkpoint, so that a run that was
  * killed at any moment goes on bit for bit as if nothing had happened.
  */
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TokenPair } from '../data/batching.ts';
 import type { StoredTensor } from '../formats/safetensors.ts';
@@ -13,6 +13,7 @@ import type { ModelDescription } from '../models/registry.ts';
 import type { Transformer } from '../models/transformer.ts';
 import { withDropoutKeys } from '../nn/dropout-keys.ts';
 import type { Adam } from './adam.ts';
+import { removeQuietly } from './atomic.ts';
 import { averageWeights } from './average.ts';
 import { type Checkpoint, readCheckpoint, runFolders, saveCheckpoint } from './checkpoint.ts';
 import { numberedFolder, numberedFolders } from './checkpoint-store.ts';
@@ -60,6 +61,8 @@ export class Trainer {
   private lastLog = { seconds: 0, tokens: 0 };
   private tokensSeen = 0;
   private lastRate = 0;
+  /** Step of the newest checkpoint. */
+  private savedStep: number;
   /** Snapshots that the checkpoint before the newest one refers to. */
   private olderSnapshots: readonly Snapshot[] = [];
 
@@ -69,6 +72,7 @@ export class Trainer {
     const { model, tokenizers, experiment, folder } = parts;
     this.state = resumeFrom?.facts.training ? structuredClone(resumeFrom.facts.training) : freshState();
     this.secondsBefore = this.state.seconds;
+    this.savedStep = resumeFrom ? this.state.step : -1;
     this.objective = new Seq2SeqObjective(model, {
       padId: tokenizers.target.specialTokens.pad,
       labelSmoothing: experiment.training.labelSmoothing,
@@ -114,7 +118,8 @@ export class Trainer {
         this.update();
         this.afterUpdate();
       }
-      if (!this.state.finished) this.finish();
+      if (this.savedStep !== this.state.step) this.finish();
+      this.writeModel();
       return 'finished';
     } finally {
       this.log.close();
@@ -124,7 +129,7 @@ export class Trainer {
   private isOver(): boolean {
     const patience = this.parts.experiment.training.earlyStopping?.patience;
     const isStale = patience !== undefined && this.state.validationsSinceBest >= patience;
-    return this.state.finished || this.done >= 1 || isStale;
+    return this.done >= 1 || isStale;
   }
 
   private startEpoch(): void {
@@ -267,8 +272,9 @@ export class Trainer {
       moments: parts.optimizer.stateDict(),
       training: state,
     });
-    for (const { path } of numberedFolders(place).slice(KEPT_CHECKPOINTS)) rmSync(path, { recursive: true });
+    for (const { path } of numberedFolders(place).slice(KEPT_CHECKPOINTS)) removeQuietly(path);
     this.removeSnapshots();
+    this.savedStep = state.step;
     parts.onEvent({ type: 'checkpoint', step: state.step });
   }
 
@@ -276,19 +282,22 @@ export class Trainer {
   private removeSnapshots(): void {
     const needed = new Set([...this.state.snapshots, ...this.olderSnapshots].map(({ step }) => step));
     for (const { step, path } of numberedFolders(join(this.parts.folder, runFolders.snapshots))) {
-      if (!needed.has(step)) rmSync(path, { recursive: true });
+      if (!needed.has(step)) removeQuietly(path);
     }
     this.olderSnapshots = [...this.state.snapshots];
   }
 
-  /** Loads the final weights into the model and writes the model folder and the last checkpoint. */
+  /** Writes the last checkpoint. */
   private finish(): void {
-    const { parts, state } = this;
-    if (state.window.steps > 0) this.writeLog();
-    state.finished = true;
+    this.writeLog();
     this.saveCheckpoint();
+  }
+
+  /** Loads the final weights into the model and writes its folder; again when a finished run is resumed. */
+  private writeModel(): void {
+    const { parts } = this;
     const weights = this.finalWeights();
-    if (weights) parts.model.loadStateDict(weights as Parameters<Transformer['loadStateDict']>[0]);
+    if (weights) parts.model.loadStateDict(weights);
     saveCheckpoint(join(parts.folder, runFolders.model), {
       model: parts.description,
       tokenizers: parts.tokenizers,
