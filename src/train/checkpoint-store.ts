@@ -7,6 +7,7 @@
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { FormatError } from '../errors.ts';
+import { heedVersion } from '../version.ts';
 import { diskProblem, makeFolder, removeQuietly, sha256, syncFolder, writeDurably } from './atomic.ts';
 
 const MANIFEST = 'manifest.json';
@@ -108,8 +109,22 @@ function readManifest(path: string): Manifest {
   }
   if (manifest?.format !== 'heed-checkpoint' || typeof manifest.files !== 'object')
     throw wrong('not a manifest of heed');
-  if (manifest.version !== 1) throw wrong(`version ${manifest.version}, this heed reads version 1`);
+  if (manifest.version !== 1) throw newerVersion(file, manifest.version);
   return manifest as Manifest;
+}
+
+/** Code of a checkpoint that is whole, and of a version that this heed does not know. */
+export const VERSION_CODE = 'E_CHECKPOINT_VERSION';
+
+/** The error for a file of another format version: nothing is damaged, so nobody may fall back and go on. */
+export function newerVersion(file: string, version: unknown): FormatError {
+  return new FormatError({
+    where: file,
+    file,
+    problem: `version ${version}, this heed (${heedVersion}) reads version 1`,
+    hint: 'update heed',
+    code: VERSION_CODE,
+  });
 }
 
 /** Numbered folders `step-000123` in one place, newest first. */
