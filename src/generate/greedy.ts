@@ -2,9 +2,15 @@
 import { scope } from '../core/scope.ts';
 import { noGrad } from '../core/tape.ts';
 import type { Tensor } from '../core/tensor.ts';
-import { crossEntropy } from '../ops/cross-entropy/index.ts';
 import { argmax } from '../ops/reduce/max.ts';
-import { type DecodingOptions, type Hypothesis, lengthPenalty, limitOf } from './options.ts';
+import { logSoftmax } from '../ops/softmax/index.ts';
+import {
+  checkDecodingOptions,
+  type DecodingOptions,
+  type Hypothesis,
+  lengthPenalty,
+  limitOf,
+} from './options.ts';
 import type { DecodingSession } from './session.ts';
 
 interface Growing {
@@ -17,12 +23,13 @@ interface Growing {
 function best(logits: Tensor, forced: readonly (number | undefined)[]): { token: number; logProb: number }[] {
   return noGrad(() =>
     scope(() => {
-      const tokens = argmax(logits);
-      forced.forEach((token, row) => {
-        if (token !== undefined) tokens.data[row] = token;
+      const logProbs = logSoftmax(logits);
+      const likeliest = argmax(logits);
+      const columns = logits.shape[1]!;
+      return forced.map((wanted, row) => {
+        const token = wanted ?? likeliest.data[row]!;
+        return { token, logProb: logProbs.data[row * columns + token]! };
       });
-      const losses = crossEntropy(logits, tokens, { ignoreIndex: -1 }); // −log p of each token
-      return forced.map((_, row) => ({ token: tokens.data[row]!, logProb: -losses.data[row]! }));
     }),
   );
 }
@@ -32,8 +39,10 @@ function best(logits: Tensor, forced: readonly (number | undefined)[]): { token:
  * Finished texts leave the batch.
  *
  * @returns one hypothesis for each text, in order
+ * @throws {ConfigError} when an option cannot be used
  */
 export function greedySearch(session: DecodingSession, options: DecodingOptions): Hypothesis[] {
+  checkDecodingOptions(options);
   const results: Hypothesis[] = new Array(session.rows);
   let growing: Growing[] = Array.from({ length: session.rows }, (_, text) => ({
     text,

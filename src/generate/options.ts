@@ -45,24 +45,48 @@ export function lengthPenalty(length: number, alpha = 0): number {
   return ((5 + length) / 6) ** alpha;
 }
 
+type Issue = { readonly path: string; readonly message: string };
+
+function isCount(n: number, least: number): boolean {
+  return Number.isSafeInteger(n) && n >= least;
+}
+
+function commonIssues({ maxNewTokens, lengthPenalty: alpha = 0 }: DecodingOptions): Issue[] {
+  const issues: Issue[] = [];
+  const wrong = [maxNewTokens].flat().find((n) => !isCount(n, 0));
+  if (wrong !== undefined)
+    issues.push({ path: 'maxNewTokens', message: `expected a whole number of at least 0, got ${wrong}` });
+  if (!(alpha >= 0 && Number.isFinite(alpha)))
+    issues.push({ path: 'lengthPenalty', message: `expected a number of at least 0, got ${alpha}` });
+  return issues;
+}
+
+function refuse(issues: readonly Issue[]): void {
+  if (issues.length === 0) return;
+  const problem = issues.map(({ path, message }) => `${path}: ${message}`).join('; ');
+  throw new ConfigError({ where: 'decoding', problem, issues });
+}
+
 /**
  * @throws {ConfigError} listing every option that cannot be used
  */
-export function checkBeamOptions({ beamSize, nBest, lengthPenalty: alpha = 0 }: BeamOptions): void {
-  const issues: { path: string; message: string }[] = [];
-  const whole = (n: number): boolean => Number.isSafeInteger(n) && n >= 1;
-  if (!whole(beamSize))
+export function checkDecodingOptions(options: DecodingOptions): void {
+  refuse(commonIssues(options));
+}
+
+/**
+ * @throws {ConfigError} listing every option that cannot be used
+ */
+export function checkBeamOptions(options: BeamOptions): void {
+  const { beamSize, nBest } = options;
+  const issues: Issue[] = [];
+  if (!isCount(beamSize, 1))
     issues.push({ path: 'beamSize', message: `expected a whole number of at least 1, got ${beamSize}` });
-  if (!whole(nBest) || nBest > beamSize) {
+  if (!isCount(nBest, 1) || nBest > beamSize) {
     issues.push({
       path: 'nBest',
       message: `expected a whole number from 1 to beamSize (${beamSize}), got ${nBest}`,
     });
   }
-  if (!(alpha >= 0 && Number.isFinite(alpha))) {
-    issues.push({ path: 'lengthPenalty', message: `expected a number of at least 0, got ${alpha}` });
-  }
-  if (issues.length === 0) return;
-  const problem = issues.map(({ path, message }) => `${path}: ${message}`).join('; ');
-  throw new ConfigError({ where: 'decoding', problem, issues });
+  refuse([...issues, ...commonIssues(options)]);
 }

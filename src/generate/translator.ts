@@ -9,7 +9,7 @@ import { capture } from '../nn/capture.ts';
 import type { Tokenizer } from '../tokenizers/types.ts';
 import { beamSearch } from './beam.ts';
 import { greedySearch } from './greedy.ts';
-import type { Hypothesis } from './options.ts';
+import { checkBeamOptions, type Hypothesis } from './options.ts';
 import { TransformerSession } from './session.ts';
 
 export interface TranslateOptions {
@@ -150,13 +150,13 @@ export class Translator {
     { beamSize = 1, lengthPenalty = 0.6, nBest = 1 }: TranslateOptions,
   ): Hypothesis[][] {
     const { bos, eos, pad } = this.tokenizers.target.specialTokens;
+    const common = { bos, eos, maxNewTokens: limits, prefixes, forbidden: [pad, bos], lengthPenalty };
+    checkBeamOptions({ ...common, beamSize, nBest });
     const batch = collate(sources, { padId: this.tokenizers.source.specialTokens.pad });
     const session = new TransformerSession(this.model, batch, Math.max(...limits) + 1);
-    const common = { bos, eos, maxNewTokens: limits, prefixes, forbidden: [pad, bos] };
     try {
-      if (beamSize === 1 && nBest === 1)
-        return greedySearch(session, { ...common, lengthPenalty }).map((best) => [best]);
-      return beamSearch(session, { ...common, beamSize, lengthPenalty, nBest });
+      if (beamSize === 1) return greedySearch(session, common).map((best) => [best]);
+      return beamSearch(session, { ...common, beamSize, nBest });
     } finally {
       session.dispose();
     }

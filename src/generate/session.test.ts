@@ -1,0 +1,108 @@
+import { describe, expect, test } from 'vitest';
+import { expectClose } from '../../tests/support/compare.ts';
+import { needDevice } from '../../tests/support/devices.ts';
+import { tinyTransformer } from '../../tests/support/reversed-strings.ts';
+import { noGrad } from '../core/tape.ts';
+import { tensor } from '../core/tensor.ts';
+import { collate } from '../data/collate.ts';
+import type { Transformer } from '../models/transformer.ts';
+import type { TransformerConfig } from '../models/transformer-config.ts';
+import { beamSearch } from './beam.ts';
+import { greedySearch } from './greedy.ts';
+import { TransformerSession } from './session.ts';
+
+const [bos, eos, pad] = [2, 3, 0];
+const sources = [[4, 5, 6, eos], [7, eos], [8, 9, 10, 11, 4, eos], [eos]];
+
+const variants: Readonly<Record<string, Partial<TransformerConfig>>> = {
+  'post-norm': {},
+  'pre-norm, two layers': { normPlacement: 'pre', numDecoderLayers: 2, numEncoderLayers: 2 },
+  'learned positions, tied': { position: 'learned', tieEmbeddings: 'all' },
+  'narrow keys, wide values': { headDim: 3, valueDim: 7 },
+};
+const devices = [
+  ['reference', { rtol: 1e-12, atol: 1e-12 }],
+  ['native', { rtol: 1e-5, atol: 1e-5 }],
+] as const;
+
+function row(model: Transformer, ids: readonly number[]) {
+  const { device } = model.sourceEmbedding.weight;
+  return tensor(Int32Array.from(ids), [1, ids.length], { dtype: 'int32', device });
+}
+
+/** Logits after `prefix`, from one pass over it and its source alone: no cache, no batch, no padding. */
+function uncached(model: Transformer, source: readonly number[], prefix: readonly number[]): number[] {
+  const { data, shape } = noGrad(() => model.forward(row(model, source), row(model, prefix)));
+  return [...data].slice(-shape[2]!);
+}
+
+describe('cached steps equal a full decode of each text alone', () => {
+  for (const [name, config] of Object.entries(variants)) {
+    for (const [device, tolerance] of devices) {
+      test(`${name} on ${device}`, (context) => {
+        needDevice(context, device);
+        const model = tinyTransformer({ device }, config).eval();
+        const session = new TransformerSession(model, collate(sources, { padId: pad }), 8);
+        let texts = sources.map((source) => ({ source, prefix: [] as number[] }));
+        // Rows are reordered, doubled and dropped between the steps, as beams do it.
+        const moves = [
+          [0, 1, 2, 3],
+          [3, 2, 1, 0],
+          [0, 0, 2, 3, 3],
+          [4, 1],
+          [1, 0, 1],
+        ];
+        for (const [step, places] of moves.entries()) {
+          session.select(places);
+          texts = places.map((place) => texts[place]!);
+          const tokens = texts.map((_, i) => (step === 0 ? bos : 4 + ((3 * step + 5 * i) % 8)));
+          texts = texts.map(({ source, prefix }, i) => ({ source, prefix: [...prefix, tokens[i]!] }));
+          const logits = session.step(tokens);
+          const expected = texts.flatMap(({ source, prefix }) => uncached(model, source, prefix));
+          expectClose(logits.data, expected, tolerance, `step ${step}`);
+        }
+        session.dispose();
+      });
+    }
+  }
+});
+
+test('a begin token and a prefix in one step equal one token after the other', () => {
+  const model = tinyTransformer().eval();
+  const memory = noGrad(() => model.encode(row(model, sources[0]!)));
+  const cache = model.startDecoding(memory, null, 6);
+  const logits = noGrad(() => model.step(row(model, [bos, 5, 9, 4]), cache));
+  expectClose(logits.data, uncached(model, sources[0]!, [bos, 5, 9, 4]), { rtol: 1e-12, atol: 1e-12 });
+  expect(cache.length).toBe(4);
+});
+
+describe('searches over a Transformer', () => {
+  const limits = [7, 3, 10, 5];
+  const options = { bos, eos, maxNewTokens: limits, forbidden: [pad, bos], lengthPenalty: 0.6 };
+
+  for (const [device, tolerance] of devices) {
+    test(`a beam of one is greedy, a batch is its texts alone, on ${device}`, (context) => {
+      needDevice(context, device);
+      const model = tinyTransformer({ device, seed: 5 }).eval();
+      const session = (some: readonly number[][]) =>
+        new TransformerSession(model, collate(some, { padId: pad }), 11);
+      const greedy = greedySearch(session(sources), options);
+      const beamOfOne = beamSearch(session(sources), { ...options, beamSize: 1, nBest: 1 });
+      expect(beamOfOne.map(([best]) => best!.tokens)).toEqual(greedy.map(({ tokens }) => tokens));
+      for (const beamSize of [1, 3]) {
+        const beam = { ...options, beamSize, nBest: beamSize };
+        const together = beamSearch(session(sources), beam);
+        for (const [i, source] of sources.entries()) {
+          const [alone] = beamSearch(session([source]), { ...beam, maxNewTokens: limits[i]! });
+          expect(together[i]!.map(({ tokens }) => tokens)).toEqual(alone!.map(({ tokens }) => tokens));
+          const scores = together[i]!.map(({ score }) => score);
+          expectClose(
+            scores,
+            alone!.map(({ score }) => score),
+            tolerance,
+          );
+        }
+      }
+    });
+  }
+});

@@ -1,0 +1,171 @@
+import { describe, expect, test } from 'vitest';
+import { expectClose } from '../../tests/support/compare.ts';
+import { letterTokenizers, tinyTransformer } from '../../tests/support/reversed-strings.ts';
+import { logSoftmaxOf } from '../../tests/support/tree-session.ts';
+import { noGrad } from '../core/tape.ts';
+import { tensor } from '../core/tensor.ts';
+import { ConfigError } from '../errors.ts';
+import type { Transformer } from '../models/transformer.ts';
+import { capture } from '../nn/capture.ts';
+import { type Translation, Translator } from './translator.ts';
+
+const tokenizers = letterTokenizers();
+const { bos, eos, pad } = tokenizers.target.specialTokens;
+const exact = { rtol: 1e-12, atol: 1e-12 };
+const lines = ['abc', '', 'h', 'gfedcbah', 'xyz', 'ab', 'abc', ' a b'];
+
+const model = tinyTransformer({ seed: 3 }, { numDecoderLayers: 2 });
+const translator = new Translator(model, tokenizers);
+
+const row = (ids: readonly number[]) =>
+  tensor(Int32Array.from(ids), [1, ids.length], { dtype: 'int32', device: 'reference' });
+
+function sourceIds(text: string): number[] {
+  return [...tokenizers.source.encode(text), eos];
+}
+
+function targetIds({ tokens }: Pick<Translation, 'tokens'>): number[] {
+  return tokens.map((token) => tokenizers.target.id(token)!);
+}
+
+/** Log-probability of an output and its end token, teacher-forced; padding and begin token are never options. */
+function forcedLogProb(source: readonly number[], target: readonly number[], isComplete: boolean): number {
+  const { data, shape } = noGrad(() => model.forward(row(source), row([bos, ...target])));
+  const V = shape[2]!;
+  const labels = isComplete ? [...target, eos] : target;
+  return labels.reduce((sum, label, t) => {
+    const logits = [...data.slice(t * V, (t + 1) * V)];
+    for (const id of [pad, bos]) logits[id] = Number.NEGATIVE_INFINITY;
+    return sum + logSoftmaxOf(logits)[label]!;
+  }, 0);
+}
+
+describe('scores', () => {
+  for (const beamSize of [1, 4]) {
+    test(`are the teacher-forced log-probability, beam ${beamSize}`, () => {
+      const options = { beamSize, nBest: beamSize, lengthPenalty: 0.6 };
+      for (const { source, nBest } of translator.translate(lines, options)) {
+        const ids = sourceIds(source);
+        const limit = 2 * ids.length + 10;
+        for (const candidate of nBest) {
+          const target = targetIds(candidate);
+          const isComplete = target.length < Math.min(limit, model.config.maxSeqLen - 1);
+          const logProb = forcedLogProb(ids, target, isComplete);
+          const length = target.length + Number(isComplete);
+          expectClose([candidate.logProb], [logProb], exact, source);
+          expectClose([candidate.score], [logProb / ((5 + length) / 6) ** 0.6], exact, source);
+        }
+      }
+    });
+  }
+});
+
+describe('texts', () => {
+  test('come back in order, each as it would alone, however they are batched', () => {
+    for (const beamSize of [1, 3]) {
+      const together = translator.translate(lines, { beamSize });
+      const cramped = translator.translate(lines, { beamSize, maxTokens: 10 });
+      expect(together.map(({ source }) => source)).toEqual(lines);
+      for (const [i, line] of lines.entries()) {
+        const [alone] = translator.translate([line], { beamSize });
+        for (const found of [together[i]!, cramped[i]!]) {
+          expect(found.tokens).toEqual(alone!.tokens);
+          expectClose([found.score], [alone!.score], exact);
+        }
+      }
+    }
+    expect(translator.translate([])).toEqual([]);
+  });
+
+  test('that are empty or unknown are translated like any other', () => {
+    const [empty, unknown] = translator.translate(['', '漢字']);
+    expect([empty!.truncated, unknown!.truncated]).toEqual([false, false]);
+    const unk = tokenizers.source.specialTokens.unk;
+    expect(sourceIds('漢字')).toEqual([unk, unk, eos]);
+    expectClose(
+      [empty!.logProb],
+      [forcedLogProb([eos], targetIds(empty!), targetIds(empty!).length < 12)],
+      exact,
+    );
+  });
+
+  test('longer than the model takes lose their end, and say so', () => {
+    const room = model.config.maxSeqLen - 1;
+    const long = 'abcdefgh'.repeat(6);
+    const [cut, fits] = translator.translate([long, long.slice(0, room)]);
+    expect([cut!.truncated, fits!.truncated]).toEqual([true, false]);
+    expect(cut!.tokens).toEqual(fits!.tokens);
+    expect(cut!.source).toBe(long);
+  });
+
+  test('are at most maxNewTokens long', () => {
+    for (const maxNewTokens of [0, 1, 5, 1000]) {
+      const most = Math.min(maxNewTokens, model.config.maxSeqLen - 1);
+      for (const { nBest } of translator.translate(lines, { maxNewTokens, beamSize: 2, nBest: 2 }))
+        for (const { tokens } of nBest) expect(tokens.length).toBeLessThanOrEqual(most);
+    }
+  });
+
+  test('start with their forced prefix, one for each text', () => {
+    const prefixes = ['ab', undefined, 'hhh', ''];
+    for (const beamSize of [1, 2]) {
+      const found = translator.translate(['abc', 'abc', 'h', 'abc'], { prefixes, beamSize });
+      expect(found[0]!.text.startsWith('ab')).toBe(true);
+      expect(found[2]!.text.startsWith('hhh')).toBe(true);
+      expect(found[1]!.tokens).toEqual(found[3]!.tokens);
+    }
+  });
+});
+
+describe('alignments', () => {
+  function captured(source: readonly number[], target: readonly number[], of: Transformer) {
+    const name = 'decoder.layers.1.crossAttention.weights';
+    const { tensors } = capture(of, [name], () => of.forward(row(source), row([bos, ...target])));
+    return tensors.get(name)!;
+  }
+
+  test('are the last cross-attention of a forward pass; every row sums to 1', () => {
+    for (const translation of translator.translate(lines, { alignments: true })) {
+      const alignment = translation.alignment!;
+      const source = sourceIds(translation.source);
+      const target = targetIds(translation);
+      const { data, shape } = captured(source, target, model);
+      expect(shape).toEqual([1, 2, target.length + 1, source.length]);
+      expectClose(alignment.heads.flat(2), data, exact);
+      const [first, second] = alignment.heads;
+      expectClose(
+        alignment.weights.flat(),
+        first!.flat().map((w, i) => (w + second!.flat()[i]!) / 2),
+        exact,
+      );
+      for (const weights of alignment.weights)
+        expectClose([weights.reduce((sum, w) => sum + w, 0)], [1], exact);
+      expect(alignment.sourceTokens).toEqual(source.map((id) => tokenizers.source.token(id)));
+      expect(alignment.targetTokens).toEqual([...translation.tokens, '</s>']);
+    }
+  });
+});
+
+test('options that cannot be used are refused before anything is computed', () => {
+  const wrong = [
+    { beamSize: 0 },
+    { beamSize: 2, nBest: 3 },
+    { nBest: 2 },
+    { lengthPenalty: -1 },
+    { maxNewTokens: -1 },
+    { maxNewTokens: Number.NaN },
+  ];
+  for (const options of wrong) expect(() => translator.translate(['ab'], options)).toThrow(ConfigError);
+});
+
+test('translating leaves no memory behind', () => {
+  const { device } = model.sourceEmbedding.weight;
+  const run = (): void => {
+    translator.translate(lines, { beamSize: 3, alignments: true });
+    translator.translate(lines, { alignments: true });
+  };
+  run();
+  const before = device.memory().liveBytes;
+  run();
+  expect(device.memory().liveBytes).toBe(before);
+});
