@@ -70,6 +70,6 @@ function toFile(path: string): LineWriter {
   const { lines } = toStream(open);
   return {
     lines: (all) => Promise.race([failed, lines(all)]),
-    end: () => Promise.race([failed, new Promise<void>((resolve) => open().end(resolve))]),
+    end: () => Promise.race([failed, new Promise<void>((resolve) => open().once('finish', resolve).end())]),
   };
 }

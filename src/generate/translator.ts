@@ -68,7 +68,7 @@ interface Prepared {
   readonly truncated: boolean;
 }
 
-/** What becomes of a text without tokens: there is nothing to say, and no model was asked. */
+/** What becomes of a blank text: there is nothing to say, and no model was asked. */
 function untranslated(source: string, { alignments }: TranslateOptions): Translation {
   const nothing: Candidate = { text: '', tokens: [], score: 0, logProb: 0 };
   const alignment: Alignment = { sourceTokens: [], targetTokens: [], weights: [], heads: [] };
@@ -88,7 +88,7 @@ export class Translator {
   /**
    * Translates texts.
    *
-   * @returns one translation for each text, in order; a text without tokens, such as an empty line, stays empty
+   * @returns one translation for each text, in order; a text of white space stays empty
    * @throws {ConfigError} when an option cannot be used
    * @example
    * const [{ text, score }] = translator.translate(['attention'], { beamSize: 4 });
@@ -96,7 +96,8 @@ export class Translator {
   translate(texts: readonly string[], options: TranslateOptions = {}): Translation[] {
     const prepared = texts.map((text) => this.prepare(text));
     const results = texts.map((text): Translation => untranslated(text, options));
-    const todo = prepared.flatMap(({ ids }, i) => (ids.length > 1 || options.prefixes?.[i] ? [i] : []));
+    const isBlank = (i: number): boolean => texts[i]!.trim() === '' || prepared[i]!.ids.length === 1;
+    const todo = [...texts.keys()].filter((i) => !isBlank(i) || options.prefixes?.[i]);
     const lengths = todo.map((i) => ({ source: prepared[i]!.ids.length, target: 0 }));
     const batches = bucketBatches(lengths, {
       maxTokens: options.maxTokens ?? 4096,
