@@ -77,8 +77,8 @@ export function readFolder(path: string): Map<string, Uint8Array> {
       new FormatError({
         where: file,
         file,
-        problem,
-        hint: 'the checkpoint is damaged',
+        problem: `damaged: ${problem}`,
+        hint: 'give the folder of the run, so that an older checkpoint can be used',
         code: 'E_CHECKPOINT',
       });
     if (!/^[\w.-]+$/.test(name) || !existsSync(file)) throw damaged('the file is missing');
@@ -107,7 +107,7 @@ function readManifest(path: string): Manifest {
   } catch {
     throw wrong('the manifest is not JSON');
   }
-  if (manifest?.format !== 'heed-checkpoint' || typeof manifest.files !== 'object')
+  if (manifest?.format !== 'heed-checkpoint' || !manifest.files || typeof manifest.files !== 'object')
     throw wrong('not a manifest of heed');
   if (manifest.version !== 1) throw newerVersion(file, manifest.version);
   return manifest as Manifest;

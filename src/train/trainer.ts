@@ -165,7 +165,7 @@ export class Trainer {
     );
     const gradNorm = gradientNorm(model.parameters());
     if (!Number.isFinite(loss) || !Number.isFinite(gradNorm))
-      throw notFinite(step, loss / tokens, model, this.parts.folder);
+      throw notFinite(step, loss / tokens, model, this.savedStep < 0 ? undefined : this.savedStep);
     this.lastRate = this.learningRate(step, done);
     optimizer.step(this.lastRate, clipFactor(gradNorm, training.clipNorm));
     model.zeroGrad();
