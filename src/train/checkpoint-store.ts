@@ -7,6 +7,7 @@
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { FormatError } from '../errors.ts';
+import { heedVersion } from '../version.ts';
 import { diskProblem, makeFolder, removeQuietly, sha256, syncFolder, writeDurably } from './atomic.ts';
 
 const MANIFEST = 'manifest.json';
@@ -76,8 +77,8 @@ export function readFolder(path: string): Map<string, Uint8Array> {
       new FormatError({
         where: file,
         file,
-        problem,
-        hint: 'the checkpoint is damaged',
+        problem: `damaged: ${problem}`,
+        hint: 'give the folder of the run, so that an older checkpoint can be used',
         code: 'E_CHECKPOINT',
       });
     if (!/^[\w.-]+$/.test(name) || !existsSync(file)) throw damaged('the file is missing');
@@ -106,10 +107,24 @@ function readManifest(path: string): Manifest {
   } catch {
     throw wrong('the manifest is not JSON');
   }
-  if (manifest?.format !== 'heed-checkpoint' || typeof manifest.files !== 'object')
+  if (manifest?.format !== 'heed-checkpoint' || !manifest.files || typeof manifest.files !== 'object')
     throw wrong('not a manifest of heed');
-  if (manifest.version !== 1) throw wrong(`version ${manifest.version}, this heed reads version 1`);
+  if (manifest.version !== 1) throw newerVersion(file, manifest.version);
   return manifest as Manifest;
+}
+
+/** Code of a checkpoint that is whole, and of a version that this heed does not know. */
+export const VERSION_CODE = 'E_CHECKPOINT_VERSION';
+
+/** The error for a file of another format version: nothing is damaged, so nobody may fall back and go on. */
+export function newerVersion(file: string, version: unknown): FormatError {
+  return new FormatError({
+    where: file,
+    file,
+    problem: `version ${version}, this heed (${heedVersion}) reads version 1`,
+    hint: 'update heed',
+    code: VERSION_CODE,
+  });
 }
 
 /** Numbered folders `step-000123` in one place, newest first. */

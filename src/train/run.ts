@@ -120,9 +120,9 @@ function findStart(
   for (const { problem } of found.damaged) {
     if (strict)
       throw new TrainingError({
-        where: folder,
+        where: 'strict',
         problem,
-        hint: 'leave out --strict to fall back',
+        hint: `without strict, training goes on from ${found.checkpoint.path}`,
         code: 'E_STRICT',
       });
     onEvent({

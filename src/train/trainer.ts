@@ -4,7 +4,6 @@
  * A run is a folder. Whatever the next update depends on stands in its newest checkpoint, so that a run that was
  * killed at any moment goes on bit for bit as if nothing had happened.
  */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TokenPair } from '../data/batching.ts';
 import type { StoredTensor } from '../formats/safetensors.ts';
@@ -166,7 +165,7 @@ export class Trainer {
     );
     const gradNorm = gradientNorm(model.parameters());
     if (!Number.isFinite(loss) || !Number.isFinite(gradNorm))
-      throw notFinite(step, loss / tokens, model, this.parts.folder);
+      throw notFinite(step, loss / tokens, model, this.savedStep < 0 ? undefined : this.savedStep);
     this.lastRate = this.learningRate(step, done);
     optimizer.step(this.lastRate, clipFactor(gradNorm, training.clipNorm));
     model.zeroGrad();
@@ -272,10 +271,18 @@ export class Trainer {
       moments: parts.optimizer.stateDict(),
       training: state,
     });
-    for (const { path } of numberedFolders(place).slice(KEPT_CHECKPOINTS)) removeQuietly(path);
+    this.removeOldCheckpoints(place);
     this.removeSnapshots();
     this.savedStep = state.step;
     parts.onEvent({ type: 'checkpoint', step: state.step });
+  }
+
+  /** Keeps the newest ones; any beyond this step were damaged, or this run would have gone on from there. */
+  private removeOldCheckpoints(place: string): void {
+    const isLater = ({ step }: { readonly step: number }): boolean => step > this.state.step;
+    const all = numberedFolders(place);
+    const good = all.filter((folder) => !isLater(folder));
+    for (const { path } of [...all.filter(isLater), ...good.slice(KEPT_CHECKPOINTS)]) removeQuietly(path);
   }
 
   /** Removes snapshots that neither of the two newest checkpoints refers to. */
@@ -306,11 +313,8 @@ export class Trainer {
   }
 
   private finalWeights(): Map<string, StoredTensor> | undefined {
-    const { folder } = this.parts;
-    const paths = this.state.snapshots.map(({ step }) =>
-      numberedFolder(join(folder, runFolders.snapshots), step),
-    );
-    const there = paths.filter((path) => existsSync(path));
-    return there.length > 0 ? averageWeights(there.map((path) => readCheckpoint(path).weights)) : undefined;
+    const place = join(this.parts.folder, runFolders.snapshots);
+    const sets = this.state.snapshots.map(({ step }) => readCheckpoint(numberedFolder(place, step)).weights);
+    return sets.length > 0 ? averageWeights(sets) : undefined;
   }
 }
