@@ -6,6 +6,7 @@
 #include "heed.h"
 #include <dlfcn.h>
 #include <node_api.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,6 +85,10 @@ static napi_value alloc(napi_env env, napi_callback_info info) {
   if (!memory) return fail(env, "alloc: out of memory");
   napi_status status = napi_create_external_arraybuffer(env, memory, (size_t)bytes, free_buffer, NULL, &buffer);
   if (status == napi_ok) return buffer;
+  bool thrown = false;
+  napi_is_exception_pending(env, &thrown);
+  // The runtime refused the size, said so, and has called free_buffer already.
+  if (thrown) return NULL;
   free(memory);
   // A runtime that takes no outside memory: its own, without the alignment.
   if (napi_create_arraybuffer(env, (size_t)bytes, &memory, &buffer) == napi_ok) return buffer;

@@ -20,9 +20,12 @@ export interface ErrorParts {
   readonly cause?: unknown;
 }
 
+function state({ where, problem, expected, got }: ErrorParts): string {
+  return `${where}: ${problem ?? `expected ${expected}, got ${got}`}`;
+}
+
 function word(parts: ErrorParts): string {
-  const what = parts.problem ?? `expected ${parts.expected}, got ${parts.got}`;
-  return `${parts.where}: ${what}${parts.hint ? `; hint: ${parts.hint}` : ''}`;
+  return `${state(parts)}${parts.hint ? `; hint: ${parts.hint}` : ''}`;
 }
 
 /** Base of every error that heed throws on purpose. */
@@ -31,12 +34,15 @@ export class HeedError extends Error {
   readonly code: string;
   readonly where: string;
   readonly hint: string | undefined;
+  /** The message without the hint. */
+  readonly statement: string;
 
   constructor(parts: ErrorParts, defaultCode = 'E_HEED') {
     super(word(parts), parts.cause === undefined ? undefined : { cause: parts.cause });
     this.code = parts.code ?? defaultCode;
     this.where = parts.where;
     this.hint = parts.hint;
+    this.statement = state(parts);
   }
 }
 
@@ -127,7 +133,8 @@ export class TrainingError extends HeedError {
 /** The candidate nearest to `name` by edit distance, when it is near enough to be what was meant. */
 export function nearestName(name: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(name.length / 2)) + 1;
+  // Of a short name at least one letter must be left, or anything would be near.
+  let bestDistance = Math.min(name.length, Math.max(2, Math.floor(name.length / 2)) + 1);
   for (const candidate of candidates) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) {

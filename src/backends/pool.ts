@@ -1,6 +1,7 @@
 /** Freed buffers kept for the next tensor of their size: fresh large buffers cost page faults. */
 import type { MemoryStats } from '../core/device.ts';
 import { arrayOf, bytesOf, type DType, type TypedArray } from '../core/dtype.ts';
+import { DeviceError } from '../errors.ts';
 
 /** Free bytes that are always tolerated before the pool is emptied. */
 const SLACK_BYTES = 512 * 2 ** 20;
@@ -10,6 +11,17 @@ function sizeClass(bytes: number): number {
   if (bytes <= 512) return Math.max(64, Math.ceil(bytes / 64) * 64);
   const step = 2 ** (Math.floor(Math.log2(bytes - 1)) - 2);
   return Math.ceil(bytes / step) * step;
+}
+
+function outOfMemory(bytes: number, live: number, cause: unknown): DeviceError {
+  const inMiB = (n: number): string => `${Math.ceil(n / 2 ** 20).toLocaleString('en')} MiB`;
+  return new DeviceError({
+    where: 'memory',
+    problem: `no room for a tensor of ${inMiB(bytes)} beside ${inMiB(live)} in use`,
+    hint: 'make the model, the batch (data.maxTokens) or the beam smaller',
+    code: 'E_OUT_OF_MEMORY',
+    cause,
+  });
 }
 
 export class BufferPool {
@@ -26,11 +38,19 @@ export class BufferPool {
 
   allocate(dtype: DType, length: number): TypedArray {
     const bytes = sizeClass(length * bytesOf(dtype));
-    const buffer = this.take(bytes);
+    const array = this.make(dtype, length, bytes);
     this.live += bytes;
     this.buffers++;
     this.peak = Math.max(this.peak, this.live);
-    return arrayOf(dtype, length, buffer);
+    return array;
+  }
+
+  private make(dtype: DType, length: number, bytes: number): TypedArray {
+    try {
+      return arrayOf(dtype, length, this.take(bytes));
+    } catch (cause) {
+      throw outOfMemory(bytes, this.live, cause);
+    }
   }
 
   release(data: TypedArray): void {

@@ -1,7 +1,8 @@
 /** `--device` and `--threads`, the same for every command that computes. */
 import type { Command } from 'commander';
 import { parseThreads } from '../backends/native/index.ts';
-import { defaultDevice, getDevice, setDefaultDevice } from '../core/device.ts';
+import { defaultDevice, getDevice, setDefaultDevice, whyUnavailable } from '../core/device.ts';
+import { note } from './output.ts';
 
 export interface DeviceOptions {
   readonly device?: string;
@@ -20,4 +21,9 @@ export function applyDeviceOptions({ device, threads }: DeviceOptions): void {
   if (device !== undefined) setDefaultDevice(device);
   const chosen = device === undefined ? defaultDevice() : getDevice(device);
   if (count !== undefined) chosen.setThreads(count);
+  if (device === undefined && chosen.name === 'reference') {
+    note(
+      `note: no native kernels (${whyUnavailable('native')}): the reference backend is about 100 times slower`,
+    );
+  }
 }

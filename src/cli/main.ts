@@ -3,8 +3,9 @@
 import { Command, CommanderError } from 'commander';
 import '../backends/register.ts';
 import { heedVersion } from '../version.ts';
+import { endWithOutput } from './broken-pipe.ts';
 import { commands } from './commands/index.ts';
-import { reportError } from './output.ts';
+import { reportError, reportMistake } from './output.ts';
 
 /** Builds the whole command line; every command registers itself in `commands/index.ts`. */
 export function buildProgram(): Command {
@@ -30,16 +31,32 @@ function inheritSettings(command: Command, parent: Command): void {
  * @returns the exit code: 0 done, 1 a bug or a failure, 2 a user's mistake, 3 refused by `--strict`
  */
 export async function main(args: readonly string[]): Promise<number> {
+  const program = buildProgram();
   try {
-    await buildProgram().parseAsync([...args], { from: 'user' });
+    await program.parseAsync([...args], { from: 'user' });
     return Number(process.exitCode ?? 0);
   } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return 0;
-    return reportError(error);
+    return error instanceof CommanderError ? reportUsage(error, program, args) : reportError(error);
   }
 }
 
+/** Help and version were printed already; any other mistake in the arguments is one line. */
+function reportUsage(error: CommanderError, program: Command, args: readonly string[]): number {
+  if (error.exitCode === 0) return 0;
+  if (error.code === 'commander.help') return 2;
+  const problem = error.message.replace(/^error: /, '').replace(/\.$/, '');
+  return reportMistake(`${problem}; hint: ${commandOf(program, args)} --help lists what it takes`);
+}
+
+/** `heed tokenizer train`, as far as the arguments name commands. */
+function commandOf(program: Command, args: readonly string[]): string {
+  const [name, ...rest] = args;
+  const child = program.commands.find((command) => command.name() === name);
+  return child ? `${program.name()} ${commandOf(child, rest)}` : program.name();
+}
+
 if (process.argv[1] && import.meta.filename && (await isEntryPoint())) {
+  endWithOutput();
   process.exitCode = await main(process.argv.slice(2));
 }
 

@@ -1,15 +1,24 @@
 /** Numbers of options, checked. */
 import { ConfigError } from '../errors.ts';
 
+/** Most hypotheses of a beam: each costs as much as a text of its own. */
+export const maxBeamSize = 1000;
+
 /**
- * @throws {ConfigError} when the text is not a whole number of at least `least`
+ * @throws {ConfigError} when the text is not a whole number from `least` to `most`
  */
-export function wholeNumber(text: string, option: string, least = 1): number {
+export function wholeNumber(
+  text: string,
+  option: string,
+  least = 1,
+  most: number = Number.MAX_SAFE_INTEGER,
+): number {
   const value = Number(text);
-  if (!/^-?\d+$/.test(text.trim()) || value < least) {
+  if (!/^-?\d+$/.test(text.trim()) || value < least || value > most) {
+    const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
     throw new ConfigError({
       where: option,
-      expected: `a whole number of at least ${least}`,
+      expected: `a whole number ${range}`,
       got: JSON.stringify(text),
     });
   }

@@ -26,7 +26,7 @@ function describe(event: TrainingEvent): string | undefined {
     case 'start': {
       const where = event.resumedAt > 0 ? `, going on from step ${event.resumedAt}` : '';
       const size = `${event.parameters.toLocaleString('en')} parameters, ${event.trainExamples.toLocaleString('en')} examples`;
-      return `training ${event.name}: ${size}, ${event.device}, ${event.threads} threads${where}`;
+      return `training ${event.name}: ${size}, ${event.device}, ${event.threads} ${event.threads === 1 ? 'thread' : 'threads'}${where}`;
     }
     case 'validation':
       return `step ${event.step} · validation ${metricLine(event.metrics)}${event.isBest ? ' · best so far' : ''}`;

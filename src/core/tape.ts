@@ -65,7 +65,7 @@ export interface BackwardOptions {
  *
  * @param output - usually a loss of shape `[]`
  * @throws {ShapeError} when `output` has several elements and no `grad` is given
- * @throws {HeedError} when nothing behind `output` requires a gradient
+ * @throws {HeedError} when nothing behind `output` requires a gradient, or its graph was freed before
  * @example
  * const w = tensor([1, 2], undefined, { requiresGrad: true });
  * backward(sum(square(w)));
@@ -128,12 +128,36 @@ function seedOf(output: Tensor, grad: Tensor | undefined): Tensor {
   return full(output.shape, 1, { device: output.device });
 }
 
+function graphIsGone(): HeedError {
+  return new HeedError(
+    {
+      where: 'backward',
+      problem: 'the graph behind this output is gone: an earlier backward, a scope or dispose freed it',
+      hint: 'pass { retain: true } to the earlier backward, or add the losses and run it once',
+    },
+    'E_FREED',
+  );
+}
+
+/** In the place of a node that `backward` has used: going through it again must not look like reaching a leaf. */
+const usedUp: TapeNode = {
+  op: 'used up',
+  order: -1,
+  inputs: [],
+  saved: [],
+  backward: () => {
+    throw graphIsGone();
+  },
+};
+
 /** Every recorded tensor behind `output`, latest first, not looking behind `stopAt`. */
 function recordedBehind(output: Tensor, stopAt: ReadonlySet<Tensor>): Tensor[] {
   const found = new Set<Tensor>();
   const pending = [output];
   for (let next = pending.pop(); next; next = pending.pop()) {
-    if (found.has(next) || !next.node || stopAt.has(next)) continue;
+    if (found.has(next) || stopAt.has(next)) continue;
+    if (next.isFreed) throw graphIsGone();
+    if (!next.node) continue;
     found.add(next);
     for (const input of next.node.inputs) if (input?.requiresGrad) pending.push(input);
   }
@@ -205,6 +229,6 @@ function recomputedGradients(node: TapeNode, grad: Tensor): (Tensor | null)[] {
 /** Frees an intermediate and cuts it out of the graph. */
 function forget(tensor: Tensor, keepData: boolean): void {
   for (const saved of tensor.node!.saved) saved.dispose();
-  if (keepData || tensor.kept) tensor.node = undefined;
+  if (keepData || tensor.kept) tensor.node = usedUp;
   else tensor.dispose();
 }

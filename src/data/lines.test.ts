@@ -35,7 +35,7 @@ describe('readLines', () => {
   it('names file, line and byte of what is not UTF-8', () => {
     const path = file('bad', Buffer.from([0x61, 0xc3, 0xa9, 0x0a, 0x62, 0xe2, 0x82, 0x0a, 0x63, 0x0a, 0x00]));
     expect(() => readLines(path)).toThrow(
-      `${path}:2: expected UTF-8, got byte 0xe2 at offset 5; line 4: expected text, got a NUL byte at offset 10`,
+      `${path}:2: expected UTF-8, got byte 0xe2 at byte offset 5; line 4: expected text, got a NUL byte at byte offset 10`,
     );
     expect(() => readLines(path)).toThrow(expect.objectContaining({ code: 'E_DATA', file: path, line: 2 }));
   });
@@ -48,7 +48,7 @@ describe('readLines', () => {
     ['a character cut short', [0xf0, 0x9f, 0x98]],
   ])('refuses %s', (_, bytes) => {
     const path = file('invalid', Buffer.from([0x61, 0xf0, 0x9f, 0x98, 0x80, ...bytes, 0x0a]));
-    expect(() => readLines(path)).toThrow(`got byte 0x${bytes[0]!.toString(16)} at offset 5`);
+    expect(() => readLines(path)).toThrow(`got byte 0x${bytes[0]!.toString(16)} at byte offset 5`);
   });
 
   it('lists ten problems and counts the others', () => {
@@ -80,7 +80,7 @@ describe('streamLines', () => {
   it('stops at the first problem, with its place', async () => {
     const bytes = Buffer.from([0x61, 0x0a, 0x62, 0xff, 0x0a]);
     await expect(all(streamLines(chunks(bytes, 1), 'input', { allowEmpty: true }))).rejects.toThrow(
-      'input:2: expected UTF-8, got byte 0xff at offset 3',
+      'input:2: expected UTF-8, got byte 0xff at byte offset 3',
     );
   });
 });

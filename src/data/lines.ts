@@ -4,8 +4,9 @@
  * A byte order mark at the beginning is dropped, `\r\n` ends a line as `\n` does, U+0000 is refused.
  */
 import { isUtf8 } from 'node:buffer';
-import { createReadStream, readFileSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { DataError } from '../errors.ts';
+import { readBytes, unreadable } from './file-bytes.ts';
 import { ProblemList } from './problems.ts';
 
 const NEWLINE = 0x0a;
@@ -21,7 +22,7 @@ const hint = 'save the file as UTF-8 text, one example on each line';
  * const lines = readLines('train.en');
  */
 export function readLines(path: string): string[] {
-  const bytes = readFileSync(path);
+  const bytes = readBytes(path);
   if (bytes.length === 0) throw emptyFile(path);
   const problems = new ProblemList(path, hint);
   const decoder = new LineDecoder((line, message) => problems.add(line, message));
@@ -33,10 +34,17 @@ export function readLines(path: string): string[] {
 /**
  * The lines of a file as they are read, for files that do not fit in memory.
  *
- * @throws DataError as `readLines`, at the first problem
+ * @throws DataError as `readLines`, at the first problem; an empty file only without `allowEmpty`
  */
-export function streamFileLines(path: string): AsyncGenerator<string> {
-  return streamLines(createReadStream(path), path, { allowEmpty: false });
+export async function* streamFileLines(
+  path: string,
+  { allowEmpty = false }: { readonly allowEmpty?: boolean } = {},
+): AsyncGenerator<string> {
+  try {
+    yield* streamLines(createReadStream(path), path, { allowEmpty });
+  } catch (error) {
+    throw unreadable(path, error);
+  }
 }
 
 /**

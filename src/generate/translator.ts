@@ -68,6 +68,13 @@ interface Prepared {
   readonly truncated: boolean;
 }
 
+/** What becomes of a blank text: there is nothing to say, and no model was asked. */
+function untranslated(source: string, { alignments }: TranslateOptions): Translation {
+  const nothing: Candidate = { text: '', tokens: [], score: 0, logProb: 0 };
+  const alignment: Alignment = { sourceTokens: [], targetTokens: [], weights: [], heads: [] };
+  return { source, ...nothing, nBest: [nothing], truncated: false, ...(alignments && { alignment }) };
+}
+
 /** A trained model with its tokenizers. */
 export class Translator {
   readonly model: Transformer;
@@ -81,22 +88,25 @@ export class Translator {
   /**
    * Translates texts.
    *
-   * @returns one translation for each text, in order
+   * @returns one translation for each text, in order; a text of white space stays empty
    * @throws {ConfigError} when an option cannot be used
    * @example
    * const [{ text, score }] = translator.translate(['attention'], { beamSize: 4 });
    */
   translate(texts: readonly string[], options: TranslateOptions = {}): Translation[] {
     const prepared = texts.map((text) => this.prepare(text));
-    const lengths = prepared.map(({ ids }) => ({ source: ids.length, target: 0 }));
+    const results = texts.map((text): Translation => untranslated(text, options));
+    const isBlank = (i: number): boolean => texts[i]!.trim() === '' || prepared[i]!.ids.length === 1;
+    const todo = [...texts.keys()].filter((i) => !isBlank(i) || options.prefixes?.[i]);
+    const lengths = todo.map((i) => ({ source: prepared[i]!.ids.length, target: 0 }));
     const batches = bucketBatches(lengths, {
       maxTokens: options.maxTokens ?? 4096,
       seed: 0,
       epoch: 0,
       shuffle: false,
     });
-    const results: Translation[] = new Array(texts.length);
-    for (const batch of batches) {
+    for (const places of batches) {
+      const batch = places.map((place) => todo[place]!);
       const translations = this.translateBatch(
         batch.map((i) => ({ ...prepared[i]!, text: texts[i]!, prefix: options.prefixes?.[i] })),
         options,

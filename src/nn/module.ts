@@ -5,6 +5,7 @@
  * which the constructor sets them. Their names make the dotted paths of `stateDict`.
  */
 import { type Device, defaultDevice, getDevice } from '../core/device.ts';
+import type { TypedArray } from '../core/dtype.ts';
 import type { Random } from '../core/random.ts';
 import { formatShape, type Shape, sameShape } from '../core/shape.ts';
 import { Tensor } from '../core/tensor.ts';
@@ -97,7 +98,10 @@ export abstract class Module {
    *
    * @throws {FormatError} when names or shapes differ; all of them are listed and nothing is changed
    */
-  loadStateDict(state: ReadonlyMap<string, Pick<Tensor, 'shape' | 'data'>>, file = 'stateDict'): void {
+  loadStateDict(
+    state: ReadonlyMap<string, { readonly shape: Shape; readonly data: TypedArray }>,
+    file = 'stateDict',
+  ): void {
     const own = this.stateDict();
     const problems = [
       ...[...own.keys()].filter((name) => !state.has(name)).map((name) => `${name} is missing`),

@@ -1,6 +1,6 @@
 /** Writes the report of a run into its folder. */
-import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeAtomically } from '../train/atomic.ts';
 import { renderReport } from './page.ts';
 import { readRun } from './read-run.ts';
 
@@ -11,12 +11,10 @@ import { readRun } from './read-run.ts';
  * @returns path of the page
  * @throws ConfigError `E_CONFIG` when the folder does not exist
  * @throws DataError `E_DATA` when the run's files cannot be read as they were announced
+ * @throws TrainingError when the folder takes no new file
  */
 export async function writeReport(dir: string): Promise<string> {
   const path = join(dir, 'report.html');
-  const page = renderReport(await readRun(dir));
-  const unfinished = `${path}.${process.pid}.part`;
-  await writeFile(unfinished, page);
-  await rename(unfinished, path);
+  writeAtomically(path, renderReport(await readRun(dir)));
   return path;
 }

@@ -15,12 +15,12 @@ export class Heap<T> {
 
   /** Adds an item in O(log n). */
   push(item: T): void {
-    const { items, before } = this;
+    const { items } = this;
     let at = items.length;
     items.push(item);
     while (at > 0) {
       const parent = (at - 1) >> 1;
-      if (!before(item, items[parent]!)) break;
+      if (!this.before(item, items[parent]!)) break;
       items[at] = items[parent]!;
       at = parent;
     }
@@ -37,14 +37,14 @@ export class Heap<T> {
   }
 
   private sink(item: T): void {
-    const { items, before } = this;
+    const { items } = this;
     const size = items.length;
     let at = 0;
     for (;;) {
       let child = 2 * at + 1;
       if (child >= size) break;
-      if (child + 1 < size && before(items[child + 1]!, items[child]!)) child++;
-      if (!before(items[child]!, item)) break;
+      if (child + 1 < size && this.before(items[child + 1]!, items[child]!)) child++;
+      if (!this.before(items[child]!, item)) break;
       items[at] = items[child]!;
       at = child;
     }

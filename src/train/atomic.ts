@@ -1,8 +1,33 @@
 /** Writing so that a crash at any moment leaves either the old or the new file, never half of one. */
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { TrainingError } from '../errors.ts';
+
+/**
+ * Makes a folder and those above it. Not `mkdirSync` with `recursive`: on some file systems (`/proc`) it never ends.
+ *
+ * @throws {TrainingError} when the place is not writable
+ */
+export function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) makeFolder(parent);
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw diskProblem(path, error);
+  }
+}
 
 /** Makes a folder's entries durable. */
 export function syncFolder(path: string): void {
@@ -53,13 +78,19 @@ export function sha256(bytes: Uint8Array): string {
 }
 
 const reasons: Readonly<Record<string, readonly [problem: string, hint: string]>> = {
-  ENOSPC: ['the disk is full', 'free some space and go on with --resume'],
-  EDQUOT: ['the disk quota is used up', 'free some space and go on with --resume'],
-  EACCES: ['no permission to write there', 'choose another folder with --out'],
-  EPERM: ['no permission to write there', 'choose another folder with --out'],
+  ENOSPC: ['the disk is full', 'free some space; a training goes on with --resume'],
+  EDQUOT: ['the disk quota is used up', 'free some space; a training goes on with --resume'],
+  EACCES: ['no permission to write there', 'choose another place to write'],
+  EPERM: ['no permission to write there', 'choose another place to write'],
   EIO: ['the disk reports an error', 'check the disk, then go on with --resume'],
-  EROFS: ['the disk is read-only', 'choose another folder with --out'],
-  ENOTDIR: ['part of the path is a file', 'choose another folder with --out'],
+  EROFS: ['the disk is read-only', 'choose another place to write'],
+  ENOENT: [
+    'there is no such folder, or it takes no new entries',
+    'make the folder first, or choose another one',
+  ],
+  ENOTDIR: ['part of the path is a file', 'choose another place to write'],
+  EISDIR: ['is a folder, expected a file', 'name a file inside it'],
+  EBUSY: ['is a folder, expected a file', 'name a file inside it'],
 };
 
 /** A failed write as an error that says what to do; anything else as it is. */

@@ -4,11 +4,11 @@
  * A folder is written under a temporary name, every file and the manifest of their SHA-256 sums are made
  * durable, then it is renamed; only then older ones are removed. Reading checks the manifest.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { FormatError } from '../errors.ts';
 import { heedVersion } from '../version.ts';
-import { diskProblem, removeQuietly, sha256, syncFolder, writeDurably } from './atomic.ts';
+import { diskProblem, makeFolder, removeQuietly, sha256, syncFolder, writeDurably } from './atomic.ts';
 
 const MANIFEST = 'manifest.json';
 const TEMPORARY = '.tmp-';
@@ -28,7 +28,7 @@ export function writeFolder(path: string, files: ReadonlyMap<string, Uint8Array>
   const parent = join(path, '..');
   const temporary = join(parent, `${TEMPORARY}${process.pid}-${basename(path)}`);
   try {
-    mkdirSync(temporary, { recursive: true });
+    makeFolder(temporary);
     const manifest: Manifest = {
       format: 'heed-checkpoint',
       version: 1,
@@ -77,8 +77,8 @@ export function readFolder(path: string): Map<string, Uint8Array> {
       new FormatError({
         where: file,
         file,
-        problem,
-        hint: 'the checkpoint is damaged',
+        problem: `damaged: ${problem}`,
+        hint: 'give the folder of the run, so that an older checkpoint can be used',
         code: 'E_CHECKPOINT',
       });
     if (!/^[\w.-]+$/.test(name) || !existsSync(file)) throw damaged('the file is missing');
@@ -107,7 +107,7 @@ function readManifest(path: string): Manifest {
   } catch {
     throw wrong('the manifest is not JSON');
   }
-  if (manifest?.format !== 'heed-checkpoint' || typeof manifest.files !== 'object')
+  if (manifest?.format !== 'heed-checkpoint' || !manifest.files || typeof manifest.files !== 'object')
     throw wrong('not a manifest of heed');
   if (manifest.version !== 1) throw newerVersion(file, manifest.version);
   return manifest as Manifest;

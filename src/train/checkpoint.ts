@@ -2,11 +2,11 @@
  * A checkpoint: weights and moments as safetensors, and one JSON with the model's configuration, the tokenizers
  * and where training stood.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
-import { FormatError } from '../errors.ts';
+import { FormatError, HeedError } from '../errors.ts';
 import { readSafetensors, type StoredTensor, writeSafetensors } from '../formats/safetensors.ts';
 import type { Tokenizers } from '../generate/translator.ts';
 import { buildModel, type ModelDescription } from '../models/registry.ts';
@@ -107,9 +107,18 @@ function damaged(file: string, problem: string): FormatError {
 
 function parseFacts(bytes: Uint8Array | undefined, file: string): CheckpointFacts {
   if (!bytes) throw damaged(file, 'the file is missing');
-  const facts = JSON.parse(new TextDecoder().decode(bytes)) as Partial<CheckpointFacts>;
-  if (facts.format !== 'heed-model') throw damaged(file, 'not a model of heed');
+  let facts: Partial<CheckpointFacts> | null;
+  try {
+    facts = JSON.parse(new TextDecoder().decode(bytes)) as Partial<CheckpointFacts> | null;
+  } catch {
+    throw damaged(file, 'not JSON');
+  }
+  if (facts?.format !== 'heed-model') throw damaged(file, 'not a model of heed');
   if (facts.version !== 1) throw newerVersion(file, facts.version);
+  for (const part of ['model', 'tokenizers'] as const) {
+    if (typeof facts[part] !== 'object' || facts[part] === null)
+      throw damaged(file, `has no field "${part}"`);
+  }
   return facts as CheckpointFacts;
 }
 
@@ -117,6 +126,12 @@ function parseFacts(bytes: Uint8Array | undefined, file: string): CheckpointFact
 export interface FoundCheckpoint {
   readonly checkpoint: Checkpoint;
   readonly damaged: readonly { readonly path: string; readonly problem: string }[];
+}
+
+/** What is wrong with a checkpoint, without the hint for those who have no other one. */
+function problemOf(error: unknown): string {
+  if (error instanceof HeedError) return error.statement;
+  throw error;
 }
 
 /**
@@ -133,7 +148,7 @@ export function newestCheckpoint(run: string): FoundCheckpoint | undefined {
       return { checkpoint: readCheckpoint(path), damaged: bad };
     } catch (error) {
       if ((error as FormatError).code === VERSION_CODE) throw error;
-      bad.push({ path, problem: (error as Error).message });
+      bad.push({ path, problem: problemOf(error) });
     }
   }
   if (bad.length === 0) return undefined;
@@ -141,7 +156,7 @@ export function newestCheckpoint(run: string): FoundCheckpoint | undefined {
     where: run,
     file: bad[0]!.path,
     problem: `none of its ${bad.length} checkpoints can be read: ${bad[0]!.problem}`,
-    hint: 'start again without --resume, in another folder',
+    hint: 'train again, in another folder',
     code: 'E_CHECKPOINT',
   });
 }
@@ -159,19 +174,36 @@ export function findModel(path: string): FoundCheckpoint {
     try {
       return { checkpoint: readCheckpoint(finished), damaged: [] };
     } catch (error) {
-      bad.push({ path: finished, problem: (error as Error).message });
+      bad.push({ path: finished, problem: problemOf(error) });
     }
   }
   const newest = newestCheckpoint(path);
   if (newest) return { checkpoint: newest.checkpoint, damaged: [...bad, ...newest.damaged] };
-  if (bad.length > 0) throw damaged(finished, bad[0]!.problem);
+  if (bad.length > 0) {
+    throw new FormatError({
+      where: path,
+      file: finished,
+      problem: `its model cannot be read, and it has no checkpoint: ${bad[0]!.problem}`,
+      hint: 'train again, in another folder',
+      code: 'E_CHECKPOINT',
+    });
+  }
   throw new FormatError({
     where: path,
     file: path,
-    problem: existsSync(path) ? 'there is no model in this folder' : 'there is no such folder',
+    problem: whyNoModel(path),
     hint: 'give the folder that heed train made, for example runs/pronounce',
     code: 'E_NO_MODEL',
   });
+}
+
+function whyNoModel(path: string): string {
+  if (!existsSync(path)) return 'there is no such folder';
+  if (!statSync(path).isDirectory()) return 'is a file, expected the folder of a model';
+  const isForeign = existsSync(join(path, 'config.json')) || existsSync(join(path, files.weights));
+  return isForeign
+    ? 'has no manifest.json: an incomplete model, or one of another program'
+    : 'there is no model in this folder';
 }
 
 /**

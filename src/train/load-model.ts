@@ -58,10 +58,10 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
   for (const { problem, path: bad } of damaged) {
     if (options.strict) {
       throw new FormatError({
-        where: bad,
+        where: 'strict',
         file: bad,
         problem,
-        hint: 'leave out --strict to fall back',
+        hint: `without strict, ${checkpoint.path} would be used`,
         code: 'E_STRICT',
       });
     }

@@ -1,10 +1,10 @@
 /** An experiment from its configuration to a finished run folder. */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { defaultDevice, getDevice } from '../core/device.ts';
 import { TrainingError } from '../errors.ts';
 import { Adam } from './adam.ts';
-import { diskProblem } from './atomic.ts';
+import { makeFolder } from './atomic.ts';
 import { type Checkpoint, newestCheckpoint, runFolders } from './checkpoint.ts';
 import { removeLeftovers } from './checkpoint-store.ts';
 import type { Experiment } from './config/schema.ts';
@@ -47,11 +47,7 @@ export interface TrainResult extends TestResult {
  */
 export async function trainExperiment(experiment: Experiment, options: TrainOptions): Promise<TrainResult> {
   const { folder } = options;
-  try {
-    mkdirSync(folder, { recursive: true });
-  } catch (error) {
-    throw diskProblem(folder, error);
-  }
+  makeFolder(folder);
   const unlock = lockFolder(folder);
   try {
     return await trainLocked(experiment, options);
@@ -124,9 +120,9 @@ function findStart(
   for (const { problem } of found.damaged) {
     if (strict)
       throw new TrainingError({
-        where: folder,
+        where: 'strict',
         problem,
-        hint: 'leave out --strict to fall back',
+        hint: `without strict, training goes on from ${found.checkpoint.path}`,
         code: 'E_STRICT',
       });
     onEvent({

@@ -60,6 +60,8 @@ export class Trainer {
   private lastLog = { seconds: 0, tokens: 0 };
   private tokensSeen = 0;
   private lastRate = 0;
+  /** Step of the newest checkpoint. */
+  private savedStep: number;
   /** Snapshots that the checkpoint before the newest one refers to. */
   private olderSnapshots: readonly Snapshot[] = [];
 
@@ -69,6 +71,7 @@ export class Trainer {
     const { model, tokenizers, experiment, folder } = parts;
     this.state = resumeFrom?.facts.training ? structuredClone(resumeFrom.facts.training) : freshState();
     this.secondsBefore = this.state.seconds;
+    this.savedStep = resumeFrom ? this.state.step : -1;
     this.objective = new Seq2SeqObjective(model, {
       padId: tokenizers.target.specialTokens.pad,
       labelSmoothing: experiment.training.labelSmoothing,
@@ -114,7 +117,8 @@ export class Trainer {
         this.update();
         this.afterUpdate();
       }
-      this.finish();
+      if (this.savedStep !== this.state.step) this.finish();
+      this.writeModel();
       return 'finished';
     } finally {
       this.log.close();
@@ -124,7 +128,7 @@ export class Trainer {
   private isOver(): boolean {
     const patience = this.parts.experiment.training.earlyStopping?.patience;
     const isStale = patience !== undefined && this.state.validationsSinceBest >= patience;
-    return this.state.finished || this.done >= 1 || isStale;
+    return this.done >= 1 || isStale;
   }
 
   private startEpoch(): void {
@@ -161,7 +165,7 @@ export class Trainer {
     );
     const gradNorm = gradientNorm(model.parameters());
     if (!Number.isFinite(loss) || !Number.isFinite(gradNorm))
-      throw notFinite(step, loss / tokens, model, this.parts.folder);
+      throw notFinite(step, loss / tokens, model, this.savedStep < 0 ? undefined : this.savedStep);
     this.lastRate = this.learningRate(step, done);
     optimizer.step(this.lastRate, clipFactor(gradNorm, training.clipNorm));
     model.zeroGrad();
@@ -269,6 +273,7 @@ export class Trainer {
     });
     this.removeOldCheckpoints(place);
     this.removeSnapshots();
+    this.savedStep = state.step;
     parts.onEvent({ type: 'checkpoint', step: state.step });
   }
 
@@ -289,19 +294,17 @@ export class Trainer {
     this.olderSnapshots = [...this.state.snapshots];
   }
 
-  /**
-   * Writes the last checkpoint, loads the final weights into the model and writes the model folder. A resumed run
-   * that was finished repeats the second half: it may have died between the two.
-   */
+  /** Writes the last checkpoint. */
   private finish(): void {
-    const { parts, state } = this;
-    if (!state.finished) {
-      this.writeLog();
-      state.finished = true;
-      this.saveCheckpoint();
-    }
+    this.writeLog();
+    this.saveCheckpoint();
+  }
+
+  /** Loads the final weights into the model and writes its folder; again when a finished run is resumed. */
+  private writeModel(): void {
+    const { parts } = this;
     const weights = this.finalWeights();
-    if (weights) parts.model.loadStateDict(weights as Parameters<Transformer['loadStateDict']>[0]);
+    if (weights) parts.model.loadStateDict(weights);
     saveCheckpoint(join(parts.folder, runFolders.model), {
       model: parts.description,
       tokenizers: parts.tokenizers,

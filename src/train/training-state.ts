@@ -31,7 +31,6 @@ export interface TrainingState {
   lastBadness: number | undefined;
   /** Length of `metrics.jsonl`. */
   metricBytes: number;
-  finished: boolean;
 }
 
 export function freshWindow(): LogWindow {
@@ -50,6 +49,5 @@ export function freshState(): TrainingState {
     validationsSinceBest: 0,
     lastBadness: undefined,
     metricBytes: 0,
-    finished: false,
   };
 }

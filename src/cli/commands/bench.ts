@@ -40,8 +40,6 @@ function bench(names: string[], flags: BenchFlags): void {
 
 function runBenches(names: readonly string[], rounds: number, flags: BenchFlags): void {
   const device = defaultDevice();
-  if (device.name === 'reference')
-    note('note: no native kernels: these are the figures of the slow reference backend');
   for (const [name, run] of benches) {
     if (names.length > 0 && !names.includes(name)) continue;
     for (const line of run(name, { device, rounds })) {

@@ -5,8 +5,8 @@ import { getMetric } from '../../metrics/registry.ts';
 import { evaluateExamples } from '../../train/evaluate.ts';
 import { loadModel } from '../../train/load-model.ts';
 import { addDeviceOptions, applyDeviceOptions, type DeviceOptions } from '../device-options.ts';
-import { metricLine, realNumber, wholeNumber } from '../numbers.ts';
-import { note, printJson } from '../output.ts';
+import { maxBeamSize, metricLine, realNumber, wholeNumber } from '../numbers.ts';
+import { countTruncated, note, noteTruncated, printJson } from '../output.ts';
 
 interface EvaluateFlags extends DeviceOptions {
   readonly source: string;
@@ -15,6 +15,7 @@ interface EvaluateFlags extends DeviceOptions {
   readonly beamSize: string;
   readonly lengthPenalty: string;
   readonly lowercase?: boolean;
+  readonly strict?: boolean;
   readonly json?: boolean;
 }
 
@@ -36,6 +37,7 @@ export function registerEvaluate(program: Command): void {
     .option('--beam-size <n>', 'hypotheses kept; 1 is greedy', '1')
     .option('--length-penalty <a>', 'exponent of ((5 + length)/6)^a', '0.6')
     .option('--lowercase', 'compare in lower case')
+    .option('--strict', 'exit with code 3 instead of falling back to an older checkpoint')
     .option('--json', 'print one JSON object per metric');
   addDeviceOptions(command)
     .addHelpText('after', example)
@@ -49,18 +51,22 @@ function collect(value: string, all: string[] = []): string[] {
 async function evaluate(path: string, flags: EvaluateFlags): Promise<void> {
   const names = flags.metrics.split(',').map((name) => name.trim());
   for (const name of names) getMetric(name);
-  const beamSize = wholeNumber(flags.beamSize, '--beam-size');
+  const beamSize = wholeNumber(flags.beamSize, '--beam-size', 1, maxBeamSize);
   const lengthPenalty = realNumber(flags.lengthPenalty, '--length-penalty');
   applyDeviceOptions(flags);
   const [target, ...references] = flags.target as [string, ...string[]];
   const examples = readParallel({ format: 'parallel', source: flags.source, target, references });
-  const { translator } = await loadModel(path, { onNote: (text) => note(`note: ${text}`) });
-  const { reports } = evaluateExamples(translator, examples, {
+  const { translator } = await loadModel(path, {
+    strict: flags.strict ?? false,
+    onNote: (text) => note(`note: ${text}`),
+  });
+  const { reports, translations } = evaluateExamples(translator, examples, {
     beamSize,
     lengthPenalty,
     metrics: names,
     ...(flags.lowercase !== undefined && { lowercase: flags.lowercase }),
   });
+  noteTruncated(countTruncated(translations));
   for (const { metric, score, signature } of reports) {
     if (flags.json) printJson({ metric, score, signature, examples: examples.length });
     else process.stdout.write(`${metricLine({ [metric]: score })}   ${signature}\n`);

@@ -6,6 +6,7 @@ import { formatShape } from '../../core/shape.ts';
 import { Tensor } from '../../core/tensor.ts';
 import type { Module } from '../../nn/module.ts';
 import { findModel, restoreModel } from '../../train/checkpoint.ts';
+import { wholeNumber } from '../numbers.ts';
 import { note, printJson } from '../output.ts';
 
 export function registerInspect(program: Command): void {
@@ -46,11 +47,12 @@ async function inspect(
   path: string,
   flags: { readonly depth: string; readonly json?: boolean },
 ): Promise<void> {
+  const depth = wholeNumber(flags.depth, '--depth', 0);
   const { checkpoint, damaged } = findModel(path);
   for (const { problem } of damaged) note(`note: ${problem}; showing ${checkpoint.path}`);
   const { model, tokenizers } = restoreModel(checkpoint, defaultDevice().name);
   const { facts } = checkpoint;
-  const parts = partsOf(model, '', Number(flags.depth));
+  const parts = partsOf(model, '', depth);
   const bytes = [...checkpoint.weights.values()].reduce((total, { data }) => total + data.byteLength, 0);
   const summary = {
     path: checkpoint.path,
@@ -82,7 +84,7 @@ function header(summary: {
   const { training, tokenizers } = summary;
   const settings = Object.entries(summary.config).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
   return [
-    `${summary.path}: ${summary.kind}, ${summary.parameters.toLocaleString('en')} parameters, ${(summary.bytes / 2 ** 20).toFixed(1)} MiB, written by heed ${summary.heedVersion}`,
+    `${summary.path}: ${summary.kind}, ${summary.parameters.toLocaleString('en')} parameters, ${byteSize(summary.bytes)}, written by heed ${summary.heedVersion}`,
     `tokenizers: ${Object.entries(tokenizers)
       .map(([side, { kind, vocabSize }]) => `${side} ${kind} (${vocabSize})`)
       .join(', ')}`,
@@ -94,9 +96,14 @@ function header(summary: {
   ];
 }
 
+function byteSize(bytes: number): string {
+  return bytes < 2 ** 20 ? `${(bytes / 2 ** 10).toFixed(1)} KiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+}
+
+/** A member of a list, as `layers.0`, is one level of the tree. */
 function partLine({ path, kind, parameters, shape }: Part): string {
-  const indent = '  '.repeat(path === '(model)' ? 0 : path.split('.').length);
-  const label = `${indent}${path.split('.').slice(-1)[0]}`;
+  const names = path === '(model)' ? [] : path.split(/\.(?!\d)/);
+  const label = `${'  '.repeat(names.length)}${names.at(-1) ?? path}`;
   const what = shape ? formatShape(shape) : kind;
   return `${label.padEnd(34)} ${what.padEnd(20)} ${parameters.toLocaleString('en').padStart(12)}`;
 }

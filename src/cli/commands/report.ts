@@ -11,6 +11,7 @@ export function registerReport(program: Command): void {
     .description('write RUN/report.html: curves, samples and numbers of a training run on one page')
     .argument('<run>', 'folder of the run')
     .option('--open', 'open the page with the program of this platform')
+    .addHelpText('after', '\nExample:\n  $ heed report runs/pronounce --open')
     .action(async (run: string, options: { readonly open?: true }) => {
       const path = await writeReport(run);
       process.stdout.write(`${path}\n`);

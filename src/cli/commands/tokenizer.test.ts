@@ -64,7 +64,7 @@ describe('heed tokenizer', () => {
     [
       'two wrong options',
       [...train, '--normalize', 'nfd', '--pre-tokenizer', 'x'],
-      /nfd.*preTokenizer.*vocabSize/,
+      /nfd.*--pre-tokenizer.*--vocab-size/,
     ],
     ['an option that is no number', [...train, '--vocab-size', '1e3'], 'expected a whole number'],
     ['a missing file', ['tokenizer', 'encode', path('none')], 'no such file'],
@@ -87,7 +87,7 @@ describe('heed tokenizer', () => {
     const before = readFileSync(path('t.json'));
     writeFileSync(path('bad'), Buffer.from([0xff]));
     expect(await main([...train, '--num-merges', '1', '--input', path('bad')])).toBe(2);
-    expect(errors).toContain('bad:1: expected UTF-8, got byte 0xff at offset 0');
+    expect(errors).toContain('bad:1: expected UTF-8, got byte 0xff at byte offset 0');
     expect(readFileSync(path('t.json'))).toEqual(before);
     expect(readdirSync(folder).filter((name) => name.includes('.tmp'))).toEqual([]);
   });

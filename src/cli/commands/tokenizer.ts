@@ -1,8 +1,7 @@
 /** `heed tokenizer`: train one from text, turn lines into ids and back. */
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { rename, rm, writeFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
+import { readBytes } from '../../data/file-bytes.ts';
 import { readLines, streamFileLines, streamLines } from '../../data/lines.ts';
 import { ConfigError, FormatError, TokenizerError } from '../../errors.ts';
 import {
@@ -12,6 +11,7 @@ import {
   type TrainedTokenizer,
   trainTokenizer,
 } from '../../tokenizers/index.ts';
+import { writeAtomically } from '../../train/atomic.ts';
 import { note, printJson } from '../output.ts';
 
 interface TrainOptions {
@@ -125,11 +125,35 @@ function wholeNumber(text: string): number {
   return Number(text);
 }
 
-async function train(options: TrainOptions): Promise<void> {
-  const tokenizer = trainTokenizer(trainingConfig(options), inputLines(options.input));
-  await writeAtomically(options.output, `${JSON.stringify(tokenizer)}\n`);
+function train(options: TrainOptions): void {
+  const tokenizer = learn(options);
+  writeAtomically(options.output, `${JSON.stringify(tokenizer)}\n`);
   if (options.json) printJson({ output: options.output, ...tokenizer.report });
   else note(reportLine(options.output, tokenizer));
+}
+
+function learn(options: TrainOptions): TrainedTokenizer {
+  try {
+    return trainTokenizer(trainingConfig(options), inputLines(options.input));
+  } catch (error) {
+    throw error instanceof ConfigError && error.issues.length > 0 ? inFlags(error, options.kind) : error;
+  }
+}
+
+/** The same error with the names of options that were typed, instead of the fields of a configuration. */
+function inFlags({ issues }: ConfigError, kind: string): ConfigError {
+  const flags: Readonly<Record<string, string>> = {
+    normalizers: '--normalize',
+    maxVocabSize: '--vocab-size',
+  };
+  const dashed = (name: string): string =>
+    flags[name] ?? `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const fields =
+    /\b(vocabSize|numMerges|limitAlphabet|preTokenizer|minFrequency|maxVocabSize|normalizers)\b/g;
+  const problem = issues
+    .map(({ path, message }) => `${dashed(path)}: ${message.replace(fields, dashed)}`)
+    .join('; ');
+  return new ConfigError({ where: `heed tokenizer train --kind ${kind}`, problem, issues });
 }
 
 /** What was typed; the trainer checks it and names every bad field. */
@@ -157,19 +181,8 @@ function reportLine(output: string, { report }: TrainedTokenizer): string {
   return `${output}: ${reached} pieces${asked}${why[reason]}`;
 }
 
-async function writeAtomically(path: string, content: string): Promise<void> {
-  const temporary = `${path}.tmp-${process.pid}`;
-  try {
-    await writeFile(temporary, content, { flush: true });
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-}
-
 function readTokenizer(path: string): Tokenizer {
-  const text = readFileSync(path, 'utf8');
+  const text = readBytes(path).toString('utf8');
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -183,15 +196,7 @@ function readTokenizer(path: string): Tokenizer {
 function textLines(input: string | undefined): AsyncIterable<string> {
   return input === undefined
     ? streamLines(process.stdin, 'standard input', { allowEmpty: true })
-    : streamFileLines(input);
-}
-
-/** A reader that has seen enough, as `head`, ends the command without a word. */
-function endWithReader(): void {
-  process.stdout.once('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
-  });
+    : streamFileLines(input, { allowEmpty: true });
 }
 
 async function print(line: string): Promise<void> {
@@ -202,7 +207,6 @@ async function encode(path: string, options: EncodeOptions): Promise<void> {
   if (options.ids && options.tokens) {
     throw new ConfigError({ where: 'heed tokenizer encode', expected: '--ids or --tokens', got: 'both' });
   }
-  endWithReader();
   const tokenizer = readTokenizer(path);
   const ends = { addBos: options.bos ?? false, addEos: options.eos ?? false };
   for await (const line of textLines(options.input)) {
@@ -217,7 +221,6 @@ async function encode(path: string, options: EncodeOptions): Promise<void> {
 }
 
 async function decode(path: string, options: DecodeOptions): Promise<void> {
-  endWithReader();
   const tokenizer = readTokenizer(path);
   let number = 0;
   for await (const line of textLines(options.input)) {

@@ -1,7 +1,6 @@
 /** `heed train`: trains an experiment from its YAML file. */
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { TrainingError } from '../../errors.ts';
 import { writeReport } from '../../report/index.ts';
 import type { Experiment } from '../../train/config/schema.ts';
 import { loadExperiment } from '../../train/config/validate.ts';
@@ -53,15 +52,22 @@ async function train(config: string, flags: TrainFlags): Promise<void> {
   const experiment = loadExperiment(config, [...flags.set, ...seed]);
   applyDeviceOptions(flags);
   const folder = flags.out ?? join('runs', experiment.name);
-  const again = `heed train ${config}${flags.out ? ` --out ${flags.out}` : ''} --resume`;
-  try {
-    const result = await runTraining(experiment, folder, { ...flags, again });
-    if (result.outcome === 'finished') await printResult(experiment, result, flags.json ?? false);
-  } catch (error) {
-    if (!(error instanceof TrainingError && error.code === 'E_STRICT')) throw error;
-    note(`heed: ${error.message}`);
-    process.exitCode = 3;
-  }
+  const result = await runTraining(experiment, folder, { ...flags, again: resumeCommand(config, flags) });
+  if (result.outcome === 'finished') await printResult(experiment, result, flags.json ?? false);
+}
+
+/** The command that goes on with a run: the same one with `--resume`. */
+function resumeCommand(config: string, { out, seed, device, threads, set }: TrainFlags): string {
+  const options = Object.entries({ out, seed, device, threads }).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name}`, value],
+  );
+  const settings = set.flatMap((assignment) => ['--set', assignment]);
+  return ['heed', 'train', config, ...options, ...settings, '--resume'].map(shellWord).join(' ');
+}
+
+/** A word as a shell reads it back. */
+function shellWord(text: string): string {
+  return /^[\w./=:@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 /** Trains with a view of the progress and with Ctrl-C handled. */

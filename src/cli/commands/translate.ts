@@ -1,12 +1,14 @@
 /** `heed translate`: a line in, a line out, in order, as they come. */
-import { createReadStream, createWriteStream } from 'node:fs';
 import type { Command } from 'commander';
-import { streamLines } from '../../data/lines.ts';
-import type { Translation } from '../../generate/translator.ts';
+import { streamFileLines, streamLines } from '../../data/lines.ts';
+import { ConfigError } from '../../errors.ts';
+import type { TranslateOptions, Translation } from '../../generate/translator.ts';
 import { loadModel } from '../../train/load-model.ts';
 import { addDeviceOptions, applyDeviceOptions, type DeviceOptions } from '../device-options.ts';
-import { realNumber, wholeNumber } from '../numbers.ts';
-import { note } from '../output.ts';
+import { lineBatches } from '../line-batches.ts';
+import { lineWriter } from '../line-writer.ts';
+import { maxBeamSize, realNumber, wholeNumber } from '../numbers.ts';
+import { countTruncated, note, noteTruncated } from '../output.ts';
 
 interface TranslateFlags extends DeviceOptions {
   readonly input?: string;
@@ -48,60 +50,50 @@ export function registerTranslate(program: Command): void {
 }
 
 async function translate(path: string, flags: TranslateFlags): Promise<void> {
-  const options = {
-    beamSize: wholeNumber(flags.beamSize, '--beam-size'),
-    lengthPenalty: realNumber(flags.lengthPenalty, '--length-penalty'),
-    nBest: wholeNumber(flags.nBest, '--n-best'),
-    alignments: flags.alignments ?? false,
-    ...(flags.maxNewTokens !== undefined && {
-      maxNewTokens: wholeNumber(flags.maxNewTokens, '--max-new-tokens'),
-    }),
-  };
+  const options = decodingOptions(flags);
   const most = wholeNumber(flags.batch, '--batch');
   applyDeviceOptions(flags);
   const model = await loadModel(path, {
     strict: flags.strict ?? false,
     onNote: (text) => note(`note: ${text}`),
   });
-  const write = writer(flags.output);
-  const input = flags.input === undefined ? process.stdin : createReadStream(flags.input);
-  const lines = streamLines(input, flags.input ?? 'standard input', { allowEmpty: true });
+  const write = lineWriter(flags.output, flags.input);
   let truncated = 0;
-  for await (const batch of batches(lines, most)) {
+  for await (const batch of lineBatches(inputLines(flags.input), most)) {
     const results = await model.translate(batch, options);
-    truncated += results.filter((result) => result.truncated).length;
+    truncated += countTruncated(results);
     await write.lines(results.map((result) => format(result, flags)));
   }
   await write.end();
-  if (truncated > 0) note(`note: ${truncated} lines were longer than the model takes and lost their end`);
+  noteTruncated(truncated);
 }
 
-/** Lines in groups: as many as are there already, at most `most`, so that a person typing gets an answer at once. */
-async function* batches(lines: AsyncGenerator<string>, most: number): AsyncGenerator<string[]> {
-  let batch: string[] = [];
-  let pending = lines.next();
-  for (;;) {
-    const waiting = Symbol('waiting');
-    const next = batch.length > 0 ? await Promise.race([pending, idle(waiting)]) : await pending;
-    if (next === waiting) {
-      yield batch;
-      batch = [];
-      continue;
-    }
-    const { value, done } = next as IteratorResult<string>;
-    if (done) break;
-    batch.push(value);
-    pending = lines.next();
-    if (batch.length < most) continue;
-    yield batch;
-    batch = [];
+function decodingOptions(flags: TranslateFlags): TranslateOptions {
+  const { maxNewTokens } = flags;
+  const beamSize = wholeNumber(flags.beamSize, '--beam-size', 1, maxBeamSize);
+  const nBest = wholeNumber(flags.nBest, '--n-best');
+  if (nBest > beamSize) {
+    throw new ConfigError({
+      where: '--n-best',
+      expected: `at most --beam-size (${beamSize})`,
+      got: String(nBest),
+      hint: `add --beam-size ${nBest}`,
+    });
   }
-  if (batch.length > 0) yield batch;
+  return {
+    beamSize,
+    nBest,
+    lengthPenalty: realNumber(flags.lengthPenalty, '--length-penalty'),
+    alignments: flags.alignments ?? false,
+    ...(maxNewTokens !== undefined && { maxNewTokens: wholeNumber(maxNewTokens, '--max-new-tokens') }),
+  };
 }
 
-/** Resolves once everything that has arrived has been handled. */
-function idle<T>(value: T): Promise<T> {
-  return new Promise((resolve) => setTimeout(resolve, 20, value));
+function inputLines(file: string | undefined): AsyncGenerator<string> {
+  const allowEmpty = true;
+  return file === undefined
+    ? streamLines(process.stdin, 'standard input', { allowEmpty })
+    : streamFileLines(file, { allowEmpty });
 }
 
 function format(result: Translation, { json }: TranslateFlags): string {
@@ -111,25 +103,4 @@ function format(result: Translation, { json }: TranslateFlags): string {
   }
   if (result.nBest.length === 1) return result.text;
   return result.nBest.map(({ text, score }) => `${text}\t${score.toFixed(4)}`).join('\t');
-}
-
-function writer(path: string | undefined): {
-  lines(lines: readonly string[]): Promise<void>;
-  end(): Promise<void>;
-} {
-  const stream = path === undefined ? process.stdout : createWriteStream(path);
-  const failed = new Promise<never>((_, reject) => stream.once('error', reject));
-  failed.catch(() => {});
-  return {
-    lines: (lines) => {
-      const written = stream.write(lines.map((line) => `${line}\n`).join(''));
-      return written
-        ? Promise.resolve()
-        : Promise.race([failed, new Promise<void>((resolve) => stream.once('drain', resolve))]);
-    },
-    end: () =>
-      path === undefined
-        ? Promise.resolve()
-        : Promise.race([failed, new Promise<void>((resolve) => stream.end(resolve))]),
-  };
 }

@@ -148,7 +148,7 @@ const training = z.strictObject({
 });
 
 const decoding = {
-  beamSize: count.default(1),
+  beamSize: count.max(1000).default(1),
   lengthPenalty: z.number().min(0).default(0.6),
   maxExamples: count.optional(),
   metrics: z.array(names(metrics.keys())).default([]),

@@ -1,7 +1,7 @@
 /** From a YAML text to a valid experiment, or to one error that lists every bad field. */
-import { readFileSync } from 'node:fs';
 import YAML from 'yaml';
 import { z } from 'zod';
+import { readLines } from '../../data/lines.ts';
 import { ConfigError, type ConfigIssue, nearestName } from '../../errors.ts';
 import { type Experiment, experimentSchema } from './schema.ts';
 
@@ -18,8 +18,12 @@ function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
   return value;
 }
 
+const DESCRIBED = 60;
+
 function describe(value: unknown): string {
-  return value === undefined ? 'nothing' : JSON.stringify(value);
+  if (value === undefined) return 'nothing';
+  const text = typeof value === 'number' ? String(value) : JSON.stringify(value);
+  return text.length > DESCRIBED ? `${text.slice(0, DESCRIBED)}…` : text;
 }
 
 /** The object schema that stands at a path, to know its fields. */
@@ -90,7 +94,7 @@ function translate(issue: Issue, root: unknown): ConfigIssue[] {
       );
     case 'too_small':
       return at(
-        `expected at least ${issue.inclusive === false ? 'more than ' : ''}${issue.minimum}, got ${describe(got)}`,
+        `expected ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}, got ${describe(got)}`,
       );
     case 'too_big':
       return at(
@@ -212,7 +216,7 @@ export function setByPath(tree: Record<string, unknown>, assignment: string): vo
 
 function parseYaml(text: string, where: string): unknown {
   try {
-    return YAML.parse(text) as unknown;
+    return YAML.parse(text, { logLevel: 'error' }) as unknown;
   } catch (error) {
     const problem = (error as Error).message.split('\n')[0]!.replace(/:$/, '');
     throw new ConfigError({
@@ -228,11 +232,16 @@ function parseYaml(text: string, where: string): unknown {
  *
  * @param assignments - `a.b=value`, put over the file's values
  * @throws {ConfigError} when the file is not YAML or any field is wrong
+ * @throws {DataError} when there is no such file, or it is empty or not UTF-8 text
  */
 export function loadExperiment(path: string, assignments: readonly string[] = []): Experiment {
-  const value = parseYaml(readFileSync(path, 'utf8'), path) ?? {};
-  if (typeof value !== 'object' || Array.isArray(value)) {
-    throw new ConfigError({ where: path, expected: 'a YAML file of fields', got: describe(value) });
+  const value = parseYaml(readLines(path).join('\n'), path);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new ConfigError({
+      where: path,
+      expected: 'a YAML file of fields such as `name: reverse`',
+      got: value === null ? 'no field at all' : describe(value),
+    });
   }
   for (const assignment of assignments) setByPath(value as Record<string, unknown>, assignment);
   return validateExperiment(value, path);
