@@ -91,6 +91,16 @@ describe('a fault at any call of a checkpoint write', () => {
     expect(faults).toBeGreaterThan(100);
   });
 
+  test('every file and both folders are made durable before and after the rename that shows them', () => {
+    const place = temporaryFolder();
+    plantFault();
+    writeFolder(join(place, 'step-000002'), content('new'));
+    const file = 'openSync writeSync fsyncSync closeSync';
+    const folder = 'openSync fsyncSync closeSync';
+    const order = ['mkdirSync', file, file, file, folder, 'renameSync', folder].join(' ');
+    expect(callsSoFar().join(' ')).toBe(order);
+  });
+
   test('when it replaces one of the same name: the old or the new one is there, whole', () => {
     const same = (place: string): void => {
       older(place);

@@ -5,7 +5,8 @@ import { describe, expect, test } from 'vitest';
 import { expectClose } from '../../tests/support/compare.ts';
 import { type TinyOverrides, temporaryFolder, tinyExperiment } from '../../tests/support/tiny-run.ts';
 import { readSafetensors, type StoredTensor } from '../formats/safetensors.ts';
-import { newestCheckpoint } from './checkpoint.ts';
+import { newestCheckpoint, readCheckpoint } from './checkpoint.ts';
+import { numberedFolders } from './checkpoint-store.ts';
 import type { TrainingEvent } from './events.ts';
 import { trainExperiment } from './run.ts';
 
@@ -101,6 +102,27 @@ test('early stopping ends the run after `patience` validations without improveme
   expect(result.steps).toBeLessThan(400);
   expectMean(run, [best.step]);
   expect(differ(weightsIn(run, 'model'), weightsIn(run, 'checkpoints', stepFolder(result.steps)))).toBe(true);
+});
+
+test('whatever snapshots the kept checkpoints speak of are there, at every moment', async () => {
+  const folder = temporaryFolder();
+  const run = join(folder, 'run');
+  let checked = 0;
+  const onEvent = ({ type }: TrainingEvent): void => {
+    if (type !== 'checkpoint') return;
+    for (const { path } of numberedFolders(join(run, 'checkpoints'))) {
+      for (const { step } of readCheckpoint(path).facts.training!.snapshots) {
+        expect(weightsIn(run, 'snapshots', stepFolder(step)).size).toBeGreaterThan(0);
+        checked++;
+      }
+    }
+  };
+  const training = { maxSteps: 30, checkpointEvery: 5, average: { of: 'last', count: 2 } };
+  await trainExperiment(tinyExperiment(folder, { training, evaluation: { every: 2, metrics: [] } }), {
+    folder: run,
+    onEvent,
+  });
+  expect(checked).toBe(2 + 4 * 5);
 });
 
 test('a metric that is better when higher selects the highest', async () => {
