@@ -100,10 +100,17 @@ function readManifest(path: string): Manifest {
   } catch {
     throw wrong('the manifest is not JSON');
   }
-  if (manifest?.format !== 'heed-checkpoint' || !manifest.files || typeof manifest.files !== 'object')
+  if (manifest?.format !== 'heed-checkpoint' || !areRecords(manifest.files))
     throw wrong('not a manifest of heed');
   if (manifest.version !== 1) throw wrong(`version ${manifest.version}, this heed reads version 1`);
   return manifest as Manifest;
+}
+
+/** Whether every file has its length and sum. */
+function areRecords(files: Manifest['files'] | null | undefined): boolean {
+  return Object.values(files ?? { missing: null }).every(
+    (file) => typeof file?.bytes === 'number' && typeof file.sha256 === 'string',
+  );
 }
 
 /** Numbered folders `step-000123` in one place, newest first. */
