@@ -65,6 +65,26 @@ export function broadcastStrides(from: Shape, to: Shape): number[] {
 }
 
 /**
+ * Where each element of a tensor of `shape` is read from, row-major, when axis i advances by `strides[i]`.
+ *
+ * @returns one offset per element
+ */
+export function stridedOffsets(shape: Shape, strides: readonly number[]): Int32Array {
+  const offsets = new Int32Array(sizeOf(shape));
+  const index = new Array<number>(shape.length).fill(0);
+  for (let i = 0, at = 0; i < offsets.length; i++) {
+    offsets[i] = at;
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      at += strides[axis]!;
+      if (++index[axis]! < shape[axis]!) break;
+      at -= strides[axis]! * shape[axis]!;
+      index[axis] = 0;
+    }
+  }
+  return offsets;
+}
+
+/**
  * An axis counted from the front; -1 is the last one.
  *
  * @throws {ShapeError} when the shape has no such axis

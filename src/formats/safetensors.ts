@@ -97,7 +97,7 @@ function failer(file: string): Fail {
 function parseHeader(bytes: Uint8Array, fail: Fail): { entries: Entry[]; metadata: Record<string, string> } {
   let text = '';
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     fail('E_HEADER_UTF8', 'the header is not UTF-8', 8);
   }
@@ -176,7 +176,7 @@ function checkOffsets(entries: readonly Entry[], available: number, fail: Fail):
 }
 
 function decode({ name, type, shape }: Entry, body: Uint8Array, fail: Fail): TypedArray {
-  const copy = body.slice().buffer;
+  const copy = new Uint8Array(body).buffer; // slice() of a Node Buffer would not copy
   const size = sizeOf(shape);
   switch (type) {
     case 'F64':
@@ -230,7 +230,9 @@ export function writeSafetensors(
   tensors: ReadonlyMap<string, StoredTensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
-  const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
+  // Without a prototype, so that a tensor may be called __proto__.
+  const header: Record<string, unknown> = Object.create(null);
+  if (Object.keys(metadata).length > 0) header.__metadata__ = metadata;
   let end = 0;
   for (const [name, { shape, dtype, data }] of tensors) {
     const start = end;

@@ -50,6 +50,15 @@ export function writeDurably(path: string, bytes: Uint8Array): void {
   }
 }
 
+/** Removes what is not needed any more, if it can: a leftover must neither stop a run nor hide another error. */
+export function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch {
+    // It stays; half-written things are removed by the next start.
+  }
+}
+
 /** Writes a file through a temporary one beside it. */
 export function writeAtomically(path: string, content: string | Uint8Array): void {
   const temporary = `${path}.tmp-${process.pid}`;
@@ -58,7 +67,7 @@ export function writeAtomically(path: string, content: string | Uint8Array): voi
     renameSync(temporary, path);
     syncFolder(dirname(path));
   } catch (error) {
-    rmSync(temporary, { force: true });
+    removeQuietly(temporary);
     throw diskProblem(path, error);
   }
 }
@@ -73,6 +82,7 @@ const reasons: Readonly<Record<string, readonly [problem: string, hint: string]>
   EDQUOT: ['the disk quota is used up', 'free some space; a training goes on with --resume'],
   EACCES: ['no permission to write there', 'choose another place to write'],
   EPERM: ['no permission to write there', 'choose another place to write'],
+  EIO: ['the disk reports an error', 'check the disk, then go on with --resume'],
   EROFS: ['the disk is read-only', 'choose another place to write'],
   ENOENT: [
     'there is no such folder, or it takes no new entries',
@@ -93,7 +103,7 @@ export function diskProblem(path: string, error: unknown): unknown {
     where: path,
     problem,
     hint,
-    code: code === 'ENOSPC' ? 'E_DISK_FULL' : 'E_NOT_WRITABLE',
+    code: code === 'ENOSPC' || code === 'EDQUOT' ? 'E_DISK_FULL' : 'E_NOT_WRITABLE',
     cause: error,
   });
 }

@@ -7,7 +7,8 @@
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { FormatError } from '../errors.ts';
-import { diskProblem, makeFolder, sha256, syncFolder, writeDurably } from './atomic.ts';
+import { heedVersion } from '../version.ts';
+import { diskProblem, makeFolder, removeQuietly, sha256, syncFolder, writeDurably } from './atomic.ts';
 
 const MANIFEST = 'manifest.json';
 const TEMPORARY = '.tmp-';
@@ -44,16 +45,22 @@ export function writeFolder(path: string, files: ReadonlyMap<string, Uint8Array>
     replaceFolder(temporary, path);
     syncFolder(parent);
   } catch (error) {
-    rmSync(temporary, { recursive: true, force: true });
+    removeQuietly(temporary);
     throw diskProblem(path, error);
   }
 }
 
 function replaceFolder(temporary: string, path: string): void {
   const old = `${temporary}-old`;
-  if (existsSync(path)) renameSync(path, old);
-  renameSync(temporary, path);
-  rmSync(old, { recursive: true, force: true });
+  const replaces = existsSync(path);
+  if (replaces) renameSync(path, old);
+  try {
+    renameSync(temporary, path);
+  } catch (error) {
+    if (replaces) renameSync(old, path);
+    throw error;
+  }
+  if (replaces) removeQuietly(old);
 }
 
 /**
@@ -100,9 +107,9 @@ function readManifest(path: string): Manifest {
   } catch {
     throw wrong('the manifest is not JSON');
   }
-  if (manifest?.format !== 'heed-checkpoint' || !areRecords(manifest.files))
-    throw wrong('not a manifest of heed');
-  if (manifest.version !== 1) throw wrong(`version ${manifest.version}, this heed reads version 1`);
+  if (manifest?.format !== 'heed-checkpoint') throw wrong('not a manifest of heed');
+  if (manifest.version !== 1) throw newerVersion(file, manifest.version);
+  if (!areRecords(manifest.files)) throw wrong('not a manifest of heed');
   return manifest as Manifest;
 }
 
@@ -111,6 +118,20 @@ function areRecords(files: Manifest['files'] | null | undefined): boolean {
   return Object.values(files ?? { missing: null }).every(
     (file) => typeof file?.bytes === 'number' && typeof file.sha256 === 'string',
   );
+}
+
+/** Code of a checkpoint that is whole, and of a version that this heed does not know. */
+export const VERSION_CODE = 'E_CHECKPOINT_VERSION';
+
+/** The error for a file of another format version: nothing is damaged, so nobody may fall back and go on. */
+export function newerVersion(file: string, version: unknown): FormatError {
+  return new FormatError({
+    where: file,
+    file,
+    problem: `version ${version}, this heed (${heedVersion}) reads version 1`,
+    hint: 'update heed',
+    code: VERSION_CODE,
+  });
 }
 
 /** Numbered folders `step-000123` in one place, newest first. */

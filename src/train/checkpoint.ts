@@ -13,7 +13,7 @@ import { buildModel, type ModelDescription } from '../models/registry.ts';
 import type { Transformer } from '../models/transformer.ts';
 import { loadTokenizer } from '../tokenizers/load.ts';
 import { heedVersion } from '../version.ts';
-import { numberedFolders, readFolder, writeFolder } from './checkpoint-store.ts';
+import { newerVersion, numberedFolders, readFolder, VERSION_CODE, writeFolder } from './checkpoint-store.ts';
 import type { TrainingState } from './training-state.ts';
 
 /** Files of a checkpoint folder. */
@@ -114,9 +114,7 @@ function parseFacts(bytes: Uint8Array | undefined, file: string): CheckpointFact
     throw damaged(file, 'not JSON');
   }
   if (facts?.format !== 'heed-model') throw damaged(file, 'not a model of heed');
-  if (facts.version !== 1) {
-    throw damaged(file, `version ${facts.version}, this heed (${heedVersion}) reads version 1; update heed`);
-  }
+  if (facts.version !== 1) throw newerVersion(file, facts.version);
   for (const part of ['model', 'tokenizers'] as const) {
     if (typeof facts[part] !== 'object' || facts[part] === null)
       throw damaged(file, `has no field "${part}"`);
@@ -140,7 +138,7 @@ function problemOf(error: unknown): string {
  * The newest checkpoint of a run that verifies.
  *
  * @returns undefined when the run has no checkpoint at all
- * @throws {FormatError} when it has some and none can be used
+ * @throws {FormatError} when it has some and none can be used, or one that a newer heed wrote
  */
 export function newestCheckpoint(run: string): FoundCheckpoint | undefined {
   const bad: { path: string; problem: string }[] = [];
@@ -149,6 +147,7 @@ export function newestCheckpoint(run: string): FoundCheckpoint | undefined {
     try {
       return { checkpoint: readCheckpoint(path), damaged: bad };
     } catch (error) {
+      if ((error as FormatError).code === VERSION_CODE) throw error;
       bad.push({ path, problem: problemOf(error) });
     }
   }

@@ -2,7 +2,16 @@
  * The logs of a run. `metrics.jsonl` holds only what the computation decides, so that a resumed run's file is
  * byte for byte that of an uninterrupted one; wall-clock values go to `timing.jsonl`.
  */
-import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { diskProblem } from './atomic.ts';
 
@@ -19,28 +28,37 @@ class JsonLines {
     this.path = path;
     try {
       this.file = openSync(path, existsSync(path) ? 'r+' : 'w+');
-      ftruncateSync(this.file, keep);
+      // A file that was shortened or removed by hand must not be filled up with zeros.
+      this.bytes = Math.min(keep, fstatSync(this.file).size);
+      ftruncateSync(this.file, this.bytes);
     } catch (error) {
       throw diskProblem(path, error);
     }
-    this.bytes = keep;
   }
 
   append(entry: LogEntry): void {
     const line = Buffer.from(`${JSON.stringify(entry, rounded)}\n`);
-    try {
-      this.bytes += writeSync(this.file, line, 0, line.length, this.bytes);
-    } catch (error) {
-      throw diskProblem(this.path, error);
-    }
+    this.guarded(() => {
+      let at = 0;
+      while (at < line.length) at += writeSync(this.file, line, at, line.length - at, this.bytes + at);
+    });
+    this.bytes += line.length;
   }
 
   sync(): void {
-    fsyncSync(this.file);
+    this.guarded(() => fsyncSync(this.file));
   }
 
   close(): void {
-    closeSync(this.file);
+    this.guarded(() => closeSync(this.file));
+  }
+
+  private guarded(body: () => void): void {
+    try {
+      body();
+    } catch (error) {
+      throw diskProblem(this.path, error);
+    }
   }
 }
 
@@ -53,7 +71,8 @@ function rounded(_key: string, value: unknown): unknown {
 function bytesUpTo(path: string, step: number): number {
   if (!existsSync(path)) return 0;
   let bytes = 0;
-  for (const line of readFileSync(path, 'utf8').split('\n')) {
+  const lines = readFileSync(path, 'utf8').split('\n');
+  for (const line of lines.slice(0, -1)) {
     let entry: { step?: number } | undefined;
     try {
       entry = JSON.parse(line) as { step?: number };

@@ -4,7 +4,6 @@
  * A run is a folder. Whatever the next update depends on stands in its newest checkpoint, so that a run that was
  * killed at any moment goes on bit for bit as if nothing had happened.
  */
-import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TokenPair } from '../data/batching.ts';
 import type { StoredTensor } from '../formats/safetensors.ts';
@@ -13,6 +12,7 @@ import type { ModelDescription } from '../models/registry.ts';
 import type { Transformer } from '../models/transformer.ts';
 import { withDropoutKeys } from '../nn/dropout-keys.ts';
 import type { Adam } from './adam.ts';
+import { removeQuietly } from './atomic.ts';
 import { averageWeights } from './average.ts';
 import { type Checkpoint, readCheckpoint, runFolders, saveCheckpoint } from './checkpoint.ts';
 import { numberedFolder, numberedFolders } from './checkpoint-store.ts';
@@ -271,17 +271,25 @@ export class Trainer {
       moments: parts.optimizer.stateDict(),
       training: state,
     });
-    for (const { path } of numberedFolders(place).slice(KEPT_CHECKPOINTS)) rmSync(path, { recursive: true });
+    this.removeOldCheckpoints(place);
     this.removeSnapshots();
     this.savedStep = state.step;
     parts.onEvent({ type: 'checkpoint', step: state.step });
+  }
+
+  /** Keeps the newest ones; any beyond this step were damaged, or this run would have gone on from there. */
+  private removeOldCheckpoints(place: string): void {
+    const isLater = ({ step }: { readonly step: number }): boolean => step > this.state.step;
+    const all = numberedFolders(place);
+    const good = all.filter((folder) => !isLater(folder));
+    for (const { path } of [...all.filter(isLater), ...good.slice(KEPT_CHECKPOINTS)]) removeQuietly(path);
   }
 
   /** Removes snapshots that neither of the two newest checkpoints refers to. */
   private removeSnapshots(): void {
     const needed = new Set([...this.state.snapshots, ...this.olderSnapshots].map(({ step }) => step));
     for (const { step, path } of numberedFolders(join(this.parts.folder, runFolders.snapshots))) {
-      if (!needed.has(step)) rmSync(path, { recursive: true });
+      if (!needed.has(step)) removeQuietly(path);
     }
     this.olderSnapshots = [...this.state.snapshots];
   }
@@ -305,11 +313,8 @@ export class Trainer {
   }
 
   private finalWeights(): Map<string, StoredTensor> | undefined {
-    const { folder } = this.parts;
-    const paths = this.state.snapshots.map(({ step }) =>
-      numberedFolder(join(folder, runFolders.snapshots), step),
-    );
-    const there = paths.filter((path) => existsSync(path));
-    return there.length > 0 ? averageWeights(there.map((path) => readCheckpoint(path).weights)) : undefined;
+    const place = join(this.parts.folder, runFolders.snapshots);
+    const sets = this.state.snapshots.map(({ step }) => readCheckpoint(numberedFolder(place, step)).weights);
+    return sets.length > 0 ? averageWeights(sets) : undefined;
   }
 }

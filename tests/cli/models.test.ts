@@ -136,7 +136,7 @@ describe('damage', () => {
     ['{', /manifest.json: the manifest is not JSON/],
     [
       '{"format":"heed-checkpoint","version":2,"files":{}}',
-      /manifest.json: version 2, this heed reads version 1/,
+      /manifest.json: version 2, this heed .* reads version 1; hint: update heed/,
     ],
     ['{"format":"heed-checkpoint","version":1,"files":null}', /manifest.json: not a manifest of heed/],
     ['{"format":"heed-checkpoint","version":1,"files":{}}', /checkpoint.json: the file is missing/],
@@ -160,7 +160,7 @@ describe('damage', () => {
     [
       'a newer version',
       (text: string) => text.replace('"version":1', '"version":9'),
-      /checkpoint.json: version 9, this heed .* reads version 1; update heed/,
+      /checkpoint.json: version 9, this heed .* reads version 1; hint: update heed/,
     ],
     [
       'no model',

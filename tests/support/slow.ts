@@ -117,7 +117,7 @@ export function slowCrossEntropy(
 
 /** The normal distribution function by Simpson's rule, for the exact GELU. */
 export function slowNormalCdf(x: number): number {
-  const steps = 400;
+  const steps = 2000;
   const width = x / steps;
   const density = (z: number): number => Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI);
   let total = density(0) + density(x);

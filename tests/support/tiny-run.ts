@@ -1,13 +1,5 @@
 /** A training run of a second that writes every kind of file: for tests of crashes, damage and repetition. */
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -18,10 +10,16 @@ import type { Experiment } from '../../src/train/config/schema.ts';
 import { validateExperiment } from '../../src/train/config/validate.ts';
 import { reversedStrings } from './reversed-strings.ts';
 
+/** A fresh folder that stays until it is removed. */
+export function permanentFolder(): { readonly folder: string; readonly remove: () => void } {
+  const folder = mkdtempSync(join(tmpdir(), 'heed-test-'));
+  return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
 /** A fresh folder that is removed when the running test ends. */
 export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'heed-test-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const { folder, remove } = permanentFolder();
+  onTestFinished(remove);
   return folder;
 }
 

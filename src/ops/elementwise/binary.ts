@@ -1,7 +1,7 @@
 /** Element-wise ops of two tensors, one row each; shapes broadcast as in NumPy. */
 import type { KernelCall } from '../../core/device.ts';
 import { defineOp, type Op, type Sample } from '../../core/op.ts';
-import { broadcastShapes, broadcastStrides, type Shape, sizeOf } from '../../core/shape.ts';
+import { broadcastShapes, broadcastStrides, type Shape, sizeOf, stridedOffsets } from '../../core/shape.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import { sumTo } from '../reduce/sum.ts';
 import { scale } from './scale.ts';
@@ -110,26 +110,14 @@ function broadcastLoop(
   formula: (x: number, y: number) => number,
 ): void {
   const { shape, data: out } = output;
-  const stridesA = broadcastStrides(a.shape, shape);
-  const stridesB = broadcastStrides(b.shape, shape);
   const [x, y] = [a.data, b.data];
   if (a.size === out.length && b.size === out.length) {
     for (let i = 0; i < out.length; i++) out[i] = formula(x[i]!, y[i]!);
     return;
   }
-  const index = new Array<number>(shape.length).fill(0);
-  let [atA, atB] = [0, 0];
-  for (let i = 0; i < out.length; i++) {
-    out[i] = formula(x[atA]!, y[atB]!);
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      atA += stridesA[axis]!;
-      atB += stridesB[axis]!;
-      if (++index[axis]! < shape[axis]!) break;
-      atA -= stridesA[axis]! * shape[axis]!;
-      atB -= stridesB[axis]! * shape[axis]!;
-      index[axis] = 0;
-    }
-  }
+  const fromA = stridedOffsets(shape, broadcastStrides(a.shape, shape));
+  const fromB = stridedOffsets(shape, broadcastStrides(b.shape, shape));
+  for (let i = 0; i < out.length; i++) out[i] = formula(x[fromA[i]!]!, y[fromB[i]!]!);
 }
 
 /** `a + b`, broadcast. */

@@ -8,6 +8,7 @@ import {
   type Shape,
   sameShape,
   sizeOf,
+  stridedOffsets,
 } from '../../core/shape.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import { ShapeError } from '../../errors.ts';
@@ -94,18 +95,9 @@ const broadcastOp = defineOp<readonly [x: Tensor], { readonly shape: Shape }>({
     return shape;
   },
   compute: ({ inputs: [x], output }) => {
-    const strides = broadcastStrides(x.shape, output.shape);
+    const from = stridedOffsets(output.shape, broadcastStrides(x.shape, output.shape));
     const [source, target] = [x.data, output.data];
-    const index = new Array<number>(output.shape.length).fill(0);
-    for (let i = 0, at = 0; i < target.length; i++) {
-      target[i] = source[at]!;
-      for (let axis = index.length - 1; axis >= 0; axis--) {
-        at += strides[axis]!;
-        if (++index[axis]! < output.shape[axis]!) break;
-        at -= strides[axis]! * output.shape[axis]!;
-        index[axis] = 0;
-      }
-    }
+    for (let i = 0; i < target.length; i++) target[i] = source[from[i]!]!;
   },
   backward: ({ inputs: [x], grad }) => [sumTo(grad, x.shape)],
   kernel: {

@@ -1,6 +1,6 @@
 /** Axes in another order. */
 import { defineOp } from '../../core/op.ts';
-import { formatShape, resolveAxis, stridesOf } from '../../core/shape.ts';
+import { formatShape, resolveAxis, stridedOffsets, stridesOf } from '../../core/shape.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import { ShapeError } from '../../errors.ts';
 
@@ -23,17 +23,9 @@ const op = defineOp<readonly [x: Tensor], PermuteParams>({
   compute: ({ inputs: [x], output, params: { axes } }) => {
     const own = stridesOf(x.shape);
     const strides = axes.map((axis) => own[axis]!);
-    const [source, target, shape] = [x.data, output.data, output.shape];
-    const index = new Array<number>(shape.length).fill(0);
-    for (let i = 0, at = 0; i < target.length; i++) {
-      target[i] = source[at]!;
-      for (let axis = shape.length - 1; axis >= 0; axis--) {
-        at += strides[axis]!;
-        if (++index[axis]! < shape[axis]!) break;
-        at -= strides[axis]! * shape[axis]!;
-        index[axis] = 0;
-      }
-    }
+    const from = stridedOffsets(output.shape, strides);
+    const [source, target] = [x.data, output.data];
+    for (let i = 0; i < target.length; i++) target[i] = source[from[i]!]!;
   },
   backward: ({ grad, params: { axes } }) => [permute(grad, inverse(axes))],
   kernel: {

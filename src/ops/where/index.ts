@@ -1,6 +1,12 @@
 /** Chooses element by element between a tensor and a number. */
 import { defineOp, expectType } from '../../core/op.ts';
-import { broadcastShapes, broadcastStrides, formatShape, sameShape } from '../../core/shape.ts';
+import {
+  broadcastShapes,
+  broadcastStrides,
+  formatShape,
+  sameShape,
+  stridedOffsets,
+} from '../../core/shape.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import { ShapeError } from '../../errors.ts';
 
@@ -31,18 +37,9 @@ const op = defineOp<readonly [x: Tensor, mask: Tensor], MaskedParams>({
     return x;
   },
   compute: ({ inputs: [x, mask], output, params: { value } }) => {
-    const strides = broadcastStrides(mask.shape, x.shape);
-    const index = new Array<number>(x.shape.length).fill(0);
+    const from = stridedOffsets(x.shape, broadcastStrides(mask.shape, x.shape));
     const [source, keep, target] = [x.data, mask.data, output.data];
-    for (let i = 0, at = 0; i < target.length; i++) {
-      target[i] = keep[at] ? source[i]! : value;
-      for (let axis = index.length - 1; axis >= 0; axis--) {
-        at += strides[axis]!;
-        if (++index[axis]! < x.shape[axis]!) break;
-        at -= strides[axis]! * x.shape[axis]!;
-        index[axis] = 0;
-      }
-    }
+    for (let i = 0; i < target.length; i++) target[i] = keep[from[i]!] ? source[i]! : value;
   },
   backward: ({ inputs: [, mask], grad }) => [keepWhere(grad, mask, 0), null],
 });
