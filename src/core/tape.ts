@@ -52,6 +52,7 @@ export function registerGradientArithmetic(implementation: GradientArithmetic): 
   arithmetic = implementation;
 }
 
+/** How `backward` runs. */
 export interface BackwardOptions {
   /** Gradient of the final quantity with respect to `output`; ones when it has a single element. */
   readonly grad?: Tensor;

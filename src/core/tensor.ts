@@ -42,8 +42,10 @@ export interface TapeNode {
   recompute?(): Tensor;
 }
 
+/** Numbers in nested lists, as deep as the tensor has dimensions. */
 export type NestedNumbers = number | readonly NestedNumbers[];
 
+/** How a tensor is made. */
 export interface TensorOptions {
   readonly dtype?: DType;
   readonly device?: Device | string;
@@ -51,6 +53,7 @@ export interface TensorOptions {
   readonly requiresGrad?: boolean;
 }
 
+/** Numbers of one element type in row-major order on one device, with a shape and, where asked for, a gradient. */
 export class Tensor {
   readonly shape: Shape;
   readonly dtype: DType;
