@@ -105,6 +105,10 @@ describe('the newest checkpoint with', () => {
     'no bytes': (file) => truncateSync(file, 0),
     'a byte too many': (file) => appendFileSync(file, 'x'),
     'the file gone': (file) => rmSync(file),
+    'a folder in its place': (file) => {
+      rmSync(file);
+      mkdirSync(file);
+    },
   };
   for (const [damage, apply] of Object.entries(damages)) {
     test(`${damage}: the one before is used, aloud, and the run ends with the same bits`, async () => {

@@ -7,10 +7,17 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { TrainingError } from '../src/errors.ts';
 import { newestCheckpoint, runFolders } from '../src/train/checkpoint.ts';
-import { readFolder, removeLeftovers, writeFolder } from '../src/train/checkpoint-store.ts';
+import { numberedFolders, readFolder, removeLeftovers, writeFolder } from '../src/train/checkpoint-store.ts';
+import type { Experiment } from '../src/train/config/schema.ts';
 import { trainExperiment } from '../src/train/run.ts';
 import { callsSoFar, plantFault } from './support/faulty-fs.ts';
-import { fingerprint, temporaryFolder, testScores, tinyExperiment } from './support/tiny-run.ts';
+import {
+  fingerprint,
+  type TinyOverrides,
+  temporaryFolder,
+  testScores,
+  tinyExperiment,
+} from './support/tiny-run.ts';
 
 vi.mock('node:fs', async (original) =>
   (await import('./support/faulty-fs.ts')).faulty(await original<typeof import('node:fs')>()),
@@ -105,16 +112,35 @@ describe('a fault at any call of a checkpoint write', () => {
 });
 
 const overrides = { training: { maxSteps: 8, checkpointEvery: 3, logEvery: 2 }, evaluation: { every: 2 } };
+const stopsEarly = {
+  training: {
+    ...{ maxSteps: 60, checkpointEvery: 3, learningRate: 0.05, schedule: 'constant', clipNorm: 0 },
+    ...{ average: { of: 'best', count: 2 }, earlyStopping: { patience: 2 } },
+  },
+  evaluation: { every: 3, metrics: [] },
+};
 
 const results = (run: string): string => JSON.stringify([fingerprint(run), testScores(run)]);
 
 /** An uninterrupted run, and the calls by which it wrote. */
-async function wholeRun(folder: string) {
-  const experiment = tinyExperiment(folder, overrides);
+async function wholeRun(folder: string, options: TinyOverrides = overrides) {
+  const experiment = tinyExperiment(folder, options);
   plantFault();
   await trainExperiment(experiment, { folder: join(folder, 'whole') });
   const calls = [...callsSoFar()];
   return { experiment, calls, expected: results(join(folder, 'whole')) };
+}
+
+/** Lets a run die at one of its calls and resumes it. */
+async function dieAndResume(run: string, experiment: Experiment, at: number): Promise<string> {
+  plantFault({ at, code: 'EKILLED', isForGood: true });
+  await trainExperiment(experiment, { folder: run }).catch(() => {});
+  plantFault();
+  rmSync(join(run, '.lock'), { force: true }); // the lock of a dead process; this one is alive
+  await trainExperiment(experiment, { folder: run, resume: true });
+  const found = results(run);
+  rmSync(run, { recursive: true });
+  return found;
 }
 
 test('death at any call of a run: resumed, it ends with the same bits', { timeout: 300_000 }, async () => {
@@ -122,16 +148,25 @@ test('death at any call of a run: resumed, it ends with the same bits', { timeou
   const { experiment, calls, expected } = await wholeRun(folder);
   const different: string[] = [];
   for (const [at, name] of calls.entries()) {
-    const run = join(folder, `run-${at}`);
-    plantFault({ at, code: 'EKILLED', isForGood: true });
-    await trainExperiment(experiment, { folder: run }).catch(() => {});
-    plantFault();
-    rmSync(join(run, '.lock'), { force: true }); // the lock of a dead process; this one is alive
-    await trainExperiment(experiment, { folder: run, resume: true });
-    if (results(run) !== expected) different.push(`${at} ${name}`);
-    rmSync(run, { recursive: true });
+    if ((await dieAndResume(join(folder, 'run'), experiment, at)) !== expected)
+      different.push(`${at} ${name}`);
   }
   expect(calls.length).toBeGreaterThan(200);
+  expect(different).toEqual([]);
+});
+
+test('the same where the run stops early and its best snapshots are averaged', {
+  timeout: 300_000,
+}, async () => {
+  const folder = temporaryFolder();
+  const { experiment, calls, expected } = await wholeRun(folder, stopsEarly);
+  const [last] = numberedFolders(join(folder, 'whole', runFolders.checkpoints));
+  expect(last!.step).toBeLessThan(60);
+  const different: string[] = [];
+  for (let at = 5; at < calls.length; at += 9) {
+    if ((await dieAndResume(join(folder, 'run'), experiment, at)) !== expected)
+      different.push(`${at} ${calls[at]}`);
+  }
   expect(different).toEqual([]);
 });
 

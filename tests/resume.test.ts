@@ -215,6 +215,16 @@ describe('a damaged newest checkpoint', () => {
   });
 });
 
+test('five trainers at once take over a dead one: one works, the others are refused', async () => {
+  await stopAfter('crowd', 1, 'SIGKILL');
+  const endings = await Promise.all(Array.from({ length: 5 }, () => train('crowd', '--resume')));
+  const refused = endings.filter(({ code, errors }) => code === 2 && errors.includes('another trainer'));
+  const done = endings.filter(({ code }) => code === 0);
+  expect(done.length).toBeGreaterThanOrEqual(1);
+  expect(done.length + refused.length).toBe(5);
+  expect(results('crowd')).toBe(undisturbed);
+});
+
 test('a second trainer in the folder is refused while the first one lives', async () => {
   const { process, ended } = heed.start(trainArgs('shared'));
   while (!existsSync(join(work.folder, 'shared', '.lock'))) await wait(5);

@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest';
 import '../backends/register.ts';
 import { itOnEachDevice } from '../../tests/support/devices.ts';
 import { padded, tinyModel, trainOn } from '../../tests/support/models.ts';
+import { leaf } from '../../tests/support/numbers.ts';
 import { HeedError } from '../errors.ts';
-import { matmul, square, sum } from '../ops/index.ts';
+import { attention, layerNorm, linear, matmul, square, sum } from '../ops/index.ts';
 import { getDevice } from './device.ts';
 import { scope } from './scope.ts';
 import { backward } from './tape.ts';
@@ -46,6 +47,25 @@ describe('scope', () => {
     const loss = scope(() => sum(square(square(x))));
     backward(loss);
     expect(x.grad!.toArray()).toEqual([4, 32]);
+  });
+
+  it('a gradient lives as long as its leaf, also when backward runs further inside', () => {
+    const before = liveBuffers();
+    const x = leaf([2], 1, 'outside');
+    for (const step of [1, 2]) {
+      scope(() => backward(sum(square(x))));
+      expect(x.grad!.toArray()).toEqual(Array.from(x.data, (value) => 2 * step * value));
+    }
+    x.grad!.dispose();
+    x.dispose();
+    let inner: Tensor | undefined;
+    scope(() => {
+      inner = leaf([2], 2, 'inside');
+      scope(() => scope(() => backward(sum(square(inner!)))));
+      expect(inner.grad!.isFreed).toBe(false);
+    });
+    expect(inner!.grad!.isFreed).toBe(true);
+    expect(liveBuffers()).toBe(before);
   });
 
   it('nested: a survivor of the inner one belongs to the outer one', () => {
@@ -140,6 +160,22 @@ describe('memory', () => {
     for (let step = 0; step < 100; step++) scope(() => void trainOn(model, padded, 0.1));
     model.zeroGrad();
     expect(liveBuffers(device)).toBe(made);
+  });
+
+  itOnEachDevice('backward frees the graph at once, also what kernels saved for it', (device) => {
+    const shapes = [[1, 3, 4], [4], [4], [4, 4]];
+    const [x, gain, bias, weight] = shapes.map((shape, i) => leaf(shape, i, 'graph', device)) as [
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
+    const before = liveBuffers(device);
+    const h = linear(layerNorm(x, gain, bias), weight);
+    const loss = sum(square(attention(h, h, h, null, { numHeads: 2 })));
+    expect(liveBuffers(device)).toBeGreaterThan(before + 5);
+    backward(loss);
+    expect(liveBuffers(device)).toBe(before + shapes.length + 1); // a gradient for each leaf, and the loss
   });
 
   itOnEachDevice('after backward only parameters and their gradients are left, and the loss', (device) => {

@@ -8,7 +8,7 @@
 import { DTypeError, HeedError, ShapeError } from '../errors.ts';
 import { type Device, defaultDevice, getDevice } from './device.ts';
 import { type DType, isFloat, type TypedArray } from './dtype.ts';
-import { adopt } from './ownership.ts';
+import { adopt, type Owned } from './ownership.ts';
 import { formatShape, type Shape, sizeOf, stridesOf } from './shape.ts';
 
 /** Memory that tensors share, counted so that it is recycled exactly once. */
@@ -152,6 +152,9 @@ export class Tensor {
 
   /** Whether scopes and `backward` leave it alone. */
   kept = false;
+
+  /** Not for users: the scope that frees it. */
+  owner: Owned[] | undefined;
 
   /** Frees the memory now. */
   dispose(): void {

@@ -12,7 +12,10 @@ import { type Translation, Translator } from './translator.ts';
 const tokenizers = letterTokenizers();
 const { bos, eos, pad } = tokenizers.target.specialTokens;
 const exact = { rtol: 1e-12, atol: 1e-12 };
+/** Texts; a blank one is never given to the model. */
 const lines = ['abc', '', 'h', 'gfedcbah', 'xyz', 'ab', 'abc', ' a b'];
+
+const spoken = lines.filter((line) => line !== '');
 
 const model = tinyTransformer({ seed: 3 }, { numDecoderLayers: 2 });
 const translator = new Translator(model, tokenizers);
@@ -44,7 +47,7 @@ describe('scores', () => {
   for (const beamSize of [1, 4]) {
     test(`are the teacher-forced log-probability, beam ${beamSize}`, () => {
       const options = { beamSize, nBest: beamSize, lengthPenalty: 0.6 };
-      for (const { source, nBest } of translator.translate(lines, options)) {
+      for (const { source, nBest } of translator.translate(spoken, options)) {
         const ids = sourceIds(source);
         const limit = 2 * ids.length + 10;
         for (const candidate of nBest) {
@@ -77,16 +80,24 @@ describe('texts', () => {
     expect(translator.translate([])).toEqual([]);
   });
 
-  test('that are empty or unknown are translated like any other', () => {
-    const [empty, unknown] = translator.translate(['', '漢字']);
-    expect([empty!.truncated, unknown!.truncated]).toEqual([false, false]);
-    const unk = tokenizers.source.specialTokens.unk;
+  test('that are unknown are translated like any other', () => {
+    const [unknown] = translator.translate(['漢字']);
+    const { unk } = tokenizers.source.specialTokens;
     expect(sourceIds('漢字')).toEqual([unk, unk, eos]);
-    expectClose(
-      [empty!.logProb],
-      [forcedLogProb([eos], targetIds(empty!), targetIds(empty!).length < 12)],
-      exact,
-    );
+    const target = targetIds(unknown!);
+    expectClose([unknown!.logProb], [forcedLogProb([unk, unk, eos], target, target.length < 16)], exact);
+    expect(unknown!.truncated).toBe(false);
+  });
+
+  test('that are blank stay empty, unless a prefix says how they begin', () => {
+    const options = { beamSize: 2, nBest: 2, alignments: true };
+    const found = translator.translate(['', ' \t', 'ab'], options);
+    for (const blank of found.slice(0, 2)) {
+      expect(blank).toMatchObject({ text: '', tokens: [], score: 0, logProb: 0, truncated: false });
+      expect(blank.alignment).toEqual({ sourceTokens: [], targetTokens: [], weights: [], heads: [] });
+    }
+    expect(found[2]!.tokens).toEqual(translator.translate(['ab'], options)[0]!.tokens);
+    expect(translator.translate([''], { prefixes: ['ab'] })[0]!.text).toMatch(/^ab/);
   });
 
   test('longer than the model takes lose their end, and say so', () => {
@@ -125,7 +136,7 @@ describe('alignments', () => {
   }
 
   test('are the last cross-attention of a forward pass; every row sums to 1', () => {
-    for (const translation of translator.translate(lines, { alignments: true })) {
+    for (const translation of translator.translate(spoken, { alignments: true })) {
       const alignment = translation.alignment!;
       const source = sourceIds(translation.source);
       const target = targetIds(translation);

@@ -82,12 +82,21 @@ export function readFolder(path: string): Map<string, Uint8Array> {
         code: 'E_CHECKPOINT',
       });
     if (!/^[\w.-]+$/.test(name) || !existsSync(file)) throw damaged('the file is missing');
-    const content = new Uint8Array(readFileSync(file));
+    const content = readOr(file, damaged);
     if (content.length !== bytes) throw damaged(`${content.length} bytes, the manifest says ${bytes}`);
     if (sha256(content) !== expected) throw damaged('its sha256 differs from the manifest');
     files.set(name, content);
   }
   return files;
+}
+
+/** A file's bytes; that the disk does not give them is damage like any other. */
+function readOr(file: string, damaged: (problem: string) => FormatError): Uint8Array {
+  try {
+    return new Uint8Array(readFileSync(file));
+  } catch (error) {
+    throw damaged(`it cannot be read (${(error as NodeJS.ErrnoException).code})`);
+  }
 }
 
 function readManifest(path: string): Manifest {
