@@ -4,6 +4,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { whyUnavailable } from '../src/index.ts';
 import { builtPackage, filesBelow, root } from './support/built-package.ts';
 import { heed, jsonLines, linesOf, outcomeOf } from './support/heed-binary.ts';
 import { read } from './support/source-files.ts';
@@ -52,7 +53,9 @@ describe('the files', () => {
   });
 });
 
-it('01 learns to turn digits round', async () => {
+it('01 learns to turn digits round', async (context) => {
+  const why = whyUnavailable('native');
+  if (why) context.skip(`minutes without kernels: ${why}`);
   const lines = await run('01');
   const losses = lines.flatMap((line) => /loss ([\d.]+)/.exec(line)?.[1] ?? []).map(Number);
   expect(losses).toHaveLength(6);
