@@ -13,6 +13,7 @@ export interface OpCount {
   bytes: number;
 }
 
+/** What was computed while counting: calls by op, floating-point operations, bytes moved and sequential steps. */
 export interface Counts {
   readonly ops: ReadonlyMap<string, OpCount>;
   readonly flops: number;

@@ -28,6 +28,7 @@ export interface MemoryStats {
   readonly liveBuffers: number;
 }
 
+/** What a backend gives: memory, kernels and threads. */
 export interface Device {
   readonly name: string;
   readonly floatType: FloatDType;

@@ -1,7 +1,9 @@
 /** Element types. Floating-point tensors have their device's precision: float64 on `reference`, float32 elsewhere. */
 
 export type DType = 'float32' | 'float64' | 'int32' | 'bool';
+/** Element types of activations and parameters. */
 export type FloatDType = 'float32' | 'float64';
+/** The arrays that hold elements, one for each element type. */
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 
 const constructors = {
@@ -21,6 +23,7 @@ export function bytesOf(dtype: DType): number {
   return constructors[dtype].BYTES_PER_ELEMENT;
 }
 
+/** Whether an element type is a floating-point one. */
 export function isFloat(dtype: DType): dtype is FloatDType {
   return dtype === 'float32' || dtype === 'float64';
 }

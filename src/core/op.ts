@@ -101,8 +101,10 @@ export interface FusedDefinition<I extends Inputs, P> extends CommonDefinition<I
   readonly compute?: undefined;
 }
 
+/** What `defineOp` takes: a primitive with loops over elements, or a fused op made of other ops. */
 export type OpDefinition<I extends Inputs, P> = PrimitiveDefinition<I, P> | FusedDefinition<I, P>;
 
+/** An op as a function: its inputs, then its parameters. */
 export type Op<I extends Inputs, P> = ((...args: [...I, P]) => Tensor) & {
   readonly definition: OpDefinition<I, P>;
 };

@@ -4,6 +4,8 @@
 export interface Owned {
   /** Left alone by scopes and by `backward`. */
   kept: boolean;
+  /** The scope that it belongs to; undefined outside any. */
+  owner: Owned[] | undefined;
   dispose(): void;
 }
 
@@ -11,7 +13,15 @@ const stack: Owned[][] = [];
 
 /** Puts a new tensor into the innermost scope. */
 export function adopt(tensor: Owned): void {
-  stack.at(-1)?.push(tensor);
+  tensor.owner = stack.at(-1);
+  tensor.owner?.push(tensor);
+}
+
+/** Lets a tensor live as long as another one: a gradient as long as its leaf. */
+export function giveTo(tensor: Owned, other: Owned): void {
+  if (tensor.owner === other.owner) return;
+  tensor.owner = other.owner;
+  tensor.owner?.push(tensor);
 }
 
 export function openScope(): void {
@@ -23,8 +33,10 @@ export function closeScope(survives: (tensor: Owned) => boolean): void {
   const tensors = stack.pop()!;
   const outside = stack.at(-1);
   for (const tensor of tensors) {
-    if (tensor.kept) continue;
-    if (survives(tensor)) outside?.push(tensor);
-    else tensor.dispose();
+    if (tensor.owner !== tensors) continue;
+    const moves = !tensor.kept && survives(tensor);
+    tensor.owner = moves ? outside : undefined;
+    if (moves) outside?.push(tensor);
+    else if (!tensor.kept) tensor.dispose();
   }
 }

@@ -49,6 +49,25 @@ describe('scope', () => {
     expect(x.grad!.toArray()).toEqual([4, 32]);
   });
 
+  it('a gradient lives as long as its leaf, also when backward runs further inside', () => {
+    const before = liveBuffers();
+    const x = leaf([2], 1, 'outside');
+    for (const step of [1, 2]) {
+      scope(() => backward(sum(square(x))));
+      expect(x.grad!.toArray()).toEqual(Array.from(x.data, (value) => 2 * step * value));
+    }
+    x.grad!.dispose();
+    x.dispose();
+    let inner: Tensor | undefined;
+    scope(() => {
+      inner = leaf([2], 2, 'inside');
+      scope(() => scope(() => backward(sum(square(inner!)))));
+      expect(inner.grad!.isFreed).toBe(false);
+    });
+    expect(inner!.grad!.isFreed).toBe(true);
+    expect(liveBuffers()).toBe(before);
+  });
+
   it('nested: a survivor of the inner one belongs to the outer one', () => {
     const before = liveBuffers();
     let middle: Tensor | undefined;

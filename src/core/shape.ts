@@ -1,6 +1,7 @@
 /** Shapes: sizes of axes, row-major. The number of elements of `[]` is 1. */
 import { ShapeError } from '../errors.ts';
 
+/** Sizes of the dimensions, outermost first; empty for a single number. */
 export type Shape = readonly number[];
 
 /** Number of elements. */

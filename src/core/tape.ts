@@ -4,6 +4,7 @@
  * Papers: Linnainmaa 1970; Rumelhart, Hinton & Williams, Learning representations by back-propagating errors, 1986.
  */
 import { HeedError, ShapeError } from '../errors.ts';
+import { giveTo } from './ownership.ts';
 import { scope } from './scope.ts';
 import { formatShape, sameShape } from './shape.ts';
 import { full, type TapeNode, type Tensor } from './tensor.ts';
@@ -51,6 +52,7 @@ export function registerGradientArithmetic(implementation: GradientArithmetic): 
   arithmetic = implementation;
 }
 
+/** How `backward` runs. */
 export interface BackwardOptions {
   /** Gradient of the final quantity with respect to `output`; ones when it has a single element. */
   readonly grad?: Tensor;
@@ -77,6 +79,7 @@ export function backward(output: Tensor, options: BackwardOptions = {}): void {
     const previous = leaf.grad;
     leaf.grad = previous ? sumOf(previous, gradient) : gradient;
     if (leaf.kept) leaf.grad.keep();
+    else giveTo(leaf.grad, leaf);
     if (previous && previous !== leaf.grad) previous.dispose();
   }
 }

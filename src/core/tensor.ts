@@ -8,7 +8,7 @@
 import { DTypeError, HeedError, ShapeError } from '../errors.ts';
 import { type Device, defaultDevice, getDevice } from './device.ts';
 import { type DType, isFloat, type TypedArray } from './dtype.ts';
-import { adopt } from './ownership.ts';
+import { adopt, type Owned } from './ownership.ts';
 import { formatShape, type Shape, sizeOf, stridesOf } from './shape.ts';
 
 /** Memory that tensors share, counted so that it is recycled exactly once. */
@@ -42,8 +42,10 @@ export interface TapeNode {
   recompute?(): Tensor;
 }
 
+/** Numbers in nested lists, as deep as the tensor has dimensions. */
 export type NestedNumbers = number | readonly NestedNumbers[];
 
+/** How a tensor is made. */
 export interface TensorOptions {
   readonly dtype?: DType;
   readonly device?: Device | string;
@@ -51,6 +53,7 @@ export interface TensorOptions {
   readonly requiresGrad?: boolean;
 }
 
+/** Numbers of one element type in row-major order on one device, with a shape and, where asked for, a gradient. */
 export class Tensor {
   readonly shape: Shape;
   readonly dtype: DType;
@@ -149,6 +152,9 @@ export class Tensor {
 
   /** Whether scopes and `backward` leave it alone. */
   kept = false;
+
+  /** Not for users: the scope that frees it. */
+  owner: Owned[] | undefined;
 
   /** Frees the memory now. */
   dispose(): void {

@@ -14,6 +14,7 @@ export interface PairLengths {
   readonly target: number;
 }
 
+/** How examples are put into batches. */
 export interface BatchOptions {
   /**
    * Most tokens of a batch, padding included, on its longer side: number of examples × the longest source or

@@ -1,6 +1,7 @@
 /** Sequences of ids into one rectangle, with the mask of what is real. */
 import { ShapeError } from '../errors.ts';
 
+/** How sequences are padded to one length. */
 export interface CollateOptions {
   readonly padId: number;
   /** Where the padding goes. Default right. */

@@ -27,6 +27,7 @@ export function trainingPairs(examples: readonly Example[]): TextPair[] {
   return examples.flatMap(({ source, references }) => references.map((target) => ({ source, target })));
 }
 
+/** How large the held-out parts are, and what chooses them. */
 export interface SplitOptions {
   /** Share of the keys that go to the test part, 0 … 1. */
   readonly test: number;
@@ -37,6 +38,7 @@ export interface SplitOptions {
   readonly key?: (example: Example) => string;
 }
 
+/** Examples of the three parts. */
 export interface Split {
   readonly train: Example[];
   readonly validation: Example[];

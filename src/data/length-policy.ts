@@ -1,6 +1,7 @@
 /** What happens to examples that are longer than the model takes. */
 import type { TokenPair } from './batching.ts';
 
+/** Limits of length, and what happens beyond them. */
 export interface LengthPolicy {
   /** Longest source in tokens. */
   readonly maxSourceLength: number;
@@ -10,6 +11,7 @@ export interface LengthPolicy {
   readonly policy: 'truncate' | 'skip';
 }
 
+/** What a length policy did. */
 export interface LengthReport {
   readonly skipped: number;
   readonly truncated: number;

@@ -40,6 +40,7 @@ export interface JsonlConfig {
   readonly references?: string;
 }
 
+/** Where examples come from, by format. */
 export type DataConfig = ParallelConfig | TsvConfig | JsonlConfig | CmudictConfig;
 
 type Readers = {
@@ -113,7 +114,11 @@ function rejectEmpty(file: string, lines: readonly string[]): void {
   problems.throwIfAny();
 }
 
-/** @throws DataError for lines that lack a column or have nothing in it */
+/**
+ * Source and target from columns separated by tabs.
+ *
+ * @throws DataError for lines that lack a column or have nothing in it
+ */
 export function readTsv(config: TsvConfig): Example[] {
   const { path, source = 0, target = 1, references = [], header = false } = config;
   const problems = new ProblemList(path, 'columns are separated by tabs and counted from 0');
@@ -135,7 +140,11 @@ export function readTsv(config: TsvConfig): Example[] {
   return examples;
 }
 
-/** @throws DataError for lines that are not JSON objects or whose fields are not texts */
+/**
+ * Source and target from fields of one JSON object on each line.
+ *
+ * @throws DataError for lines that are not JSON objects or whose fields are not texts
+ */
 export function readJsonl(config: JsonlConfig): Example[] {
   const problems = new ProblemList(config.path, 'one JSON object on each line');
   const examples: Example[] = [];

@@ -30,6 +30,7 @@ export interface StoredTensor {
   readonly data: TypedArray;
 }
 
+/** Content of a safetensors file. */
 export interface SafetensorsFile {
   readonly tensors: Map<string, StoredTensor>;
   readonly metadata: Readonly<Record<string, string>>;

@@ -1,6 +1,7 @@
 /** Options of decoding, shared by greedy and beam search. */
 import { ConfigError } from '../errors.ts';
 
+/** Options that greedy and beam search share. */
 export interface DecodingOptions {
   /** Id that starts a target text. */
   readonly bos: number;
@@ -16,6 +17,7 @@ export interface DecodingOptions {
   readonly lengthPenalty?: number;
 }
 
+/** Options of beam search. */
 export interface BeamOptions extends DecodingOptions {
   /** Hypotheses kept for each text. */
   readonly beamSize: number;

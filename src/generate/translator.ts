@@ -12,6 +12,7 @@ import { greedySearch } from './greedy.ts';
 import { checkBeamOptions, type Hypothesis } from './options.ts';
 import { TransformerSession } from './session.ts';
 
+/** How texts are decoded, and what is returned of each. */
 export interface TranslateOptions {
   /** Hypotheses kept for each text; 1 is greedy. Default 1. */
   readonly beamSize?: number;
@@ -49,6 +50,7 @@ export interface Alignment {
   readonly heads: readonly (readonly (readonly number[])[])[];
 }
 
+/** The best result for a text, and all that was asked for besides. */
 export interface Translation extends Candidate {
   readonly source: string;
   /** Best first; the first one is this translation itself. */
@@ -58,6 +60,7 @@ export interface Translation extends Candidate {
   readonly truncated: boolean;
 }
 
+/** The tokenizers of the two sides; the same object twice for a shared vocabulary. */
 export interface Tokenizers {
   readonly source: Tokenizer;
   readonly target: Tokenizer;

@@ -8,7 +8,7 @@ const hypotheses = ['the cat sat on the mat', 'Hello World'];
 const references = [['the cat sat on a mat'], ['hello world', 'Hello']];
 
 test('the names of the command line', () => {
-  expect([...metrics.keys()]).toEqual(['bleu', 'chrf', 'chrf++', 'wer', 'per', 'cer', 'exact-match']);
+  expect([...metrics.keys()]).toEqual(['bleu', 'chrf', 'chrf++', 'wer', 'per', 'cer', 'exact-match', 'ser']);
 });
 
 test('every score is in percent', () => {
@@ -24,6 +24,7 @@ test('every score is in percent', () => {
     ['per', false, 0],
     ['cer', false, 0],
     ['exact-match', true, 100],
+    ['ser', false, 0],
   ]);
   expect(getMetric('wer').compute(['a'], [['a b']]).score).toBe(50);
 });

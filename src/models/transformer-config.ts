@@ -5,6 +5,7 @@ import { type PositionKind, positions } from '../nn/position/index.ts';
 import type { NormPlacement } from '../nn/residual.ts';
 import { type Activation, activations } from '../ops/activate/index.ts';
 
+/** Sizes and variants of a Transformer. */
 export interface TransformerConfig {
   readonly sourceVocabSize: number;
   readonly targetVocabSize: number;

@@ -57,6 +57,7 @@ function matcher(patterns: readonly string[]): (path: string) => boolean {
   return (path) => expressions.some((expression) => expression.test(path));
 }
 
+/** What `capture` keeps besides the values. */
 export interface CaptureOptions {
   /** Also keeps the gradient of each captured tensor, in its `grad`, when `backward` runs. */
   readonly gradients?: boolean;

@@ -5,6 +5,7 @@ import { embedding } from '../ops/embedding/index.ts';
 import { normal } from './initializers.ts';
 import { Module, type ModuleContext, type Parameter, parameter } from './module.ts';
 
+/** Scale, padding and initial values of an embedding. */
 export interface EmbeddingOptions {
   /** Factor on the vectors; √dModel in the paper. */
   readonly scale?: number;

@@ -6,6 +6,7 @@ import { nextDropoutKey } from './dropout-keys.ts';
 import { Linear } from './linear.ts';
 import { Module, type ModuleContext } from './module.ts';
 
+/** Sizes, activation and dropout of a feed-forward network. */
 export interface FeedForwardOptions {
   readonly dModel: number;
   readonly dFf: number;

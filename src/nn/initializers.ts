@@ -60,4 +60,5 @@ export function t5(headDim = 1): Initializer {
 /** Initializers that a configuration may name. */
 export const initializers = { xavierUniform, xavierNormal, kaimingNormal, kaimingUniform, t5: t5() } as const;
 
+/** Names of the initialisers. */
 export type InitializerName = keyof typeof initializers;

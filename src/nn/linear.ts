@@ -4,6 +4,7 @@ import { linear } from '../ops/linear/index.ts';
 import { constant, type Initializer, xavierUniform } from './initializers.ts';
 import { Module, type ModuleContext, type Parameter, parameter } from './module.ts';
 
+/** Bias and initial values of a linear layer. */
 export interface LinearOptions {
   readonly bias?: boolean;
   readonly initializer?: Initializer;

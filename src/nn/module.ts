@@ -38,6 +38,7 @@ export function parameter(
 
 type Child = readonly [name: string, value: Module | Tensor];
 
+/** A layer or a model: a tree of parameters and modules, found by their property names. */
 export abstract class Module {
   /** Whether dropout is on. Set it for the whole tree with `train()` and `eval()`. */
   training = true;

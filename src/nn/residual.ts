@@ -6,6 +6,7 @@ import { nextDropoutKey } from './dropout-keys.ts';
 import { LayerNorm } from './layer-norm.ts';
 import { Module, type ModuleContext } from './module.ts';
 
+/** Norm after the addition (the paper), or before the sublayer. */
 export type NormPlacement = 'post' | 'pre';
 
 /** Zeroes elements in training, does nothing in evaluation. Paper: Srivastava et al. 2014. */

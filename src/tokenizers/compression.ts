@@ -2,6 +2,7 @@
 import { utf8Bytes } from './byte-alphabet.ts';
 import type { TokenCodec } from './types.ts';
 
+/** How many tokens a text becomes. */
 export interface CompressionReport {
   /** Code points of the text. */
   readonly characters: number;

@@ -17,6 +17,7 @@ export interface SpecialTokens<T> {
   readonly eos: T;
 }
 
+/** Which marks `encode` adds. */
 export interface EncodeOptions {
   /** Put the id of `bos` first. Default false. */
   readonly addBos?: boolean;
@@ -24,6 +25,7 @@ export interface EncodeOptions {
   readonly addEos?: boolean;
 }
 
+/** What `decode` leaves out. */
 export interface DecodeOptions {
   /** Leave special tokens, the unknown one included, out of the text. Default true. */
   readonly skipSpecialTokens?: boolean;
@@ -122,6 +124,7 @@ export interface BpeConfig extends CommonConfig {
   readonly endOfWord?: string;
 }
 
+/** What to learn, by kind. */
 export type TokenizerConfig = WordConfig | CharConfig | BpeConfig;
 
 /** A pair of pieces that become one; its place in the list is its rank. */
@@ -136,16 +139,19 @@ interface CommonData {
   readonly vocab: Readonly<Record<string, number>>;
 }
 
+/** A word tokenizer as it is saved. */
 export interface WordData extends CommonData {
   readonly kind: 'word';
   readonly preTokenizer: 'whitespace' | 'punctuation';
   readonly continuation?: string;
 }
 
+/** A character tokenizer as it is saved. */
 export interface CharData extends CommonData {
   readonly kind: 'char';
 }
 
+/** A byte-pair tokenizer as it is saved. */
 export interface BpeData extends CommonData {
   readonly kind: 'bpe';
   readonly preTokenizer: PreTokenizerName;

@@ -10,6 +10,7 @@ import { sameShape } from '../core/shape.ts';
 import { Tensor } from '../core/tensor.ts';
 import { FormatError } from '../errors.ts';
 
+/** Settings of Adam and AdamW. */
 export interface AdamOptions {
   readonly beta1: number;
   readonly beta2: number;

@@ -116,10 +116,17 @@ function readManifest(path: string): Manifest {
   } catch {
     throw wrong('the manifest is not JSON');
   }
-  if (manifest?.format !== 'heed-checkpoint' || !manifest.files || typeof manifest.files !== 'object')
-    throw wrong('not a manifest of heed');
+  if (manifest?.format !== 'heed-checkpoint') throw wrong('not a manifest of heed');
   if (manifest.version !== 1) throw newerVersion(file, manifest.version);
+  if (!areRecords(manifest.files)) throw wrong('not a manifest of heed');
   return manifest as Manifest;
+}
+
+/** Whether every file has its length and sum. */
+function areRecords(files: Manifest['files'] | null | undefined): boolean {
+  return Object.values(files ?? { missing: null }).every(
+    (file) => typeof file?.bytes === 'number' && typeof file.sha256 === 'string',
+  );
 }
 
 /** Code of a checkpoint that is whole, and of a version that this heed does not know. */

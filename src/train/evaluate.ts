@@ -4,6 +4,7 @@ import type { TranslateOptions, Translation, Translator } from '../generate/tran
 import { getMetric, type MetricOptions, type MetricReport } from '../metrics/registry.ts';
 import type { DecodingSection } from './config/schema.ts';
 
+/** Scores, and the translations that got them. */
 export interface Evaluation {
   readonly reports: readonly MetricReport[];
   readonly translations: readonly Translation[];

@@ -5,6 +5,7 @@ import { type TranslateOptions, type Translation, Translator } from '../generate
 import type { Transformer } from '../models/transformer.ts';
 import { type CheckpointFacts, findModel, restoreModel } from './checkpoint.ts';
 
+/** How a model is loaded. */
 export interface LoadOptions {
   /** Name of a device; the best one that is available by default. */
   readonly device?: string;

@@ -18,14 +18,15 @@ export function notFinite(
   const parameters = model.namedParameters();
   const weight = parameters.find(([, { data }]) => bad(data))?.[0];
   const gradient = parameters.find(([, { grad }]) => grad && bad(grad.data))?.[0];
-  const tensor = weight ? `weight ${weight}` : gradient ? `gradient of ${gradient}` : 'the loss';
+  const tensor = weight ? `weight ${weight}` : gradient ? `gradient of ${gradient}` : undefined;
+  const what = tensor ?? (Number.isFinite(loss) ? 'the norm of the gradients' : undefined);
   const saved =
     savedStep === undefined
       ? 'there is no checkpoint yet, so start again in another folder'
       : `the checkpoint of step ${savedStep} is kept, --resume goes on from it`;
   return new TrainingError({
     where: `step ${step}`,
-    problem: `the loss is ${loss} and ${tensor} is not finite`,
+    problem: `the loss is ${loss}${what ? ` and ${what} is not finite` : ''}`,
     hint: `lower training.learningRate, raise training.warmupSteps or set training.clipNorm; ${saved}`,
     step,
     code: 'E_NONFINITE',

@@ -15,6 +15,7 @@ import { type TestResult, test, writeFacts } from './results.ts';
 import { type Outcome, Trainer } from './trainer.ts';
 import { validate } from './validate.ts';
 
+/** Where and how an experiment is trained. */
 export interface TrainOptions {
   /** Folder of the run; made when it is not there. */
   readonly folder: string;

@@ -1,6 +1,7 @@
 /** Learning rates over the course of training, by name. */
 import { ConfigError, suggest } from '../errors.ts';
 
+/** Settings of a learning-rate schedule. */
 export interface ScheduleOptions {
   /** Highest rate; with `paper` a factor on the paper's formula. */
   readonly learningRate: number;
@@ -38,8 +39,10 @@ const rules = {
   linear: ({ done }, { learningRate, finalRate }) => learningRate * (1 - (1 - finalRate) * Math.min(1, done)),
 } satisfies Record<string, Rule>;
 
+/** Names of the learning-rate schedules. */
 export type ScheduleName = keyof typeof rules;
 
+/** All learning-rate schedules by name. */
 export const scheduleNames = Object.keys(rules) as ScheduleName[];
 
 /**

@@ -174,7 +174,7 @@ describe('numbers that run away', () => {
   it('names step and tensor, keeps the last good checkpoint, and goes on from it', async () => {
     const out = ['--out', 'nan'];
     expect((await train(...out, '--set', 'training.maxSteps=10')).code).toBe(0);
-    const hot = ['--set', 'training.learningRate=1e30'];
+    const hot = ['--set', 'training.learningRate=1e300'];
     const message = expectMistakeAfterProgress(await train(...out, '--resume', ...hot));
     expect(message).toMatch(
       /^heed: step 12: the loss is NaN and (weight|gradient of) \w+[\w.]* is not finite/,
@@ -186,7 +186,7 @@ describe('numbers that run away', () => {
   });
 
   it('does not speak of a checkpoint that is not there', async () => {
-    const settings = ['training.learningRate=1e30', 'training.warmupSteps=0'].flatMap((text) => [
+    const settings = ['training.learningRate=1e300', 'training.warmupSteps=0'].flatMap((text) => [
       '--set',
       text,
     ]);

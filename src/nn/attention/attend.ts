@@ -34,6 +34,7 @@ export const scoreScales = {
   linear: (headDim: number) => 1 / headDim,
 } as const;
 
+/** Names of the factors on attention scores. */
 export type ScoreScale = keyof typeof scoreScales;
 
 /** The factor of that name for heads of that width. */
@@ -50,6 +51,7 @@ export function scoreScale(name: ScoreScale, headDim: number): number {
   return rule(headDim);
 }
 
+/** Score function and mask of `attend`. */
 export interface AttendOptions {
   /** `scaledDotScore` by default. */
   readonly score?: ScoreFunction;

@@ -16,6 +16,7 @@ import { type ScoreScale, scoreScale } from './attend.ts';
 import type { KeyValueCache } from './cache.ts';
 import type { Mask } from './masks.ts';
 
+/** Sizes and dropout of multi-head attention. */
 export interface MultiHeadAttentionOptions {
   /** Width of queries, of the output, and of keys and values unless `memoryWidth` says otherwise. */
   readonly dModel: number;
@@ -45,6 +46,7 @@ export interface KeysAndValues {
   readonly values: Tensor;
 }
 
+/** `softmax(Q Kᵀ / √D) V` in several heads, with projections. Paper: Vaswani et al. 2017, §3.2.2. */
 export class MultiHeadAttention extends Module {
   readonly query: Linear;
   readonly key: Linear;

@@ -73,4 +73,5 @@ export const positions = {
     new LearnedPosition(width, maxSeqLen, context),
 } as const;
 
+/** Names of the position encodings. */
 export type PositionKind = keyof typeof positions;

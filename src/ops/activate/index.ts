@@ -10,6 +10,7 @@ import { gelu, geluTanh, relu, sigmoid, silu, tanh } from '../elementwise/unary.
 /** Codes of `bias_activation_dropout` in native, in this order. */
 const kernelOrder = ['none', 'relu', 'gelu', 'geluTanh', 'silu', 'tanh', 'sigmoid'] as const;
 
+/** Names of the activations. */
 export type Activation = (typeof kernelOrder)[number];
 
 /** Activations by name. */

@@ -10,6 +10,7 @@ import { slice } from '../shape/slice.ts';
 import { softmax } from '../softmax/index.ts';
 import { keepWhere } from '../where/index.ts';
 
+/** Heads, scale, masking and dropout of the attention op. */
 export interface AttentionParams {
   readonly numHeads: number;
   /** Heads of key and value; each serves `numHeads / numKvHeads` query heads. */

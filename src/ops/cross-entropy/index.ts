@@ -15,6 +15,7 @@ import { reshape } from '../shape/reshape.ts';
 import { logSoftmax } from '../softmax/index.ts';
 import { keepWhere } from '../where/index.ts';
 
+/** Smoothing and ignored labels of the cross-entropy op. */
 export interface CrossEntropyParams {
   /** Probability that is spread evenly over the whole vocabulary. */
   readonly labelSmoothing: number;

@@ -11,6 +11,7 @@ import { type DropoutKey, isKept, keepThreshold } from './mask.ts';
 
 export type { DropoutKey } from './mask.ts';
 
+/** Rate and key of a dropout. */
 export interface DropoutParams {
   /** Probability of zero, 0 <= p < 1. */
   readonly p: number;

@@ -127,12 +127,14 @@ export const abs: UnaryOp = unary({
   kinkAtZero: true,
 });
 
+/** `sin x` */
 export const sin: UnaryOp = unary({
   name: 'sin',
   formula: Math.sin,
   derivative: (grad, x) => mul(grad, cos(x)),
 });
 
+/** `cos x` */
 export const cos: UnaryOp = unary({
   name: 'cos',
   formula: Math.cos,
