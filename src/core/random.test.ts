@@ -36,6 +36,13 @@ describe('Random', () => {
     expect(new Random(8, 'a').uint32()).not.toBe(new Random(7, 'a').uint32());
   });
 
+  it('repeats normal numbers from a state between the two of a pair', () => {
+    const random = new Random(7, 'pairs');
+    random.normal();
+    const again = Random.restore(random.state());
+    expect([again.normal(), again.normal()]).toEqual([random.normal(), random.normal()]);
+  });
+
   it('has the moments of its distributions', () => {
     const random = new Random(1, 'moments');
     const n = 100_000;

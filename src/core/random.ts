@@ -60,6 +60,8 @@ export interface RandomState {
   readonly seed: number;
   readonly purpose: string;
   readonly position: number;
+  /** Second of a pair of normal numbers that has not been given out. */
+  readonly spareNormal?: number;
 }
 
 /**
@@ -91,11 +93,14 @@ export class Random {
 
   /** What `Random.restore` needs to continue here. */
   state(): RandomState {
-    return { seed: this.seed, purpose: this.purpose, position: this.position };
+    const { seed, purpose, position, spareNormal } = this;
+    return { seed, purpose, position, ...(spareNormal !== undefined && { spareNormal }) };
   }
 
   static restore(state: RandomState): Random {
-    return new Random(state.seed, state.purpose, state.position);
+    const random = new Random(state.seed, state.purpose, state.position);
+    random.spareNormal = state.spareNormal;
+    return random;
   }
 
   /** Next word, uniform over 0 … 2³²−1. */

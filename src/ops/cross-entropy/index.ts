@@ -33,6 +33,14 @@ const op = defineOp<readonly [logits: Tensor, targets: Tensor], CrossEntropyPara
     { inputs: [[4, 33], targets], params: { labelSmoothing: 0.1, ignoreIndex: 0 } },
     { inputs: [[2, 2, 9], padded], params: { labelSmoothing: 0.2, ignoreIndex: -100 } },
     {
+      inputs: [
+        { shape: [1, 3], values: [1, Number.NEGATIVE_INFINITY, 2] },
+        { shape: [1], values: [2], dtype: 'int32' },
+      ],
+      params: { labelSmoothing: 0, ignoreIndex: -100 },
+      note: 'a forbidden id',
+    },
+    {
       inputs: [[0, 5], { shape: [0], values: [], dtype: 'int32' }],
       params: { labelSmoothing: 0.1, ignoreIndex: -100 },
     },
@@ -53,8 +61,10 @@ const op = defineOp<readonly [logits: Tensor, targets: Tensor], CrossEntropyPara
     const safe = Tensor.empty(places.shape, 'int32', places.device);
     safe.data.set(Int32Array.from(places.data, (id) => (id === ignoreIndex ? 0 : id)));
     const chosen = reshape(gatherLast(logProbs, reshape(safe, [...safe.shape, 1])), places.shape);
-    const spread = mean(logProbs, { axes: -1 });
-    const loss = add(scale(chosen, labelSmoothing - 1), scale(spread, -labelSmoothing));
+    const sharp = scale(chosen, labelSmoothing - 1);
+    // Without smoothing the mean stays out: it is −∞ where a logit is, and 0 · −∞ is no number.
+    const smooth = (): Tensor => scale(mean(logProbs, { axes: -1 }), -labelSmoothing);
+    const loss = labelSmoothing === 0 ? sharp : add(sharp, smooth());
     const counts = Uint8Array.from(places.data, (id) => Number(id !== ignoreIndex));
     return keepWhere(loss, tensor(counts, places.shape, { dtype: 'bool', device: places.device }), 0);
   },
