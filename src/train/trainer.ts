@@ -227,13 +227,14 @@ export class Trainer {
     const { state } = this;
     model.eval();
     const { metrics, badness } = validate();
-    this.log.write({ kind: 'validation', step: state.step, ...metrics });
+    const isMeasured = Object.keys(metrics).length > 0; // not so without validation data
+    if (isMeasured) this.log.write({ kind: 'validation', step: state.step, ...metrics });
     state.lastBadness = badness;
     const isBest = state.best === undefined || badness < state.best.badness;
     if (isBest) state.best = { badness, step: state.step };
     state.validationsSinceBest = isBest ? 0 : state.validationsSinceBest + 1;
     if (this.averaging) this.takeSnapshot(badness);
-    onEvent({ type: 'validation', step: state.step, metrics, isBest });
+    if (isMeasured) onEvent({ type: 'validation', step: state.step, metrics, isBest });
   }
 
   /** How the final weights are chosen: an average, the best ones with early stopping, or the last ones. */
