@@ -111,8 +111,8 @@ function advance(text: Text, found: Continuations, options: BeamOptions): void {
 /** Log-probabilities only fall, so the best that can come is today's with the largest possible penalty. */
 function canImprove(text: Text, live: readonly Live[], limit: number, options: BeamOptions): boolean {
   if (live.length === 0) return false;
-  if (text.finished.length < options.beamSize) return true;
-  const worstKept = text.finished[options.beamSize - 1]!.score;
+  if (text.finished.length < options.nBest) return true;
+  const worstKept = text.finished[options.nBest - 1]!.score;
   const bound = live[0]!.logProb / lengthPenalty(limit + 1, options.lengthPenalty);
   return bound > worstKept;
 }
