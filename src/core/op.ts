@@ -269,32 +269,33 @@ function computed<I extends Inputs, P>(
 ): Tensor {
   const output = Tensor.empty(shape, outputType(definition, inputs, device), device);
   definition.compute({ inputs, output, params });
-  const { backward } = definition;
-  if (backward && shouldRecord(definition, inputs)) {
-    record(output, {
-      op: definition.name,
-      inputs,
-      saved: [],
-      backward: (grad, result) =>
-        backward({ inputs, output: result, saved: [], params, grad, needs: needsOf(inputs) }),
-    });
-  }
+  if (definition.backward && shouldRecord(definition, inputs)) recordOwn(definition, inputs, params, output);
   return output;
 }
 
-function composed<I extends Inputs, P>(definition: FusedDefinition<I, P>, inputs: I, params: P): Tensor {
-  const { backward } = definition;
-  if (!backward || !shouldRecord(definition, inputs))
-    return scope(() => definition.reference(inputs, params));
-  const output = scope(() => noGrad(() => definition.reference(inputs, params)));
+/** Writes down an op that ran without a kernel and gives its gradient itself. */
+function recordOwn<I extends Inputs, P>(
+  definition: OpDefinition<I, P>,
+  inputs: I,
+  params: P,
+  output: Tensor,
+): void {
+  const { reference } = definition;
   record(output, {
     op: definition.name,
     inputs,
     saved: [],
     backward: (grad, result) =>
-      backward({ inputs, output: result, saved: [], params, grad, needs: needsOf(inputs) }),
-    recompute: () => definition.reference(inputs, params),
+      definition.backward!({ inputs, output: result, saved: [], params, grad, needs: needsOf(inputs) }),
+    ...(reference ? { recompute: () => reference(inputs, params) } : {}),
   });
+}
+
+function composed<I extends Inputs, P>(definition: FusedDefinition<I, P>, inputs: I, params: P): Tensor {
+  const compose = (): Tensor => definition.reference(inputs, params);
+  if (!definition.backward || !shouldRecord(definition, inputs)) return scope(compose);
+  const output = scope(() => noGrad(compose));
+  recordOwn(definition, inputs, params, output);
   return output;
 }
 
