@@ -14,6 +14,7 @@ typedef struct {
 static forward_memory forward_scratch(const attention_shape *p) {
   size_t floats = (size_t)(p->D * p->blockRow + p->queryBlock * p->blockRow + 2 * p->T);
   float *memory = heed_scratch(HEED_SCRATCH_C, floats * sizeof(float));
+  if (!memory) return (forward_memory){0};
   float *scores = memory + p->D * p->blockRow, *maxima = scores + p->queryBlock * p->blockRow;
   return (forward_memory){memory, scores, maxima, maxima + p->T};
 }
@@ -117,6 +118,7 @@ static void attend_keys(const head_job *j, int64_t s, int64_t count) {
 KERNEL(attention) {
   attention_shape p = read_attention(a, a->t[5]);
   forward_memory memory = forward_scratch(&p);
+  if (!memory.keys) return;
   for (int64_t item = begin; item < end; item++) {
     int64_t b = item / p.H, h = item % p.H, kh = h / (p.H / p.Kh);
     head_job j = {&p, memory,

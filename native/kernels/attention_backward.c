@@ -14,6 +14,7 @@ static backward_memory backward_scratch(const attention_shape *p) {
   size_t block = (size_t)(p->queryBlock * p->blockRow);
   size_t keys = (size_t)(p->D * p->blockRow), values = (size_t)(p->Dv * p->blockRow);
   float *memory = heed_scratch(HEED_SCRATCH_C, (keys + values + 2 * block + (size_t)p->T) * sizeof(float));
+  if (!memory) return (backward_memory){0};
   float *weights = memory + keys + values;
   return (backward_memory){memory, memory + keys, weights, weights + block, weights + 2 * block};
 }
@@ -111,6 +112,7 @@ static void clear_rows(float *x, int64_t rows, int64_t row, int64_t n) {
 KERNEL(attention_backward) {
   attention_shape p = read_attention(a, a->t[6]);
   backward_memory memory = backward_scratch(&p);
+  if (!memory.keys) return;
   int64_t group = p.H / p.Kh;
   for (int64_t item = begin; item < end; item++) {
     int64_t b = item / p.Kh, kh = item % p.Kh;

@@ -94,6 +94,7 @@ static void compute_tile(void *context, int64_t task) {
   int64_t i0 = task % s->rowTiles * s->mc, i1 = min64(i0 + s->mc, g->M);
   int64_t j0 = task / s->rowTiles * s->nc, j1 = min64(j0 + s->nc, g->N);
   float *packedA = heed_scratch(HEED_SCRATCH_B, (size_t)((s->mc + MR) * s->kc) * sizeof(float));
+  if (!packedA) return;
   for (int64_t k = 0; k < g->K; k += s->kc) {
     int64_t kc = min64(s->kc, g->K - k);
     int mode = k > 0 || g->accumulate ? ADD : REPLACE;
@@ -152,6 +153,7 @@ void matmul_packed(const matmul *whole) {
     if (g->bias) g->bias += j;
     int64_t panels = ceil_div(g->N, NR);
     s.packedB = heed_scratch(HEED_SCRATCH_A, (size_t)(panels * NR * g->K) * sizeof(float));
+    if (!s.packedB) return;
     choose_tiles(&s);
     heed_parallel_for(panels, pack_b, &s);
     heed_parallel_for(s.rowTiles * ceil_div(g->N, s.nc), compute_tile, &s);

@@ -1,7 +1,7 @@
 /** Freed buffers kept for the next tensor of their size: fresh large buffers cost page faults. */
 import type { MemoryStats } from '../core/device.ts';
 import { arrayOf, bytesOf, type DType, type TypedArray } from '../core/dtype.ts';
-import { DeviceError } from '../errors.ts';
+import { OutOfMemoryError } from '../errors.ts';
 
 /** Free bytes that are always tolerated before the pool is emptied. */
 const SLACK_BYTES = 512 * 2 ** 20;
@@ -11,17 +11,6 @@ function sizeClass(bytes: number): number {
   if (bytes <= 512) return Math.max(64, Math.ceil(bytes / 64) * 64);
   const step = 2 ** (Math.floor(Math.log2(bytes - 1)) - 2);
   return Math.ceil(bytes / step) * step;
-}
-
-function outOfMemory(bytes: number, live: number, cause: unknown): DeviceError {
-  const inMiB = (n: number): string => `${Math.ceil(n / 2 ** 20).toLocaleString('en')} MiB`;
-  return new DeviceError({
-    where: 'memory',
-    problem: `no room for a tensor of ${inMiB(bytes)} beside ${inMiB(live)} in use`,
-    hint: 'make the model, the batch (data.maxTokens) or the beam smaller',
-    code: 'E_OUT_OF_MEMORY',
-    cause,
-  });
 }
 
 export class BufferPool {
@@ -36,6 +25,7 @@ export class BufferPool {
     this.create = create;
   }
 
+  /** @throws {OutOfMemoryError} when there is no memory for it */
   allocate(dtype: DType, length: number): TypedArray {
     const bytes = sizeClass(length * bytesOf(dtype));
     const array = this.make(dtype, length, bytes);
@@ -49,7 +39,7 @@ export class BufferPool {
     try {
       return arrayOf(dtype, length, this.take(bytes));
     } catch (cause) {
-      throw outOfMemory(bytes, this.live, cause);
+      throw new OutOfMemoryError({ where: 'memory', what: 'a tensor', bytes, inUse: this.live, cause });
     }
   }
 
@@ -71,7 +61,13 @@ export class BufferPool {
       return kept;
     }
     if (this.pooled > this.live + SLACK_BYTES) this.empty();
-    return this.create(bytes);
+    try {
+      return this.create(bytes);
+    } catch (error) {
+      if (this.pooled === 0) throw error;
+      this.empty();
+      return this.create(bytes);
+    }
   }
 
   private empty(): void {
