@@ -287,7 +287,7 @@ function floatOf(dtype: DType, device: Device): DType {
 /** A tensor with every element equal to `value`. */
 export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
   const device = resolveDevice(options.device);
-  const made = Tensor.empty(shape, floatOf(options.dtype ?? device.floatType, device), device);
+  const made = Tensor.empty(shape, floatOf(options.dtype ?? device.floatType, device), device, 'full');
   made.data.fill(value);
   made.requiresGrad = options.requiresGrad ?? false;
   return made;
