@@ -37,6 +37,10 @@ int heed_threads(void);
 // Returns 0, or the bytes of scratch memory that the kernel could not get: its outputs are then undefined.
 size_t heed_launch(heed_kernel run, const heed_args *a, int64_t items, double workPerItem);
 
+// The unit that multiplies bf16 faster than fp32 (cpu.c).
+enum { HEED_BF16_NONE, HEED_BF16_VECTOR, HEED_BF16_AMX };
+int heed_bf16_unit(void);
+
 // Memory of the calling thread, kept until the thread ends; a later call for the same slot may move it. 64-byte aligned.
 // NULL when out of memory: the kernel returns at once, and its launch fails.
 enum { HEED_SCRATCH_A, HEED_SCRATCH_B, HEED_SCRATCH_C, HEED_SCRATCH_SLOTS };
