@@ -35,6 +35,10 @@ int heed_threads(void);
 // Launches `items` items of a kernel in chunks whose boundaries depend only on `items` and `workPerItem`.
 void heed_launch(heed_kernel run, const heed_args *a, int64_t items, double workPerItem);
 
+// Launches a kernel on JavaScript's argument block (block.c); 0 when the block is not valid.
+enum { HEED_BLOCK_DOUBLES = 256 };
+int heed_launch_block(heed_kernel run, const double *block);
+
 // Memory of the calling thread, kept until the thread ends; a later call for the same slot may move it. 64-byte aligned.
 enum { HEED_SCRATCH_A, HEED_SCRATCH_B, HEED_SCRATCH_C, HEED_SCRATCH_SLOTS };
 void *heed_scratch(int slot, size_t bytes);

@@ -1,6 +1,6 @@
 /** Freed buffers kept for the next tensor of their size: fresh large buffers cost page faults. */
 import type { MemoryStats } from '../core/device.ts';
-import { arrayOf, bytesOf, type DType, type TypedArray } from '../core/dtype.ts';
+import { bytesOf, type DType, type TypedArray, viewOf } from '../core/dtype.ts';
 import { DeviceError } from '../errors.ts';
 
 /** Free bytes that are always tolerated before the pool is emptied. */
@@ -13,7 +13,8 @@ function sizeClass(bytes: number): number {
   return Math.ceil(bytes / step) * step;
 }
 
-function outOfMemory(bytes: number, live: number, cause: unknown): DeviceError {
+/** The error of a device that has no room. */
+export function outOfMemory(bytes: number, live: number, cause: unknown): DeviceError {
   const inMiB = (n: number): string => `${Math.ceil(n / 2 ** 20).toLocaleString('en')} MiB`;
   return new DeviceError({
     where: 'memory',
@@ -24,16 +25,35 @@ function outOfMemory(bytes: number, live: number, cause: unknown): DeviceError {
   });
 }
 
+/** Where a piece of memory begins. */
+export interface Block {
+  readonly buffer: ArrayBufferLike;
+  readonly byteOffset: number;
+}
+
+/** What is known of an array when it is released: the array itself has all of it. */
+export interface Released extends Block {
+  readonly byteLength: number;
+}
+
+/** Where the pool's memory comes from. */
+export interface BlockSource {
+  /** @throws when there is no room */
+  create(bytes: number): Block;
+  /** Takes back a block that the pool no longer keeps; absent where the garbage collector does. */
+  discard?(block: Block, bytes: number): void;
+}
+
 export class BufferPool {
-  private readonly free = new Map<number, ArrayBuffer[]>();
-  private readonly create: (bytes: number) => ArrayBuffer;
+  private readonly free = new Map<number, Block[]>();
+  private readonly source: BlockSource;
   private live = 0;
   private peak = 0;
   private pooled = 0;
   private buffers = 0;
 
-  constructor(create: (bytes: number) => ArrayBuffer) {
-    this.create = create;
+  constructor(source: BlockSource) {
+    this.source = source;
   }
 
   allocate(dtype: DType, length: number): TypedArray {
@@ -47,34 +67,38 @@ export class BufferPool {
 
   private make(dtype: DType, length: number, bytes: number): TypedArray {
     try {
-      return arrayOf(dtype, length, this.take(bytes));
+      const { buffer, byteOffset } = this.take(bytes);
+      return viewOf(dtype, buffer, byteOffset, length);
     } catch (cause) {
       throw outOfMemory(bytes, this.live, cause);
     }
   }
 
-  release(data: TypedArray): void {
-    const buffer = data.buffer as ArrayBuffer;
-    const bytes = buffer.byteLength;
+  release(data: Released): void {
+    const bytes = sizeClass(data.byteLength);
     const list = this.free.get(bytes);
-    if (list) list.push(buffer);
-    else this.free.set(bytes, [buffer]);
+    if (list) list.push(data);
+    else this.free.set(bytes, [data]);
     this.pooled += bytes;
     this.live -= bytes;
     this.buffers--;
   }
 
-  private take(bytes: number): ArrayBuffer {
+  private take(bytes: number): Block {
     const kept = this.free.get(bytes)?.pop();
     if (kept) {
       this.pooled -= bytes;
       return kept;
     }
     if (this.pooled > this.live + SLACK_BYTES) this.empty();
-    return this.create(bytes);
+    return this.source.create(bytes);
   }
 
-  private empty(): void {
+  /** Gives everything that is kept back to where it came from. */
+  empty(): void {
+    if (this.source.discard) {
+      for (const [bytes, blocks] of this.free) for (const block of blocks) this.source.discard(block, bytes);
+    }
     this.free.clear();
     this.pooled = 0;
   }

@@ -8,7 +8,7 @@ import type { DType, FloatDType, TypedArray } from './dtype.ts';
 /** One launch: the same convention for every kernel and every device. */
 export interface KernelCall {
   readonly name: string;
-  /** Outputs first, then inputs; null where an optional one is absent. */
+  /** Outputs first, then inputs, all from the device's `allocate`; null where an optional one is absent. */
   readonly tensors: readonly (TypedArray | null)[];
   readonly ints: readonly number[];
   readonly floats: readonly number[];

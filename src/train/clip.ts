@@ -12,9 +12,11 @@ const MARGIN = 1e-6;
 function sumOfSquares(tensor: Tensor): number {
   const { device, data } = tensor;
   if (device.supports('sum_squares')) {
-    const total = new Float64Array(1);
+    const total = device.allocate('float64', 1);
     device.launch({ name: 'sum_squares', tensors: [total, data], ints: [tensor.size], floats: [], items: 1 });
-    return total[0]!;
+    const sum = total[0]!;
+    device.release(total);
+    return sum;
   }
   let total = 0;
   for (let i = 0; i < data.length; i++) total += data[i]! * data[i]!;
