@@ -14,10 +14,7 @@ function recycler(pool: BufferPool): FinalizationRegistry<Released> {
 export function createWasmDevice(kernels: WasmKernels, description: string): Device {
   const { memory } = kernels;
   const pool = new BufferPool({
-    create: (bytes) => {
-      const byteOffset = memory.allocate(bytes); // may grow the memory, and so change its buffer
-      return { buffer: memory.buffer, byteOffset };
-    },
+    create: (bytes) => memory.allocate(bytes),
     discard: ({ byteOffset }, bytes) => memory.release(byteOffset, bytes),
   });
   memory.whenFull = () => pool.empty();

@@ -76,7 +76,7 @@ export function instantiateKernels(module: CompiledModule, limit = maximumPages)
 
 function allocateScratch(memory: LinearMemory, bytes: number): number {
   try {
-    return memory.allocate(bytes);
+    return memory.allocate(bytes).byteOffset;
   } catch (cause) {
     throw outOfMemory(bytes, memory.usedBytes, cause);
   }

@@ -1,4 +1,5 @@
 /** An allocator over the one memory of a WebAssembly module, which grows but never moves and never shrinks. */
+import type { Block } from '../pool.ts';
 import type { Memory } from './webassembly.ts';
 
 const PAGE = 65536;
@@ -21,19 +22,13 @@ export class LinearMemory {
   /** Nothing is in use from here on. */
   private top: number;
   private used = 0;
-  /** Every growth makes another object for the same memory. */
+  /** The objects that stood for the memory when something was allocated: growth makes others, also some time later. */
   private readonly buffers = new WeakSet<ArrayBufferLike>();
 
   /** @param base - where the module's own data ends */
   constructor(memory: Memory, base: number) {
     this.memory = memory;
     this.top = align(base);
-    this.buffers.add(memory.buffer);
-  }
-
-  /** The memory as it is now; arrays over an earlier one stay valid. */
-  get buffer(): SharedArrayBuffer {
-    return this.memory.buffer;
   }
 
   /** Bytes in use. */
@@ -41,22 +36,23 @@ export class LinearMemory {
     return this.used;
   }
 
-  /** Whether an array over that buffer lies in this memory. */
+  /** Whether a buffer is one that `allocate` gave. */
   holds(buffer: ArrayBufferLike): boolean {
     return this.buffers.has(buffer);
   }
 
   /**
-   * Memory aligned to 64 bytes, contents undefined.
+   * Memory aligned to 64 bytes, never at 0, contents undefined.
    *
-   * @returns where it begins, never 0
    * @throws {RangeError} when there is no room
    */
-  allocate(bytes: number): number {
+  allocate(bytes: number): Block {
     const size = align(bytes);
-    const start = this.place(size);
+    const byteOffset = this.place(size);
     this.used += size;
-    return start;
+    const { buffer } = this.memory;
+    this.buffers.add(buffer);
+    return { buffer, byteOffset };
   }
 
   /** Takes back what `allocate` gave for the same number of bytes. */
@@ -113,7 +109,6 @@ export class LinearMemory {
     } catch {
       this.memory.grow(Math.ceil(missing / PAGE));
     }
-    this.buffers.add(this.memory.buffer);
   }
 
   private firstHoleAfter(start: number): number {
