@@ -36,7 +36,7 @@ int heed_threads(void);
 void heed_launch(heed_kernel run, const heed_args *a, int64_t items, double workPerItem);
 
 // Launches a kernel on JavaScript's argument block (block.c); 0 when the block is not valid.
-enum { HEED_BLOCK_DOUBLES = 256 };
+enum { HEED_BLOCK_DOUBLES = 4096 };
 int heed_launch_block(heed_kernel run, const double *block);
 
 // Memory of the calling thread, kept until the thread ends; a later call for the same slot may move it. 64-byte aligned.

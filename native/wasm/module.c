@@ -12,6 +12,7 @@ IMPORT("release") void heed_import_release(void *memory, size_t bytes);
 static double block[HEED_BLOCK_DOUBLES];
 
 EXPORT("block") double *heed_block(void) { return block; }
+EXPORT("blockLength") int heed_block_length(void) { return HEED_BLOCK_DOUBLES; }
 EXPORT("kernelCount") int heed_count_kernels(void) { return heed_kernel_count; }
 EXPORT("kernelName") const char *heed_kernel_name(int kernel) { return heed_table_base[kernel].name; }
 EXPORT("launch") int heed_launch_kernel(int kernel) { return heed_launch_block(heed_table_base[kernel].run, block); }

@@ -23,6 +23,7 @@ interface ModuleExports {
   readonly __heap_base: { readonly value: number };
   readonly __stack_pointer: { value: number };
   readonly block: () => number;
+  readonly blockLength: () => number;
   readonly kernelCount: () => number;
   readonly kernelName: (kernel: number) => number;
   readonly launch: (kernel: number) => number;
@@ -31,7 +32,6 @@ interface ModuleExports {
 /** The sizes in scripts/build-wasm.mjs. */
 const initialPages = 16;
 const maximumPages = 65536;
-const blockLength = 256;
 
 /**
  * @param module - a build of the kernels, plain or relaxed
@@ -50,7 +50,7 @@ export function instantiateKernels(module: CompiledModule, limit = maximumPages)
   };
   const exports = new WebAssembly.Instance(module, imports).exports as unknown as ModuleExports;
   const memory = new LinearMemory(shared, exports.__heap_base.value);
-  const block = new Float64Array(shared.buffer, exports.block(), blockLength);
+  const block = new Float64Array(shared.buffer, exports.block(), exports.blockLength());
   const names = Array.from({ length: exports.kernelCount() }, (_, kernel) =>
     readText(shared.buffer, exports.kernelName(kernel)),
   );
