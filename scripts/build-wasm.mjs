@@ -1,11 +1,20 @@
 /**
  * Builds wasm/heed.wasm and wasm/heed-relaxed.wasm (with fused multiply-add) from the kernels in native/, with clang
  * and wasm-ld. Both are kept in the repository: the same sources and compiler give the same bytes, and
- * wasm/build.json says which ones they were. `--out FOLDER` writes elsewhere.
+ * wasm/build.json says which ones they were. `--describe` prints that of the sources and the compiler that are here.
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +22,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
+const out = join(root, 'wasm');
 const modules = [
   { file: 'heed.wasm', flags: [] },
   { file: 'heed-relaxed.wasm', flags: ['-mrelaxed-simd'] },
@@ -30,8 +40,8 @@ const linkFlags = [
   ...['--export=__heap_base', '--export=__stack_pointer'],
 ];
 
-/** Files below a folder of the repository that the modules are made of, sorted. */
-function below(folder, pattern) {
+/** Files in a folder of the repository, sorted. */
+function filesIn(folder, pattern) {
   return readdirSync(join(root, folder), { withFileTypes: true })
     .filter((entry) => entry.isFile() && pattern.test(entry.name))
     .map((entry) => `${folder}/${entry.name}`)
@@ -40,15 +50,15 @@ function below(folder, pattern) {
 
 const sources = [
   ...['native/block.c', 'native/kernels.c', 'native/wasm/module.c'],
-  ...below('native/kernels', /\.c$/),
+  ...filesIn('native/kernels', /\.c$/),
 ];
 
 /** One hash of everything that decides what the modules compute: sources, headers, flags. */
-export function hashSources() {
+function hashSources() {
   const headers = [
     ...['native/heed.h', 'native/kernels.def'],
-    ...below('native/kernels', /(?<!_avx\d+)\.h$/),
-    ...below('native/wasm/include', /\.h$/),
+    ...filesIn('native/kernels', /(?<!_avx\d+)\.h$/),
+    ...filesIn('native/wasm/include', /\.h$/),
   ];
   const hash = createHash('sha256').update(JSON.stringify({ modules, flags, linkFlags }));
   for (const file of [...sources, ...headers]) hash.update(file).update(readFileSync(join(root, file)));
@@ -56,7 +66,7 @@ export function hashSources() {
 }
 
 /** clang and the linker of its version, the newest that is installed; undefined without them. */
-export function findClang() {
+function findClang() {
   const answers = (program) => {
     try {
       return execFileSync(program, ['--version'], { encoding: 'utf8', stdio: 'pipe' });
@@ -74,10 +84,10 @@ export function findClang() {
 }
 
 /** In two steps: a single one would have clang call whatever wasm-opt is installed, which may not know relaxed SIMD. */
-async function buildModule(tools, { file, flags: extra }, objects, out) {
+async function buildModule(tools, { file, flags: extra }, folder) {
   const units = sources.map((source) => ({
     source,
-    object: join(objects, `${source.replaceAll('/', '-')}.o`),
+    object: join(folder, `${source.replaceAll('/', '-')}.o`),
   }));
   const waiting = [...units];
   const worker = async () => {
@@ -86,32 +96,36 @@ async function buildModule(tools, { file, flags: extra }, objects, out) {
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, worker));
-  await run(tools.linker, [...linkFlags, '-o', join(out, file), ...units.map(({ object }) => object)]);
-  chmodSync(join(out, file), 0o644); // the linker takes it for a program
+  await run(tools.linker, [...linkFlags, '-o', join(folder, file), ...units.map(({ object }) => object)]);
+  chmodSync(join(folder, file), 0o644); // the linker takes it for a program
 }
 
-async function build(out) {
+async function build() {
   const tools = findClang();
   if (!tools) {
     throw new Error('no clang with wasm-ld found: install them (Debian: clang-19 lld-19) and run this again');
   }
-  mkdirSync(out, { recursive: true });
-  const objects = mkdtempSync(join(tmpdir(), 'heed-wasm-'));
+  const fresh = mkdtempSync(join(tmpdir(), 'heed-wasm-'));
   try {
-    for (const module of modules) await buildModule(tools, module, objects, out);
+    for (const module of modules) await buildModule(tools, module, fresh);
+    mkdirSync(out, { recursive: true });
+    for (const { file } of modules) copyFileSync(join(fresh, file), join(out, file));
   } finally {
-    rmSync(objects, { recursive: true, force: true });
+    rmSync(fresh, { recursive: true, force: true });
   }
-  const record = { clang: tools.version, sources: hashSources() };
-  writeFileSync(join(out, 'build.json'), `${JSON.stringify(record, null, 2)}\n`);
+  writeFileSync(join(out, 'build.json'), describe(tools));
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const at = process.argv.indexOf('--out');
-  try {
-    await build(at < 0 ? join(root, 'wasm') : process.argv[at + 1]);
-  } catch (error) {
-    process.stderr.write(`heed: build-wasm: ${String(error.stderr || error.message).trim()}\n`);
-    process.exitCode = 1;
-  }
+function describe(tools) {
+  return `${JSON.stringify({ clang: tools?.version ?? null, sources: hashSources() }, null, 2)}\n`;
+}
+
+try {
+  if (process.argv[2] === '--describe') process.stdout.write(describe(findClang()));
+  else await build();
+} catch (error) {
+  const text = String(error.stderr || error.message).trim();
+  const line = text.split('\n').find((each) => each.includes('error')) ?? text;
+  process.stderr.write(`heed: build-wasm: ${line}\n`);
+  process.exitCode = 1;
 }
