@@ -95,7 +95,7 @@ export function getDevice(name: string): Device {
     throw new DeviceError({
       where: `device ${name}`,
       problem: `not available: ${device}`,
-      hint: 'use --device reference, or leave the device out',
+      hint: 'leave the device out to use the best one that is available',
     });
   }
   return device;

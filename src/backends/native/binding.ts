@@ -106,7 +106,7 @@ export function kernelIndex(name: string): number {
       where: `native kernel ${name}`,
       expected: 'the native kernels',
       got: `none (${reason})`,
-      hint: 'use the reference backend, or build them with npm rebuild',
+      hint: 'use another device, or build them with npm rebuild',
     });
   }
   const index = loaded!.indexOf.get(name);
