@@ -274,9 +274,13 @@ export class Transformer extends Module {
     return this.logits(reshape(last, [batch, width]));
   }
 
+  /** Weight of the output projection, `[V, C]`. */
+  get outputWeight(): Tensor {
+    return this.projection?.weight ?? this.targetEmbedding.weight;
+  }
+
   private logits(x: Tensor): Tensor {
-    const weight = this.projection?.weight ?? this.targetEmbedding.weight;
-    return this.expose('logits', linear(x, weight));
+    return this.expose('logits', linear(x, this.outputWeight));
   }
 }
 
