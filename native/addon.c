@@ -106,7 +106,8 @@ static napi_value address(napi_env env, napi_callback_info info) {
   return result;
 }
 
-// launch(kernelIndex): runs a kernel on the argument block.
+// launch(kernelIndex): runs a kernel on the argument block; the bytes of working memory that were not to be had, or
+// undefined.
 static napi_value launch(napi_env env, napi_callback_info info) {
   size_t argc = 1;
   napi_value argument;
@@ -115,21 +116,48 @@ static napi_value launch(napi_env env, napi_callback_info info) {
   if (napi_get_value_int32(env, argument, &kernel) != napi_ok || kernel < 0 || kernel >= heed_kernel_count) {
     return fail(env, "launch: expected the index of a kernel");
   }
-  if (!heed_launch_block(self->isa->table[kernel].run, self->args)) {
+  size_t lacking = 0;
+  if (!heed_launch_block(self->isa->table[kernel].run, self->args, &lacking)) {
     return fail(env, "launch: the argument block is not valid");
   }
-  return NULL;
+  if (lacking == 0) return NULL;
+  napi_value result;
+  napi_create_double(env, (double)lacking, &result);
+  return result;
 }
 
-static napi_value set_threads(napi_env env, napi_callback_info info) {
+// The argument as a number of threads; 0, with an exception, when it is none.
+static int32_t threads_or_throw(napi_env env, napi_callback_info info) {
   size_t argc = 1;
   napi_value argument;
   int32_t threads;
   instance_of(env, info, &argc, &argument);
-  if (napi_get_value_int32(env, argument, &threads) != napi_ok || threads < 1) {
-    return fail(env, "setThreads: expected a whole number, at least 1");
+  if (napi_get_value_int32(env, argument, &threads) == napi_ok && threads >= 1) return threads;
+  fail(env, "setThreads: expected a whole number, at least 1");
+  return 0;
+}
+
+static napi_value set_threads(napi_env env, napi_callback_info info) {
+  int32_t threads = threads_or_throw(env, info);
+  if (threads) heed_set_threads(threads);
+  return NULL;
+}
+
+static napi_value propose_threads(napi_env env, napi_callback_info info) {
+  int32_t threads = threads_or_throw(env, info);
+  if (threads) heed_propose_threads(threads);
+  return NULL;
+}
+
+static napi_value limit_scratch(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value argument;
+  double bytes;
+  instance_of(env, info, &argc, &argument);
+  if (napi_get_value_double(env, argument, &bytes) != napi_ok || !(bytes >= 0)) {
+    return fail(env, "limitScratch: expected a number of bytes");
   }
-  heed_set_threads(threads);
+  heed_limit_scratch(bytes < (double)PTRDIFF_MAX ? (size_t)bytes : SIZE_MAX);
   return NULL;
 }
 
@@ -145,6 +173,17 @@ static napi_value isa(napi_env env, napi_callback_info info) {
   napi_value result;
   instance *self = instance_of(env, info, &argc, NULL);
   napi_create_string_utf8(env, self->isa->name, NAPI_AUTO_LENGTH, &result);
+  return result;
+}
+
+// bf16(): the unit with which gemm_bf16 multiplies, or undefined where it would only be fp32.
+static napi_value bf16(napi_env env, napi_callback_info info) {
+  static const char *const units[] = {[HEED_BF16_VECTOR] = "avx512_bf16", [HEED_BF16_AMX] = "amx"};
+  size_t argc = 0;
+  napi_value result = NULL;
+  instance *self = instance_of(env, info, &argc, NULL);
+  const char *unit = strcmp(self->isa->name, "avx512") == 0 ? units[heed_bf16_unit()] : NULL;
+  if (unit) napi_create_string_utf8(env, unit, NAPI_AUTO_LENGTH, &result);
   return result;
 }
 
@@ -220,8 +259,11 @@ __attribute__((visibility("default"))) napi_value napi_register_module_v1(napi_e
   set_function(env, exports, "address", address, self);
   set_function(env, exports, "launch", launch, self);
   set_function(env, exports, "setThreads", set_threads, self);
+  set_function(env, exports, "proposeThreads", propose_threads, self);
   set_function(env, exports, "threads", threads, self);
+  set_function(env, exports, "limitScratch", limit_scratch, self);
   set_function(env, exports, "isa", isa, self);
   set_function(env, exports, "setIsa", set_isa, self);
+  set_function(env, exports, "bf16", bf16, self);
   return exports;
 }

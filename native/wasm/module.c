@@ -15,7 +15,10 @@ EXPORT("block") double *heed_block(void) { return block; }
 EXPORT("blockLength") int heed_block_length(void) { return HEED_BLOCK_DOUBLES; }
 EXPORT("kernelCount") int heed_count_kernels(void) { return heed_kernel_count; }
 EXPORT("kernelName") const char *heed_kernel_name(int kernel) { return heed_table_base[kernel].name; }
-EXPORT("launch") int heed_launch_kernel(int kernel) { return heed_launch_block(heed_table_base[kernel].run, block); }
+EXPORT("launch") int heed_launch_kernel(int kernel) {
+  size_t lacking;
+  return heed_launch_block(heed_table_base[kernel].run, block, &lacking);
+}
 
 int heed_threads(void) { return 1; }
 
@@ -23,9 +26,10 @@ void heed_parallel_for(int64_t tasks, heed_task run, void *context) {
   for (int64_t task = 0; task < tasks; task++) run(context, task);
 }
 
-void heed_launch(heed_kernel run, const heed_args *a, int64_t items, double workPerItem) {
+size_t heed_launch(heed_kernel run, const heed_args *a, int64_t items, double workPerItem) {
   (void)workPerItem;
   if (items > 0) run(a, 0, items);
+  return 0; // a launch without memory does not come this far
 }
 
 void *heed_scratch(int slot, size_t bytes) {

@@ -1,7 +1,7 @@
 /** Freed buffers kept for the next tensor of their size: fresh large buffers cost page faults. */
 import type { MemoryStats } from '../core/device.ts';
 import { bytesOf, type DType, type TypedArray, viewOf } from '../core/dtype.ts';
-import { DeviceError } from '../errors.ts';
+import { OutOfMemoryError } from '../errors.ts';
 
 /** Free bytes that are always tolerated before the pool is emptied. */
 const SLACK_BYTES = 512 * 2 ** 20;
@@ -11,18 +11,6 @@ function sizeClass(bytes: number): number {
   if (bytes <= 512) return Math.max(64, Math.ceil(bytes / 64) * 64);
   const step = 2 ** (Math.floor(Math.log2(bytes - 1)) - 2);
   return Math.ceil(bytes / step) * step;
-}
-
-/** The error of a device that has no room. */
-export function outOfMemory(bytes: number, live: number, cause: unknown): DeviceError {
-  const inMiB = (n: number): string => `${Math.ceil(n / 2 ** 20).toLocaleString('en')} MiB`;
-  return new DeviceError({
-    where: 'memory',
-    problem: `no room for a tensor of ${inMiB(bytes)} beside ${inMiB(live)} in use`,
-    hint: 'make the model, the batch (data.maxTokens) or the beam smaller',
-    code: 'E_OUT_OF_MEMORY',
-    cause,
-  });
 }
 
 /** Where a piece of memory begins. */
@@ -56,6 +44,7 @@ export class BufferPool {
     this.source = source;
   }
 
+  /** @throws {OutOfMemoryError} when there is no memory for it */
   allocate(dtype: DType, length: number): TypedArray {
     const bytes = sizeClass(length * bytesOf(dtype));
     const array = this.make(dtype, length, bytes);
@@ -70,7 +59,7 @@ export class BufferPool {
       const { buffer, byteOffset } = this.take(bytes);
       return viewOf(dtype, buffer, byteOffset, length);
     } catch (cause) {
-      throw outOfMemory(bytes, this.live, cause);
+      throw new OutOfMemoryError({ where: 'memory', what: 'a tensor', bytes, inUse: this.live, cause });
     }
   }
 
@@ -91,7 +80,13 @@ export class BufferPool {
       return kept;
     }
     if (this.pooled > this.live + SLACK_BYTES) this.empty();
-    return this.source.create(bytes);
+    try {
+      return this.source.create(bytes);
+    } catch (error) {
+      if (this.pooled === 0) throw error;
+      this.empty();
+      return this.source.create(bytes);
+    }
   }
 
   /** Gives everything that is kept back to where it came from. */

@@ -12,7 +12,7 @@ export interface DeviceOptions {
 export function addDeviceOptions(command: Command): Command {
   return command
     .option('--device <name>', 'native, wasm or reference; the best one that is available by default')
-    .option('--threads <n>', 'threads for kernels; HEED_THREADS or all cores by default');
+    .option('--threads <n>', 'threads for kernels; HEED_THREADS or the physical cores by default');
 }
 
 /** Makes the options take effect. */

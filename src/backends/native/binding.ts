@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { DeviceError, suggest } from '../../errors.ts';
+import { DeviceError, OutOfMemoryError, suggest } from '../../errors.ts';
 import { type KernelArguments, writeArguments } from '../arguments.ts';
 
 /** An instruction set that the kernels are compiled for. */
@@ -19,16 +19,26 @@ export interface NativeBinding {
   address(buffer: ArrayBuffer | ArrayBufferView): number;
   /** The argument block of `launch`, see `writeArguments`. */
   readonly args: Float64Array;
-  /** Runs a kernel on the argument block, on several threads when the work is worth it. */
-  launch(kernelIndex: number): void;
+  /**
+   * Runs a kernel on the argument block, on several threads when the work is worth it.
+   *
+   * @returns undefined, or the bytes of working memory that the kernel could not get: its outputs are undefined then
+   */
+  launch(kernelIndex: number): number | undefined;
   /** The kernels' names; a kernel's position is its index. */
   readonly kernelNames: readonly string[];
   /** Threads that kernels run on, the caller's included; one setting for the whole process. */
   setThreads(threads: number): void;
+  /** The same where nobody has set or proposed a number before: a new JavaScript thread changes nothing. */
+  proposeThreads(threads: number): void;
   threads(): number;
+  /** Refuses kernels more working memory than this in one piece; `Infinity` lifts it. How tests run out of memory. */
+  limitScratch(bytes: number): void;
   /** The instruction set in use; `HEED_ISA` or `setIsa` choose another. */
   isa(): NativeIsa;
   setIsa(name: NativeIsa): void;
+  /** The unit with which `gemm_bf16` multiplies; undefined where it would do as `gemm` does. */
+  bf16(): 'amx' | 'avx512_bf16' | undefined;
 }
 
 /** Codes of the `unary` kernel, in its order. */
@@ -126,6 +136,7 @@ export function kernelIndex(name: string): number {
  *
  * @param name - of the kernel, see native/kernels.def; each kernel's arguments stand above it in native/kernels
  * @throws DeviceError for an unknown kernel, without the native kernels, or with too many arguments
+ * @throws OutOfMemoryError when the kernel's working memory was not to be had
  * @example
  * const y = new Float32Array(3);
  * call('scale', { tensors: [y, new Float32Array([1, 2, 3])], floats: [2, 1], items: 3 }); // y is 3, 5, 7
@@ -134,5 +145,16 @@ export function call(name: string, given: KernelArguments): void {
   const index = kernelIndex(name);
   const { binding } = loaded!;
   writeArguments(`native kernel ${name}`, binding.args, given, (view) => addressOf(binding, view));
-  binding.launch(index);
+  const lacking = binding.launch(index);
+  if (lacking !== undefined) throw noWorkingMemory(name, lacking);
+}
+
+function noWorkingMemory(kernel: string, bytes: number): OutOfMemoryError {
+  const { external } = process.memoryUsage();
+  return new OutOfMemoryError({
+    where: `native kernel ${kernel}`,
+    what: 'working memory',
+    bytes,
+    inUse: external,
+  });
 }

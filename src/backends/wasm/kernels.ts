@@ -1,7 +1,6 @@
 /** Instantiates the kernels' WebAssembly module and launches them; uses nothing of Node, knows no particular kernel. */
-import { DeviceError, suggest } from '../../errors.ts';
+import { DeviceError, OutOfMemoryError, suggest } from '../../errors.ts';
 import { type KernelArguments, writeArguments } from '../arguments.ts';
-import { outOfMemory } from '../pool.ts';
 import { LinearMemory } from './linear-memory.ts';
 import { type CompiledModule, WebAssembly } from './webassembly.ts';
 
@@ -78,7 +77,13 @@ function allocateScratch(memory: LinearMemory, bytes: number): number {
   try {
     return memory.allocate(bytes).byteOffset;
   } catch (cause) {
-    throw outOfMemory(bytes, memory.usedBytes, cause);
+    throw new OutOfMemoryError({
+      where: 'wasm',
+      what: 'working memory',
+      bytes,
+      inUse: memory.usedBytes,
+      cause,
+    });
   }
 }
 
