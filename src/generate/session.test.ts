@@ -25,6 +25,7 @@ const variants: Readonly<Record<string, Partial<TransformerConfig>>> = {
 const devices = [
   ['reference', { rtol: 1e-12, atol: 1e-12 }],
   ['native', { rtol: 1e-5, atol: 1e-5 }],
+  ['wasm', { rtol: 1e-5, atol: 1e-5 }],
 ] as const;
 
 function row(model: Transformer, ids: readonly number[]) {
