@@ -2,6 +2,7 @@
 import type { Tensor } from '../core/tensor.ts';
 import { add } from '../ops/elementwise/binary.ts';
 import { embedding } from '../ops/embedding/index.ts';
+import { linear } from '../ops/linear/index.ts';
 import { normal } from './initializers.ts';
 import { Module, type ModuleContext, type Parameter, parameter } from './module.ts';
 
@@ -31,6 +32,11 @@ export class Embedding extends Module {
 
   forward(ids: Tensor): Tensor {
     return embedding(this.weight, ids, { scale: this.scale, paddingId: this.paddingId });
+  }
+
+  /** `[..., C]` to logits `[..., V]`, with the table as output projection. Paper: Press & Wolf 2016. */
+  project(x: Tensor): Tensor {
+    return linear(x, this.weight);
   }
 }
 

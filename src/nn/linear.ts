@@ -21,6 +21,11 @@ export class Linear extends Module {
     this.bias = (options.bias ?? true) ? parameter([outFeatures], constant(0), context) : null;
   }
 
+  /** `x Wᵀ` without the bias, for a caller that adds it in a pass of its own. */
+  multiply(x: Tensor): Tensor {
+    return linear(x, this.weight);
+  }
+
   /** `[..., in]` to `[..., out]` */
   forward(x: Tensor): Tensor {
     return linear(x, this.weight, this.bias);

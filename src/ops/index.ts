@@ -1,6 +1,7 @@
 /** Every op. A new one is a folder and a line here. */
 export { type Activation, activate, activations } from './activate/index.ts';
 export { type AttentionOptions, attention, attentionParams } from './attention/index.ts';
+export { type SelfAttentionOptions, selfAttention } from './attention/packed.ts';
 export {
   type AttentionParams,
   type AttentionParts,

@@ -30,8 +30,27 @@ export class KeyValueCache {
    * @throws {ShapeError} when there is no room
    */
   append(keys: Tensor, values: Tensor): void {
+    this.extend(keys.shape[1]!, (at) => {
+      writeRows(this.keys, keys, at);
+      writeRows(this.values, values, at);
+    });
+  }
+
+  /**
+   * As `append`, from `[B, T, queries · keys · values]` side by side.
+   *
+   * @throws {ShapeError} when there is no room
+   */
+  appendPacked(packed: Tensor): void {
+    const width = this.keys.shape[2]!;
+    this.extend(packed.shape[1]!, (at) => {
+      writeRows(this.keys, packed, at, width);
+      writeRows(this.values, packed, at, 2 * width);
+    });
+  }
+
+  private extend(added: number, write: (at: number) => void): void {
     const room = this.keys.shape[1]!;
-    const added = keys.shape[1]!;
     if (this.length + added > room) {
       throw new ShapeError({
         where: 'KeyValueCache',
@@ -40,8 +59,7 @@ export class KeyValueCache {
         hint: 'make the cache for the longest output that may come',
       });
     }
-    writeRows(this.keys, keys, this.length);
-    writeRows(this.values, values, this.length);
+    write(this.length);
     this.length += added;
   }
 
