@@ -2,6 +2,7 @@
 import type { Device } from '../core/device.ts';
 import { benchDecoding } from './decode.ts';
 import { benchGemm, gemmShapes } from './gemm.ts';
+import { benchGpt2, benchGpt2Model } from './gpt2.ts';
 import { benchShapes } from './shapes.ts';
 import { benchTraining } from './train.ts';
 
@@ -41,6 +42,11 @@ const decoding = (shape: keyof typeof benchShapes): Bench =>
     }
   };
 
+const gpt2: Bench = function* (name, options) {
+  const model = benchGpt2Model(options.device);
+  yield { ...facts(name, options), ...benchGpt2(model, options.device, options.rounds) };
+};
+
 const gemm: Bench = function* (name, options) {
   for (const shape of gemmShapes) {
     const { best, median } = benchGemm(shape, options.device, options.rounds);
@@ -56,4 +62,5 @@ export const benches: ReadonlyMap<string, Bench> = new Map([
   ['decode-base256', decoding('base256')],
   ['decode-tiny', decoding('tiny')],
   ['gemm', gemm],
+  ['decode-gpt2', gpt2],
 ]);
