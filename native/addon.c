@@ -11,7 +11,7 @@
 #include <string.h>
 
 // items, workPerItem, nTensors, nInts, nFloats, then tensors, ints and floats.
-enum { ARGS_DOUBLES = 256, ARGS_HEADER = 5, MAX_ARGS = ARGS_DOUBLES - ARGS_HEADER };
+enum { ARGS_DOUBLES = 4096, ARGS_HEADER = 5, MAX_ARGS = ARGS_DOUBLES - ARGS_HEADER };
 
 typedef struct {
   const char *name;

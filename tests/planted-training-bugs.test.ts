@@ -15,6 +15,7 @@ import { beamSearch } from '../src/generate/beam.ts';
 import { TransformerSession } from '../src/generate/session.ts';
 import { TransformerCache } from '../src/models/transformer-cache.ts';
 import { KeyValueCache } from '../src/nn/attention/cache.ts';
+import type { Packing } from '../src/nn/attention/packing.ts';
 import { withDropoutKeys } from '../src/nn/dropout-keys.ts';
 import { SinusoidalPosition } from '../src/nn/position/index.ts';
 import { Adam, adamDefaults } from '../src/train/adam.ts';
@@ -51,9 +52,18 @@ const { planted, replaceable } = vi.hoisted(() => {
 vi.mock('../src/train/clip.ts', (original) => replaceable(original, 'clipFactor'));
 vi.mock('../src/train/average.ts', (original) => replaceable(original, 'averageWeights'));
 vi.mock('../src/train/schedules.ts', (original) => replaceable(original, 'learningRateAt'));
-vi.mock('../src/data/batching.ts', (original) => replaceable(original, 'bucketBatches'));
+vi.mock('../src/data/batching.ts', (original) => replaceable(original, 'packedBatches'));
 vi.mock('../src/data/collate.ts', (original) => replaceable(original, 'shiftRight'));
-vi.mock('../src/nn/attention/masks.ts', (original) => replaceable(original, 'paddingMask'));
+vi.mock('../src/nn/attention/packing.ts', async (original) => {
+  const module = await original<typeof import('../src/nn/attention/packing.ts')>();
+  class Packing extends module.Packing {
+    constructor(...args: ConstructorParameters<typeof module.Packing>) {
+      super(...args);
+      planted.get('Packing')?.(() => undefined, this as never);
+    }
+  }
+  return { ...module, Packing };
+});
 vi.mock('../src/nn/dropout-keys.ts', (original) => replaceable(original, 'withDropoutKeys'));
 vi.mock('../src/ops/cross-entropy/index.ts', (original) => replaceable(original, 'crossEntropy'));
 vi.mock('../src/generate/beam.ts', (original) => replaceable(original, 'beamSearch'));
@@ -84,6 +94,11 @@ function method(
   };
 }
 
+/** Changes every packing once it is made. */
+function packing(change: (packing: Packing) => void): () => () => void {
+  return instead('Packing', (_, made) => change(made));
+}
+
 const tokenizers = letterTokenizers();
 const { bos, eos, pad } = tokenizers.target.specialTokens;
 const exact = { rtol: 1e-10, atol: 1e-12 };
@@ -111,7 +126,7 @@ const checks = {
     expect(adamWalk([1, 0])).toBeCloseTo(-0.1 - step, 7);
   },
   /** A padded batch has the loss of its texts alone, smoothed labels included. */
-  padding: () => {
+  packing: () => {
     const loss = (some: readonly TokenPair[]): number =>
       new Seq2SeqObjective(tinyTransformer(), { padId: pad, labelSmoothing: 0.1 }).trainOn(batchOf(some), 1)
         .loss;
@@ -302,18 +317,14 @@ const bugs: readonly Bug[] = [
     check: 'moments',
   },
   {
-    name: 'padding counts in the loss, with label smoothing',
-    plant: instead('crossEntropy', (real, logits, labels, options) =>
-      real(logits, labels, { ...(options as object), ignoreIndex: -100 } as never),
-    ),
-    check: 'padding',
+    name: 'packed sequences see each other',
+    plant: packing(({ starts }) => starts.fill(0, 1, -1)),
+    check: 'packing',
   },
   {
-    name: 'the padding mask forgotten',
-    plant: instead('paddingMask', (real, mask, ...rest) =>
-      real(new Uint8Array((mask as Uint8Array).length).fill(1) as never, ...rest),
-    ),
-    check: 'padding',
+    name: 'positions that run on over packed sequences',
+    plant: packing(({ positions }) => positions.data.set(positions.data.map((_, i) => i))),
+    check: 'packing',
   },
   {
     name: 'micro-batches averaged one by one',
@@ -337,7 +348,7 @@ const bugs: readonly Bug[] = [
   },
   {
     name: 'every epoch shuffled alike',
-    plant: instead('bucketBatches', (real, lengths, options) =>
+    plant: instead('packedBatches', (real, lengths, options) =>
       real(lengths, { ...(options as object), epoch: 0 } as never),
     ),
     check: 'epochs',

@@ -53,7 +53,7 @@ typedef struct {
   forward_memory m;
   const float *q, *k, *v; // of this batch entry and head
   float *out;
-  int64_t b, h;
+  int64_t h;
 } head_job;
 
 // Turns the raw scores of query t against the keys [s, s + width) into weights and updates its running softmax.
@@ -61,10 +61,10 @@ static void weigh_row(const head_job *j, float *row, int64_t t, int64_t s, int64
   const attention_shape *p = j->p;
   int64_t seen = visible_keys(p, t, s, width);
   float before = s == 0 ? -INFINITY : j->m.maxima[t];
-  float max = finish_scores(row, seen, p->scale, mask_row(p, j->b, j->h, t, s));
+  float max = finish_scores(row, seen, p->scale, mask_row(p, j->h, t, s));
   max = max > before ? max : before;
   float shift = max == -INFINITY ? 0 : max;
-  float sum = exponentiate(row, seen, shift, p->dropping ? &p->drop : NULL, weight_index(p, j->b, j->h, t, s));
+  float sum = exponentiate(row, seen, shift, p->dropping ? &p->drop : NULL, weight_index(p, j->h, t, s));
   for (int64_t c = seen; c < width; c++) row[c] = 0;
   if (s == 0) {
     j->m.sums[t] = sum;
@@ -111,29 +111,34 @@ static void attend_keys(const head_job *j, int64_t s, int64_t count) {
   }
 }
 
+static void attend_head(const head_job *j, float *lse) {
+  const attention_shape *p = j->p;
+  int64_t s = 0;
+  do { // at least once: without keys the output is 0
+    attend_keys(j, s, min64(S_BLOCK, p->S - s));
+    s += S_BLOCK;
+  } while (s < p->S);
+  for (int64_t t = 0; t < p->T; t++) {
+    float sum = j->m.sums[t];
+    scale_row(j->out + t * p->oRow, p->Dv, sum == 0 ? 0 : 1 / sum);
+    lse[t] = sum == 0 ? -INFINITY : j->m.maxima[t] + logf(sum);
+  }
+}
+
 // out = dropout(softmax(scale q k^T, masked)) v, lse = log sum e^score (-inf and a row of 0 where all is masked)
-// tensors out, lse, q, k, v, mask or NULL (uint8); ints B, H, Kh, T, S, D, Dv, qRow, kRow, vRow, oRow, qBatch, kBatch,
-// vBatch, oBatch, causal, causalOffset, maskB, maskH, maskT, k0, k1; floats scale, p; items = B * H
+// tensors out, lse, q, k, v, mask or NULL (uint8), segments or NULL (int32); ints B (or segments), H, Kh, T, S, D, Dv,
+// qRow, kRow, vRow, oRow, qBatch, kBatch, vBatch, oBatch, causal, causalOffset, maskB, maskH, maskT, k0, k1;
+// floats scale, p; items = B * H
 KERNEL(attention) {
-  attention_shape p = read_attention(a, a->t[5]);
-  forward_memory memory = forward_scratch(&p);
+  attention_shape all = read_attention(a, a->t[5], a->t[6]);
   for (int64_t item = begin; item < end; item++) {
-    int64_t b = item / p.H, h = item % p.H, kh = h / (p.H / p.Kh);
-    head_job j = {&p, memory,
-                  (const float *)a->t[2] + b * p.qBatch + h * p.D,
-                  (const float *)a->t[3] + b * p.kBatch + kh * p.D,
-                  (const float *)a->t[4] + b * p.vBatch + kh * p.Dv,
-                  (float *)a->t[0] + b * p.oBatch + h * p.Dv, b, h};
-    int64_t s = 0;
-    do { // at least once: without keys the output is 0
-      attend_keys(&j, s, min64(S_BLOCK, p.S - s));
-      s += S_BLOCK;
-    } while (s < p.S);
-    float *lse = (float *)a->t[1] + item * p.T;
-    for (int64_t t = 0; t < p.T; t++) {
-      float sum = memory.sums[t];
-      scale_row(j.out + t * p.oRow, p.Dv, sum == 0 ? 0 : 1 / sum);
-      lse[t] = sum == 0 ? -INFINITY : memory.maxima[t] + logf(sum);
-    }
+    attention_shape p = entry_shape(&all, item / all.H);
+    int64_t h = item % p.H, kh = h / (p.H / p.Kh);
+    head_job j = {&p, forward_scratch(&p),
+                  (const float *)a->t[2] + query_offset(&p, p.qBatch, p.qRow, h * p.D),
+                  (const float *)a->t[3] + key_offset(&p, p.kBatch, p.kRow, kh * p.D),
+                  (const float *)a->t[4] + key_offset(&p, p.vBatch, p.vRow, kh * p.Dv),
+                  (float *)a->t[0] + query_offset(&p, p.oBatch, p.oRow, h * p.Dv), h};
+    attend_head(&j, (float *)a->t[1] + lse_offset(&p, h));
   }
 }

@@ -1,6 +1,7 @@
 // What the attention kernels, forward and backward, share. Shapes: q[B, T, H, D], k[B, S, Kh, D], v[B, S, Kh, Dv],
 // out[B, T, H, Dv], lse[B, H, T], each tensor with its own batch and row strides; head h reads key/value head
-// h / (H / Kh).
+// h / (H / Kh). With segments the sequences stand one after the other in a single batch entry: segment b has the query
+// rows from segments[b] and the key rows from segments[B + 1 + b] on, up to those of the next one.
 #pragma once
 #include "dropout.h"
 #include "gemm.h"
@@ -18,6 +19,9 @@ typedef struct {
   int64_t causalOffset; // key s is visible to query t iff s <= t + causalOffset
   const uint8_t *mask;  // NULL, or 1 = may attend
   int64_t maskB, maskH, maskT;
+  const int32_t *segments; // NULL, or [2, B + 1]
+  int64_t b;               // of this entry: 0 with segments
+  int64_t firstQuery, firstKey, allT, allS; // where the segment starts, and the rows of all segments
   float scale;
   int dropping;
   dropout drop;
@@ -31,18 +35,42 @@ static inline int64_t choose_query_block(int64_t T, int64_t S, int causal) {
   return max64(MIN_QUERY_BLOCK, min64(min64(T, MAX_QUERY_BLOCK), fitting));
 }
 
-static inline attention_shape read_attention(const heed_args *a, const uint8_t *mask) {
+static inline attention_shape read_attention(const heed_args *a, const uint8_t *mask, const int32_t *segments) {
   const int64_t *i = a->i;
   return (attention_shape){
       .B = i[0], .H = i[1], .Kh = i[2], .T = i[3], .S = i[4], .D = i[5], .Dv = i[6],
       .qRow = i[7], .kRow = i[8], .vRow = i[9], .oRow = i[10],
       .qBatch = i[11], .kBatch = i[12], .vBatch = i[13], .oBatch = i[14],
       .causal = i[15] != 0, .causalOffset = i[16],
-      .mask = mask, .maskB = i[17], .maskH = i[18], .maskT = i[19],
-      .scale = (float)a->f[0], .dropping = a->f[1] > 0, .drop = dropout_of(a->f[1], i[20], i[21]),
-      .queryBlock = choose_query_block(i[3], i[4], i[15] != 0),
-      .blockRow = ceil_div(min64(S_BLOCK, i[4]), VL) * VL + VL};
+      .mask = mask, .maskB = i[17], .maskH = i[18], .maskT = i[19], .segments = segments, .allT = i[3], .allS = i[4],
+      .scale = (float)a->f[0], .dropping = a->f[1] > 0, .drop = dropout_of(a->f[1], i[20], i[21])};
 }
+
+// The shape of batch entry or segment b.
+static inline attention_shape entry_shape(const attention_shape *p, int64_t b) {
+  attention_shape e = *p;
+  e.b = b;
+  if (p->segments) {
+    const int32_t *queries = p->segments + b, *keys = p->segments + p->B + 1 + b;
+    e.b = 0;
+    e.firstQuery = queries[0];
+    e.firstKey = keys[0];
+    e.T = queries[1] - queries[0];
+    e.S = keys[1] - keys[0];
+  }
+  e.queryBlock = choose_query_block(e.T, e.S, e.causal);
+  e.blockRow = ceil_div(min64(S_BLOCK, e.S), VL) * VL + VL;
+  return e;
+}
+
+// Where the rows of head h begin in a tensor of queries (or outputs), and in one of keys (or values).
+static inline int64_t query_offset(const attention_shape *e, int64_t batch, int64_t row, int64_t head) {
+  return e->b * batch + e->firstQuery * row + head;
+}
+static inline int64_t key_offset(const attention_shape *e, int64_t batch, int64_t row, int64_t head) {
+  return e->b * batch + e->firstKey * row + head;
+}
+static inline int64_t lse_offset(const attention_shape *e, int64_t h) { return (e->b * e->H + h) * e->allT + e->firstQuery; }
 
 // How many of the keys [s, s + count) the causal rule shows to query t.
 static inline int64_t visible_keys(const attention_shape *p, int64_t t, int64_t s, int64_t count) {
@@ -51,13 +79,14 @@ static inline int64_t visible_keys(const attention_shape *p, int64_t t, int64_t 
 }
 
 // The mask's row for query t of head h, from key s; NULL without a mask.
-static inline const uint8_t *mask_row(const attention_shape *p, int64_t b, int64_t h, int64_t t, int64_t s) {
-  return p->mask ? p->mask + b * p->maskB + h * p->maskH + t * p->maskT + s : NULL;
+static inline const uint8_t *mask_row(const attention_shape *p, int64_t h, int64_t t, int64_t s) {
+  if (!p->mask) return NULL;
+  return p->mask + p->b * p->maskB + h * p->maskH + (p->firstQuery + t) * p->maskT + p->firstKey + s;
 }
 
-// The counter of the weight (b, h, t, s) for dropout.
-static inline uint32_t weight_index(const attention_shape *p, int64_t b, int64_t h, int64_t t, int64_t s) {
-  return (uint32_t)(((b * p->H + h) * p->T + t) * p->S + s);
+// The counter of the weight (h, t, s) for dropout.
+static inline uint32_t weight_index(const attention_shape *p, int64_t h, int64_t t, int64_t s) {
+  return (uint32_t)(((p->b * p->H + h) * p->allT + p->firstQuery + t) * p->allS + p->firstKey + s);
 }
 
 typedef uint8_t mask_bytes __attribute__((vector_size(VL)));

@@ -23,7 +23,7 @@ typedef struct {
   backward_memory m;
   const float *q, *k, *v, *out, *dout, *lse; // of this batch entry and head
   float *dq, *dk, *dv;
-  int64_t b, h;
+  int64_t h;
 } head_job;
 
 // Scores become weights w = e^(score - lse), and their gradients ds = w (dw - delta) scale; both see dropout.
@@ -31,8 +31,8 @@ static void backward_row(const head_job *j, float *weights, float *grads, int64_
   const attention_shape *p = j->p;
   float lse = j->lse[t], delta = j->m.deltas[t];
   int64_t seen = lse == -INFINITY ? 0 : visible_keys(p, t, s, width);
-  const uint8_t *mask = mask_row(p, j->b, j->h, t, s);
-  uint32_t index = weight_index(p, j->b, j->h, t, s);
+  const uint8_t *mask = mask_row(p, j->h, t, s);
+  uint32_t index = weight_index(p, j->h, t, s);
   FOR_VECTORS(c, seen, {
     vf score = load(weights + c, W) * p->scale;
     if (mask) score = apply_mask(score, mask + c, W);
@@ -106,26 +106,28 @@ static void clear_rows(float *x, int64_t rows, int64_t row, int64_t n) {
   for (int64_t r = 0; r < rows; r++) FOR_VECTORS(c, n, store(x + r * row + c, splat(0), W););
 }
 
-// tensors dq, dk, dv, q, k, v, mask or NULL (uint8), out, lse, dout; ints and floats of `attention`; the gradients have
-// the strides of their tensors; items = B * Kh, so that the heads which share a key are added up by one task
+// tensors dq, dk, dv, q, k, v, mask or NULL (uint8), segments or NULL (int32), out, lse, dout; ints and floats of
+// `attention`; the gradients have the strides of their tensors; items = B * Kh, so that the heads which share a key are
+// added up by one task
 KERNEL(attention_backward) {
-  attention_shape p = read_attention(a, a->t[6]);
-  backward_memory memory = backward_scratch(&p);
-  int64_t group = p.H / p.Kh;
+  attention_shape all = read_attention(a, a->t[6], a->t[7]);
+  int64_t group = all.H / all.Kh;
   for (int64_t item = begin; item < end; item++) {
-    int64_t b = item / p.Kh, kh = item % p.Kh;
-    int64_t kOffset = b * p.kBatch + kh * p.D, vOffset = b * p.vBatch + kh * p.Dv;
+    attention_shape p = entry_shape(&all, item / all.Kh);
+    backward_memory memory = backward_scratch(&p);
+    int64_t kh = item % p.Kh;
+    int64_t kOffset = key_offset(&p, p.kBatch, p.kRow, kh * p.D), vOffset = key_offset(&p, p.vBatch, p.vRow, kh * p.Dv);
     float *dk = (float *)a->t[1] + kOffset, *dv = (float *)a->t[2] + vOffset;
     clear_rows(dk, p.S, p.kRow, p.D);
     clear_rows(dv, p.S, p.vRow, p.Dv);
     for (int64_t h = kh * group; h < (kh + 1) * group; h++) {
-      int64_t qOffset = b * p.qBatch + h * p.D, oOffset = b * p.oBatch + h * p.Dv;
+      int64_t qOffset = query_offset(&p, p.qBatch, p.qRow, h * p.D);
+      int64_t oOffset = query_offset(&p, p.oBatch, p.oRow, h * p.Dv);
       float *dq = (float *)a->t[0] + qOffset;
       clear_rows(dq, p.T, p.qRow, p.D);
       head_job j = {&p, memory, (const float *)a->t[3] + qOffset, (const float *)a->t[4] + kOffset,
-                    (const float *)a->t[5] + vOffset, (const float *)a->t[7] + oOffset,
-                    (const float *)a->t[9] + oOffset, (const float *)a->t[8] + (b * p.H + h) * p.T,
-                    dq, dk, dv, b, h};
+                    (const float *)a->t[5] + vOffset, (const float *)a->t[8] + oOffset,
+                    (const float *)a->t[10] + oOffset, (const float *)a->t[9] + lse_offset(&p, h), dq, dk, dv, h};
       backward_head(&j);
     }
   }

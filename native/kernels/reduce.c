@@ -124,33 +124,42 @@ typedef double vd __attribute__((vector_size(VL * 4)));
 enum { SQUARES_CHUNK = 16384 };
 
 typedef struct {
-  double *partial;
-  const float *x;
-  int64_t n;
+  double *partial; // of each chunk
+  void *const *x;
+  const int64_t *sizes;
 } squares_job;
 
-static void squares_chunk(void *context, int64_t task) {
-  const squares_job *s = context;
-  int64_t k = task * SQUARES_CHUNK, last = min64(k + SQUARES_CHUNK, s->n);
+static double squares(const float *x, int64_t last) {
+  int64_t k = 0;
   vd sums[4] = {{0}};
   for (; k + 2 * VL <= last; k += 2 * VL) {
     UNROLL for (int part = 0; part < 4; part++) {
-      vd v = __builtin_convertvector(*(const half_memory *)(s->x + k + part * (VL / 2)), vd);
+      vd v = __builtin_convertvector(*(const half_memory *)(x + k + part * (VL / 2)), vd);
       sums[part] += v * v;
     }
   }
   vd sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
   double total = 0;
   for (int lane = 0; lane < VL / 2; lane++) total += sum[lane];
-  for (; k < last; k++) total += (double)s->x[k] * s->x[k];
-  s->partial[task] = total;
+  for (; k < last; k++) total += (double)x[k] * x[k];
+  return total;
 }
 
-// y = sum of x^2, in double
-// tensors y[1] (float64), x[n]; ints n; items = 1
+static void squares_chunk(void *context, int64_t task) {
+  const squares_job *s = context;
+  int64_t tensor = 0, chunk = task;
+  for (int64_t own; chunk >= (own = ceil_div(s->sizes[tensor], SQUARES_CHUNK)); tensor++) chunk -= own;
+  int64_t first = chunk * SQUARES_CHUNK;
+  const float *x = s->x[tensor];
+  s->partial[task] = squares(x + first, min64(SQUARES_CHUNK, s->sizes[tensor] - first));
+}
+
+// y = sum of the squares of all elements of `count` tensors, in double
+// tensors y[1] (float64), x...; ints count, sizes[count]; items = 1
 KERNEL(sum_squares) {
-  int64_t n = a->i[0], chunks = ceil_div(n, SQUARES_CHUNK);
-  squares_job s = {heed_scratch(HEED_SCRATCH_A, (size_t)(chunks + 1) * sizeof(double)), a->t[1], n};
+  int64_t count = a->i[0], chunks = 0;
+  for (int64_t k = 0; k < count; k++) chunks += ceil_div(a->i[1 + k], SQUARES_CHUNK);
+  squares_job s = {heed_scratch(HEED_SCRATCH_A, (size_t)(chunks + 1) * sizeof(double)), a->t + 1, a->i + 1};
   heed_parallel_for(chunks, squares_chunk, &s);
   double total = 0;
   for (int64_t chunk = 0; chunk < chunks; chunk++) total += s.partial[chunk];

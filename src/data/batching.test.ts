@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../core/random.ts';
-import { type BatchOptions, bucketBatches, padShare } from './batching.ts';
+import { type BatchOptions, bucketBatches, packedBatches, padShare } from './batching.ts';
 
 const lengthsOf = fc.array(fc.record({ source: fc.nat({ max: 60 }), target: fc.nat({ max: 60 }) }), {
   maxLength: 80,
@@ -91,4 +91,34 @@ it('padShare counts both sides', () => {
   expect(padShare([[0, 1]], sizes)).toBeCloseTo(4 / 14, 12);
   expect(padShare([[0], [1]], sizes)).toBe(0);
   expect(padShare([], sizes)).toBe(0);
+});
+
+describe('packedBatches', () => {
+  it('puts every example into exactly one batch, and counts real tokens only', () => {
+    fc.assert(
+      fc.property(lengthsOf, optionsOf, (sizes, options) => {
+        const batches = packedBatches(sizes, options);
+        expect(batches.flat().sort((a, b) => a - b)).toEqual(sizes.map((_, i) => i));
+        for (const batch of batches) {
+          const sum = (side: 'source' | 'target') => batch.reduce((total, i) => total + sizes[i]![side], 0);
+          expect(batch.length).toBeLessThanOrEqual(options.maxSentences!);
+          expect(batch.length === 1 || Math.max(sum('source'), sum('target')) <= options.maxTokens).toBe(
+            true,
+          );
+        }
+      }),
+    );
+  });
+
+  it('fills batches in an order that depends on seed and epoch only, not on lengths', () => {
+    const once = packedBatches(lengths, base);
+    expect(packedBatches(lengths, base)).toEqual(once);
+    expect(packedBatches(lengths, { ...base, epoch: 1 })).not.toEqual(once);
+    const tokens = lengths.reduce((total, { source }) => total + source, 0);
+    expect(once.length).toBeLessThan((1.1 * tokens) / base.maxTokens);
+    const means = once.map(
+      (batch) => batch.reduce((total, i) => total + lengths[i]!.source, 0) / batch.length,
+    );
+    expect(Math.max(...means) / Math.min(...means)).toBeLessThan(3); // sorted batches: 14
+  });
 });

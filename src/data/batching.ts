@@ -1,4 +1,4 @@
-/** Batches of examples of like length, so that little of a batch is padding. */
+/** Batches: of examples of like length, so that little is padding; or packed, without any. */
 import { Random } from '../core/random.ts';
 import { ConfigError } from '../errors.ts';
 
@@ -17,8 +17,8 @@ export interface PairLengths {
 /** How examples are put into batches. */
 export interface BatchOptions {
   /**
-   * Most tokens of a batch, padding included, on its longer side: number of examples × the longest source or
-   * target among them. An example longer than this is a batch of its own.
+   * Most tokens of a batch on its longer side, padding included where there is any. An example longer than this is a
+   * batch of its own.
    */
   readonly maxTokens: number;
   /** Most examples of a batch. */
@@ -44,30 +44,66 @@ export interface BatchOptions {
  * bucketBatches([{ source: 3, target: 2 }], { maxTokens: 4096, seed: 1, epoch: 0, shuffle: true }); // [[0]]
  */
 export function bucketBatches(lengths: readonly PairLengths[], options: BatchOptions): number[][] {
-  const { maxTokens, maxSentences = Number.MAX_SAFE_INTEGER, seed, epoch, shuffle } = options;
+  const { maxTokens, maxSentences } = limitsOf(options);
+  const { order, random } = startOrder(lengths.length, options);
+  order.sort((a, b) => compareLengths(lengths[a]!, lengths[b]!));
+  let longest = 0;
+  const batches = cut(order, (index, size) => {
+    const { source, target } = lengths[index]!;
+    const next = Math.max(size === 0 ? 0 : longest, source, target);
+    const fits = size < maxSentences && (size + 1) * next <= maxTokens;
+    longest = fits ? next : Math.max(source, target);
+    return fits;
+  });
+  return options.shuffle ? random.shuffle(batches) : batches;
+}
+
+/**
+ * Puts every example into exactly one batch, in shuffled order whatever its length: for packed batches, which have no
+ * padding. As with `bucketBatches`, training continues from any batch of any epoch.
+ *
+ * @returns indices of the examples of each batch
+ * @throws ConfigError when a limit is not a positive whole number
+ * @example
+ * packedBatches([{ source: 3, target: 2 }], { maxTokens: 4096, seed: 1, epoch: 0, shuffle: true }); // [[0]]
+ */
+export function packedBatches(lengths: readonly PairLengths[], options: BatchOptions): number[][] {
+  const { maxTokens, maxSentences } = limitsOf(options);
+  let total = { source: 0, target: 0 };
+  return cut(startOrder(lengths.length, options).order, (index, size) => {
+    const { source, target } = lengths[index]!;
+    const next = { source: total.source + source, target: total.target + target };
+    const fits = size < maxSentences && Math.max(next.source, next.target) <= maxTokens;
+    total = fits ? next : { source, target };
+    return fits;
+  });
+}
+
+function limitsOf({ maxTokens, maxSentences = Number.MAX_SAFE_INTEGER }: BatchOptions) {
   for (const [where, value] of Object.entries({ maxTokens, maxSentences })) {
     if (Number.isSafeInteger(value) && value > 0) continue;
     throw new ConfigError({ where, expected: 'a positive whole number', got: String(value) });
   }
-  const order = lengths.map((_, i) => i);
+  return { maxTokens, maxSentences };
+}
+
+/** The examples in the order of this epoch, and the random stream that goes on from there. */
+function startOrder(count: number, { seed, epoch, shuffle }: BatchOptions) {
+  const order = Array.from({ length: count }, (_, i) => i);
   const random = new Random(seed, `batches/epoch-${epoch}`);
   if (shuffle) random.shuffle(order);
-  order.sort((a, b) => compareLengths(lengths[a]!, lengths[b]!));
+  return { order, random };
+}
+
+/** Cuts a list before every element that does not fit into the batch of `size` before it. */
+function cut(order: readonly number[], fits: (index: number, size: number) => boolean): number[][] {
   const batches: number[][] = [];
-  let longest = 0;
   for (const index of order) {
-    const { source, target } = lengths[index]!;
-    const batch = batches[batches.length - 1];
-    const next = Math.max(longest, source, target);
-    if (batch && batch.length < maxSentences && (batch.length + 1) * next <= maxTokens) {
-      batch.push(index);
-      longest = next;
-    } else {
-      batches.push([index]);
-      longest = Math.max(source, target);
-    }
+    const batch = batches.at(-1);
+    if (fits(index, batch?.length ?? 0) && batch) batch.push(index);
+    else batches.push([index]);
   }
-  return shuffle ? random.shuffle(batches) : batches;
+  return batches;
 }
 
 function compareLengths(a: PairLengths, b: PairLengths): number {

@@ -3,6 +3,7 @@ export {
   type BatchOptions,
   bucketBatches,
   type PairLengths,
+  packedBatches,
   padShare,
   type TokenPair,
 } from './batching.ts';

@@ -10,6 +10,7 @@ import { Tensor } from '../core/tensor.ts';
 import { KeyValueCache } from '../nn/attention/cache.ts';
 import type { Mask } from '../nn/attention/masks.ts';
 import { MultiHeadAttention } from '../nn/attention/multi-head.ts';
+import { Packing, Segments, type Visible } from '../nn/attention/packing.ts';
 import { Embedding } from '../nn/embedding.ts';
 import { FeedForward } from '../nn/feed-forward.ts';
 import { LayerNorm } from '../nn/layer-norm.ts';
@@ -38,7 +39,7 @@ class EncoderLayer extends Module {
   }
 
   /** x `[B, S, C]`, mask `[B, 1, 1, S]` */
-  forward(x: Tensor, mask: Mask | null): Tensor {
+  forward(x: Tensor, mask: Visible): Tensor {
     const attended = this.selfAttentionResidual.forward(x, (y) => this.selfAttention.forward(y, y, { mask }));
     return this.feedForwardResidual.forward(attended, (y) => this.feedForward.forward(y));
   }
@@ -64,7 +65,7 @@ class DecoderLayer extends Module {
   }
 
   /** x `[B, T, C]`, memory `[B, S, C]`, masks `[B, 1, 1, T]` and `[B, 1, 1, S]` */
-  forward(x: Tensor, memory: Tensor, mask: Mask | null, memoryMask: Mask | null): Tensor {
+  forward(x: Tensor, memory: Tensor, mask: Visible, memoryMask: Visible): Tensor {
     return this.run(
       x,
       (y) => this.selfAttention.forward(y, y, { mask, causal: true }),
@@ -100,7 +101,7 @@ export class Encoder extends Module {
   }
 
   /** `[B, S, C]` to `[B, S, C]` */
-  forward(x: Tensor, mask: Mask | null = null): Tensor {
+  forward(x: Tensor, mask: Visible = null): Tensor {
     const top = this.layers.reduce((y, layer) => layer.forward(y, mask), x);
     return this.norm ? this.norm.forward(top) : top;
   }
@@ -118,7 +119,7 @@ export class Decoder extends Module {
   }
 
   /** x `[B, T, C]`, memory `[B, S, C]` to `[B, T, C]` */
-  forward(x: Tensor, memory: Tensor, mask: Mask | null = null, memoryMask: Mask | null = null): Tensor {
+  forward(x: Tensor, memory: Tensor, mask: Visible = null, memoryMask: Visible = null): Tensor {
     const top = this.layers.reduce((y, layer) => layer.forward(y, memory, mask, memoryMask), x);
     return this.norm ? this.norm.forward(top) : top;
   }
@@ -128,6 +129,12 @@ export class Decoder extends Module {
     const top = this.layers.reduce((y, layer, i) => layer.step(y, cache.layers[i]!, cache.memoryMask), x);
     return this.norm ? this.norm.forward(top) : top;
   }
+}
+
+/** Ids of sequences in a row, and the length of each. */
+export interface PackedSequences {
+  readonly ids: Int32Array;
+  readonly lengths: ArrayLike<number>;
 }
 
 /** The whole model, from ids to logits. */
@@ -193,9 +200,34 @@ export class Transformer extends Module {
     return this.decode(target, memory, targetMask, sourceMask);
   }
 
-  /** Source ids `[B, S]` to memory `[B, S, C]`. */
-  encode(source: Tensor, mask: Mask | null = null): Tensor {
-    const x = this.sourcePosition.forward(this.sourceEmbedding.forward(source));
+  /**
+   * As `forward`, for sequences that stand one after the other: no row is padding.
+   *
+   * @param source - ids of all sources in a row, and their lengths
+   * @param target - ids of all targets, shifted right, in the order of the sources
+   * @returns logits `[1, N, V]` of the N target tokens
+   */
+  forwardPacked(source: PackedSequences, target: PackedSequences): Tensor {
+    const { device } = this.sourceEmbedding.weight;
+    const [from, to] = [new Packing(source.lengths, device), new Packing(target.lengths, device)];
+    const memory = this.encode(from.pack(source.ids), new Segments(from), from.positions);
+    const x = this.targetPosition.forward(this.targetEmbedding.forward(to.pack(target.ids)), to.positions);
+    const top = this.decoder.forward(
+      this.embeddingDropout.forward(x),
+      memory,
+      new Segments(to),
+      new Segments(to, from),
+    );
+    return this.logits(top);
+  }
+
+  /**
+   * Source ids `[B, S]` to memory `[B, S, C]`.
+   *
+   * @param place - of the first token, or of each token of packed sequences
+   */
+  encode(source: Tensor, mask: Visible = null, place: number | Tensor = 0): Tensor {
+    const x = this.sourcePosition.forward(this.sourceEmbedding.forward(source), place);
     return this.expose('memory', this.encoder.forward(this.embeddingDropout.forward(x), mask));
   }
 

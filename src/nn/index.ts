@@ -21,6 +21,7 @@ export {
   toDropMask,
 } from './attention/masks.ts';
 export { MultiHeadAttention, type MultiHeadAttentionOptions } from './attention/multi-head.ts';
+export { Packing, Segments, type Visible } from './attention/packing.ts';
 export { SelfAttention, type SelfAttentionLayerOptions } from './attention/self.ts';
 export { type CaptureOptions, capture } from './capture.ts';
 export { withDropoutKeys } from './dropout-keys.ts';

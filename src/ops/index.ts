@@ -1,7 +1,6 @@
 /** Every op. A new one is a folder and a line here. */
 export { type Activation, activate, activations } from './activate/index.ts';
 export { type AttentionOptions, attention, attentionParams } from './attention/index.ts';
-export { type SelfAttentionOptions, selfAttention } from './attention/packed.ts';
 export {
   type AttentionParams,
   type AttentionParts,
@@ -10,6 +9,7 @@ export {
   mergeHeads,
   splitHeads,
 } from './attention/reference.ts';
+export { type SelfAttentionOptions, selfAttention } from './attention/self.ts';
 export { type CrossEntropyParams, crossEntropy } from './cross-entropy/index.ts';
 export { type DropoutKey, type DropoutParams, dropout } from './dropout/index.ts';
 export { dropoutResidual } from './dropout-residual/index.ts';

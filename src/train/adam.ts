@@ -38,6 +38,13 @@ interface Slot {
   readonly decays: boolean;
 }
 
+interface SlotWithGradient extends Slot {
+  readonly grad: Tensor;
+}
+
+/** Tensors of one launch: six of its arguments each. */
+const SLOTS_PER_LAUNCH = 512;
+
 interface StepFactors {
   readonly learningRate: number;
   readonly correction1: number;
@@ -89,25 +96,33 @@ export class Adam {
       correction2: 1 - beta2 ** this.steps,
       gradScale,
     };
-    for (const slot of this.slots) {
+    const waiting = this.slots.flatMap((slot) => {
       const { grad } = slot.parameter;
-      if (grad) this.update(slot, grad, factors);
-    }
+      return grad ? [{ ...slot, grad }] : [];
+    });
+    for (let k = 0; k < waiting.length; k += SLOTS_PER_LAUNCH)
+      this.update(waiting.slice(k, k + SLOTS_PER_LAUNCH), factors);
   }
 
-  private update(slot: Slot, grad: Tensor, factors: StepFactors): void {
-    const { parameter, first, second, decays } = slot;
-    const { beta1, beta2, eps, decoupled } = this.options;
-    const weightDecay = decays ? this.options.weightDecay : 0;
-    const { device } = parameter;
+  /** All of them in one pass over memory. */
+  private update(slots: readonly SlotWithGradient[], factors: StepFactors): void {
+    const { beta1, beta2, eps, weightDecay, decoupled } = this.options;
+    const { device } = slots[0]!.parameter;
     if (!device.supports('adam')) {
-      updateByLoop(slot, grad, { ...this.options, weightDecay }, factors);
+      for (const slot of slots) updateByLoop(slot, this.options, factors);
       return;
     }
+    const starts = [0];
+    for (const { parameter } of slots) starts.push(starts.at(-1)! + parameter.size);
     device.launch({
       name: 'adam',
-      tensors: [parameter.data, first.data, second.data, grad.data],
-      ints: [Number(decoupled)],
+      tensors: [
+        ...slots.map(({ parameter }) => parameter.data),
+        ...slots.map(({ first }) => first.data),
+        ...slots.map(({ second }) => second.data),
+        ...slots.map(({ grad }) => grad.data),
+      ],
+      ints: [Number(decoupled), slots.length, ...starts, ...slots.map(({ decays }) => Number(decays))],
       floats: [
         factors.learningRate,
         beta1,
@@ -118,7 +133,7 @@ export class Adam {
         factors.correction2,
         factors.gradScale,
       ],
-      items: parameter.size,
+      items: starts.at(-1)!,
     });
   }
 
@@ -167,10 +182,11 @@ export class Adam {
   }
 }
 
-function updateByLoop(slot: Slot, grad: Tensor, options: AdamOptions, factors: StepFactors): void {
-  const { beta1, beta2, eps, weightDecay, decoupled } = options;
+function updateByLoop(slot: SlotWithGradient, options: AdamOptions, factors: StepFactors): void {
+  const { beta1, beta2, eps, decoupled } = options;
+  const weightDecay = slot.decays ? options.weightDecay : 0;
   const { learningRate, correction1, correction2, gradScale } = factors;
-  const [theta, m, v, g] = [slot.parameter.data, slot.first.data, slot.second.data, grad.data];
+  const [theta, m, v, g] = [slot.parameter.data, slot.first.data, slot.second.data, slot.grad.data];
   for (let i = 0; i < theta.length; i++) {
     let gradient = g[i]! * gradScale;
     if (decoupled) theta[i]! *= 1 - learningRate * weightDecay;

@@ -9,22 +9,29 @@ import type { Tensor } from '../core/tensor.ts';
 /** Keeps the clipped norm at or below the limit in spite of rounding. */
 const MARGIN = 1e-6;
 
-function sumOfSquares(tensor: Tensor): number {
-  const { device, data } = tensor;
+/** Tensors of one launch. */
+const TENSORS_PER_LAUNCH = 1024;
+
+function sumOfSquares(tensors: readonly Tensor[]): number {
+  const { device } = tensors[0]!;
   if (device.supports('sum_squares')) {
     const total = new Float64Array(1);
-    device.launch({ name: 'sum_squares', tensors: [total, data], ints: [tensor.size], floats: [], items: 1 });
+    const ints = [tensors.length, ...tensors.map(({ size }) => size)];
+    const memory = [total, ...tensors.map(({ data }) => data)];
+    device.launch({ name: 'sum_squares', tensors: memory, ints, floats: [], items: 1 });
     return total[0]!;
   }
   let total = 0;
-  for (let i = 0; i < data.length; i++) total += data[i]! * data[i]!;
+  for (const { data } of tensors) for (let i = 0; i < data.length; i++) total += data[i]! * data[i]!;
   return total;
 }
 
 /** `√ Σ g²` over every element of every gradient. */
 export function gradientNorm(parameters: Iterable<Tensor>): number {
+  const gradients = [...parameters].flatMap(({ grad }) => (grad ? [grad] : []));
   let total = 0;
-  for (const { grad } of parameters) if (grad) total += sumOfSquares(grad);
+  for (let k = 0; k < gradients.length; k += TENSORS_PER_LAUNCH)
+    total += sumOfSquares(gradients.slice(k, k + TENSORS_PER_LAUNCH));
   return Math.sqrt(total);
 }
 

@@ -7,11 +7,13 @@ import {
   reversedStrings,
   tinyTransformer,
 } from '../../tests/support/reversed-strings.ts';
-import { defaultDevice } from '../core/device.ts';
+import { defaultDevice, getDevice } from '../core/device.ts';
 import { noGrad } from '../core/tape.ts';
 import { tensor } from '../core/tensor.ts';
 import type { TokenPair } from '../data/batching.ts';
+import { collate } from '../data/collate.ts';
 import type { Transformer } from '../models/transformer.ts';
+import { paddingMask } from '../nn/attention/masks.ts';
 import { Adam } from './adam.ts';
 import { epochBatches, makeBatch, type PairBatch, Seq2SeqObjective } from './seq2seq.ts';
 
@@ -84,25 +86,60 @@ describe('teacher forcing', () => {
   });
 });
 
-describe('padding', () => {
-  test('more padding changes neither loss nor gradients, with label smoothing', () => {
+describe('packed batches', () => {
+  const [short, long] = encodePairs(
+    [
+      { source: 'ab', target: 'ba' },
+      { source: 'abcdefgh', target: 'hgfedcba' },
+    ],
+    tokenizers,
+  ) as [TokenPair, TokenPair];
+
+  test('give the loss and the gradients of each pair alone, with label smoothing', () => {
     const model = tinyTransformer();
-    const [short, long] = encodePairs(
-      [
-        { source: 'ab', target: 'ba' },
-        { source: 'abcdefgh', target: 'hgfedcba' },
-      ],
-      tokenizers,
-    );
-    const tokens = short!.target.length + long!.target.length + 2;
-    const together = gradients(model, 0.1, [batchOf([short!, long!])]);
-    const padded = objective(model, 0.1).trainOn(batchOf([short!, long!]), tokens).loss;
-    const alone = [short!, long!].map((pair) => objective(model, 0.1).trainOn(batchOf([pair]), tokens).loss);
-    expectClose([padded], [alone[0]! + alone[1]!], exact, 'loss');
-    expectClose(together, gradients(model, 0.1, [batchOf([short!]), batchOf([long!])]), {
+    const tokens = short.target.length + long.target.length + 2;
+    const together = gradients(model, 0.1, [batchOf([short, long])]);
+    const packed = objective(model, 0.1).trainOn(batchOf([short, long]), tokens).loss;
+    const alone = [short, long].map((pair) => objective(model, 0.1).trainOn(batchOf([pair]), tokens).loss);
+    expectClose([packed], [alone[0]! + alone[1]!], exact, 'loss');
+    expectClose(together, gradients(model, 0.1, [batchOf([short]), batchOf([long])]), {
       rtol: 1e-10,
       atol: 1e-14,
     });
+  });
+
+  test('give the logits of padded ones', () => {
+    for (const position of ['sinusoidal', 'learned', 'none'] as const) {
+      const model = tinyTransformer({ device: 'reference' }, { position });
+      const { source, input } = batchOf([short, long, short]);
+      const padded = (ids: Int32Array, lengths: ArrayLike<number>): ReturnType<typeof collate> => {
+        let at = 0;
+        return collate(
+          Array.from(lengths, (length) => [...ids.slice(at, (at += length))]),
+          { padId: pad },
+        );
+      };
+      const [from, to] = [padded(source.ids, source.lengths), padded(input.ids, input.lengths)];
+      const ids = ({ ids, batch, length }: typeof from) =>
+        tensor(ids, [batch, length], { dtype: 'int32', device: 'reference' });
+      const hidden = paddingMask(from.mask, from.batch, from.length, { device: getDevice('reference') });
+      const [wide, packed] = noGrad(() => [
+        model.forward(ids(from), ids(to), hidden),
+        model.forwardPacked(source, input),
+      ]);
+      const width = wide!.shape[2]!;
+      const real = Array.from(to.mask).flatMap((isToken, i) =>
+        isToken ? [...wide!.data.slice(i * width, (i + 1) * width)] : [],
+      );
+      expectClose(packed!.data, real, { rtol: 1e-11, atol: 1e-13 }, position);
+    }
+  });
+
+  test('refuse a sequence longer than the table of positions', () => {
+    const model = tinyTransformer({}, { maxSeqLen: 4 });
+    expect(() => objective(model).evaluate(batchOf([short, long]))).toThrow(
+      'SinusoidalPosition: expected at most 4 positions (maxSeqLen), got 9',
+    );
   });
 });
 
@@ -129,7 +166,7 @@ describe('gradient accumulation', () => {
 });
 
 test('the initial loss is near the logarithm of the vocabulary size', () => {
-  const pairs = encodePairs(reversedStrings(200, { seed: 5 }), tokenizers);
+  const pairs = encodePairs(reversedStrings(60, { seed: 5 }), tokenizers);
   for (const seed of [1, 2, 3]) {
     const model = tinyTransformer({ seed }, { targetVocabSize: 500, dModel: 64, numHeads: 4 });
     const { loss, tokens } = objective(model).evaluate(batchOf(pairs));

@@ -3,20 +3,19 @@ import type { Device } from '../core/device.ts';
 import { scope } from '../core/scope.ts';
 import { backward, noGrad } from '../core/tape.ts';
 import { full, type Tensor, tensor } from '../core/tensor.ts';
-import { bucketBatches, type TokenPair } from '../data/batching.ts';
-import { collate, shiftRight } from '../data/collate.ts';
+import { packedBatches, type TokenPair } from '../data/batching.ts';
+import { shiftRight } from '../data/collate.ts';
 import type { Tokenizers } from '../generate/translator.ts';
-import type { Transformer } from '../models/transformer.ts';
-import { type Mask, paddingMask } from '../nn/attention/masks.ts';
+import type { PackedSequences, Transformer } from '../models/transformer.ts';
 import { crossEntropy } from '../ops/cross-entropy/index.ts';
 
-/** A batch as typed arrays, padded. */
+/** A batch of pairs, the sequences of each side one after the other. */
 export interface PairBatch {
-  readonly source: ReturnType<typeof collate>;
+  readonly source: PackedSequences;
   /** Begin token and target. */
-  readonly input: ReturnType<typeof collate>;
+  readonly input: PackedSequences;
   /** Target and end token. */
-  readonly labels: ReturnType<typeof collate>;
+  readonly labels: PackedSequences;
   readonly sourceTokens: number;
   readonly targetTokens: number;
 }
@@ -45,30 +44,23 @@ export function epochBatches(
   order: { readonly seed: number; readonly epoch: number; readonly shuffle: boolean },
 ): number[][] {
   const limits = maxSentences === undefined ? { maxTokens } : { maxTokens, maxSentences };
-  return bucketBatches(lengths(pairs), { ...limits, ...order });
+  return packedBatches(lengths(pairs), { ...limits, ...order });
 }
 
-/** Pads pairs into a batch. */
+function packed(sequences: readonly (readonly number[])[]): PackedSequences {
+  return { ids: Int32Array.from(sequences.flat()), lengths: sequences.map(({ length }) => length) };
+}
+
+/** Packs pairs into a batch. */
 export function makeBatch(pairs: readonly TokenPair[], { source, target }: Tokenizers): PairBatch {
   const { bos, eos } = target.specialTokens;
   const shifted = pairs.map((pair) => shiftRight(pair.target, { bos, eos }));
-  const padId = target.specialTokens.pad;
   const batch = {
-    source: collate(
-      pairs.map((pair) => [...pair.source, source.specialTokens.eos]),
-      { padId: source.specialTokens.pad },
-    ),
-    input: collate(
-      shifted.map(({ input }) => input),
-      { padId },
-    ),
-    labels: collate(
-      shifted.map(({ labels }) => labels),
-      { padId },
-    ),
+    source: packed(pairs.map((pair) => [...pair.source, source.specialTokens.eos])),
+    input: packed(shifted.map(({ input }) => input)),
+    labels: packed(shifted.map(({ labels }) => labels)),
   };
-  const total = (counts: Int32Array): number => counts.reduce((a, b) => a + b, 0);
-  return { ...batch, sourceTokens: total(batch.source.lengths), targetTokens: total(batch.labels.lengths) };
+  return { ...batch, sourceTokens: batch.source.ids.length, targetTokens: batch.labels.ids.length };
 }
 
 /** Loss and gradients of the encoder–decoder model. */
@@ -90,16 +82,11 @@ export class Seq2SeqObjective {
     return this.model.sourceEmbedding.weight.device;
   }
 
-  /** Losses of every label `[B, T]`, 0 at padding. */
-  private losses(batch: PairBatch, labelSmoothing: number): Tensor {
-    const { device } = this;
-    const ids = ({ ids, batch: rows, length }: PairBatch['source']): Tensor =>
-      tensor(ids, [rows, length], { dtype: 'int32', device });
-    const masked = ({ mask, batch: rows, length }: PairBatch['source']): Mask | null =>
-      mask.includes(0) ? paddingMask(mask, rows, length, { device }) : null;
-    // Causality hides the padding at a target's end from every real token, so the decoder needs no mask for it.
-    const logits = this.model.forward(ids(batch.source), ids(batch.input), masked(batch.source), null);
-    return crossEntropy(logits, ids(batch.labels), { labelSmoothing, ignoreIndex: this.padId });
+  /** Losses of every label, `[1, N]`. */
+  private losses({ source, input, labels }: PairBatch, labelSmoothing: number): Tensor {
+    const logits = this.model.forwardPacked(source, input);
+    const wanted = tensor(labels.ids, [1, labels.ids.length], { dtype: 'int32', device: this.device });
+    return crossEntropy(logits, wanted, { labelSmoothing, ignoreIndex: this.padId });
   }
 
   /** Adds the gradients of `loss sum / totalTokens` to the parameters. */

@@ -180,7 +180,7 @@ describe('attention', () => {
       const out = blank(x.B * x.T * x.rows.o);
       const wanted = [withPadding(want.out, x.rows.o, setup.pad ?? 0, out), want.lse];
       const outputs = [out, blank(want.lse.length)];
-      const inputs = [q, k, v, mask];
+      const inputs = [q, k, v, mask, null];
       expectKernel(context, { kernel: 'attention', outputs, inputs, ints, floats, items: x.B * x.H }, wanted);
     });
 
@@ -190,7 +190,7 @@ describe('attention', () => {
       const dout = noise(out.length, 4);
       const want = backward(x, { q, k, v }, visible, dout);
       const outputs = [blank(q.length), blank(k.length), blank(v.length)];
-      const inputs = [q, k, v, mask, Float32Array.from(out), Float32Array.from(lse), dout];
+      const inputs = [q, k, v, mask, null, Float32Array.from(out), Float32Array.from(lse), dout];
       const pad = setup.pad ?? 0;
       const wanted = [
         withPadding(want.dq, x.rows.q, pad, outputs[0]!),
@@ -235,7 +235,7 @@ describe('attention', () => {
     mask.fill(0, 18, 27);
     v[0] = Number.POSITIVE_INFINITY;
     const outputs = [blank(x.T * x.rows.o), blank(x.T)];
-    const kernel = { kernel: 'attention', outputs, inputs: [q, k, v, mask], ints, floats, items: 1 };
+    const kernel = { kernel: 'attention', outputs, inputs: [q, k, v, mask, null], ints, floats, items: 1 };
     runKernel(context, kernel, ([out, lse]) => {
       expect([...out!.subarray(8, 12)]).toEqual([0, 0, 0, 0]);
       expect(lse![2]).toBe(Number.NEGATIVE_INFINITY);
@@ -247,7 +247,14 @@ describe('attention', () => {
     const { x, q, k, v, ints } = prepare({ B: 1, H: 1, T: 5, S: 300, D: 4 });
     const { out, lse } = forward({ ...x, scale: 200 }, { q, k, v }, () => true);
     const outputs = [blank(out.length), blank(lse.length)];
-    const test = { kernel: 'attention', outputs, inputs: [q, k, v, null], ints, floats: [200, 0], items: 1 };
+    const test = {
+      kernel: 'attention',
+      outputs,
+      inputs: [q, k, v, null, null],
+      ints,
+      floats: [200, 0],
+      items: 1,
+    };
     expectKernel(context, test, [out, lse], { absolute: 2e-4, relative: 1e-4 });
   });
 });

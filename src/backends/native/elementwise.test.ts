@@ -313,7 +313,8 @@ describe('adam', () => {
               want[0]![n] = p - (lr * (m / c1)) / (Math.sqrt(v / c2) + eps);
             }
             const floats = [lr, beta1, beta2, eps, weightDecay, c1, c2, gradScale];
-            const test = { kernel: 'adam', outputs: state, inputs: [g], ints: [decoupled], floats, items };
+            const ints = [decoupled, 1, 0, items, 1];
+            const test = { kernel: 'adam', outputs: state, inputs: [g], ints, floats, items };
             expectKernel(context, test, want, { absolute: 2e-6, relative: 1e-5 });
             runKernel(context, test, (outputs) => {
               state = outputs as Float32Array[];
@@ -324,4 +325,32 @@ describe('adam', () => {
       });
     }
   }
+
+  test('several tensors in one launch equal each alone; only those that decay do', (context) => {
+    const sizes = [5, 0, 40_000, 33];
+    const floats = [0.01, 0.9, 0.98, 1e-9, 0.05, 0.1, 0.02, 0.5];
+    const each = sizes.map((n, k) => [1, 2, 3, 4].map((seed) => noise(n, 10 * k + seed).map(Math.abs)));
+    const inRow = (part: number) => each.map((tensors) => tensors[part]!);
+    const alone = each.map((tensors, k) => {
+      const outputs = tensors.slice(0, 3);
+      const ints = [1, 1, 0, sizes[k]!, k % 2];
+      const kernel = { kernel: 'adam', outputs, inputs: [tensors[3]!], ints, floats, items: sizes[k]! };
+      let result: ArrayLike<number>[] = [];
+      runKernel(context, kernel, (got) => {
+        result = got.map((values) => Float64Array.from(values!));
+      });
+      return result;
+    });
+    const starts = [0, 5, 5, 40_005, 40_038];
+    const together = {
+      kernel: 'adam',
+      outputs: [...inRow(0), ...inRow(1), ...inRow(2)],
+      inputs: inRow(3),
+      ints: [1, sizes.length, ...starts, ...sizes.map((_, k) => k % 2)],
+      floats,
+      items: starts.at(-1)!,
+    };
+    const wanted = [0, 1, 2].flatMap((part) => alone.map((result) => result[part]!));
+    expectKernel(context, together, wanted, { absolute: 1e-6 });
+  });
 });

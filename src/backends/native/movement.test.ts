@@ -110,14 +110,13 @@ describe('reduce', () => {
     }
   });
 
-  test('sum_squares in double', (context) => {
-    for (const n of [0, 1, 31, 1000, 50_001]) {
-      const x = noise(n).map((value) => value * 1000);
-      const want = x.reduce((sum, value) => sum + value * value, 0);
+  test('sum_squares of several tensors, in double', (context) => {
+    for (const sizes of [[], [0], [1], [31, 0, 1000], [50_001, 7, 16_384, 16_385]]) {
+      const inputs = sizes.map((n, seed) => noise(n, seed).map((value) => value * 1000));
+      const want = inputs.flatMap((x) => [...x]).reduce((sum, value) => sum + value * value, 0);
       const outputs = [new Float64Array(1).fill(Number.NaN)];
-      expectKernel(context, { kernel: 'sum_squares', outputs, inputs: [x], ints: [n] }, [[want]], {
-        relative: 1e-13,
-      });
+      const ints = [sizes.length, ...sizes];
+      expectKernel(context, { kernel: 'sum_squares', outputs, inputs, ints }, [[want]], { relative: 1e-13 });
     }
   });
 });

@@ -37,15 +37,15 @@ export class KeyValueCache {
   }
 
   /**
-   * As `append`, from `[B, T, queries · keys · values]` side by side.
+   * As `append`, from the queries, keys and values of each token side by side, `[B, T, 3C]`.
    *
    * @throws {ShapeError} when there is no room
    */
-  appendPacked(packed: Tensor): void {
+  appendJoined(qkv: Tensor): void {
     const width = this.keys.shape[2]!;
-    this.extend(packed.shape[1]!, (at) => {
-      writeRows(this.keys, packed, at, width);
-      writeRows(this.values, packed, at, 2 * width);
+    this.extend(qkv.shape[1]!, (at) => {
+      writeRows(this.keys, qkv, at, width);
+      writeRows(this.values, qkv, at, 2 * width);
     });
   }
 

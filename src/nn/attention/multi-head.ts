@@ -14,7 +14,7 @@ import { Linear } from '../linear.ts';
 import { Module, type ModuleContext } from '../module.ts';
 import { type ScoreScale, scoreScale } from './attend.ts';
 import type { KeyValueCache } from './cache.ts';
-import type { Mask } from './masks.ts';
+import { Segments, type Visible } from './packing.ts';
 
 /** Sizes and dropout of multi-head attention. */
 export interface MultiHeadAttentionOptions {
@@ -34,8 +34,8 @@ export interface MultiHeadAttentionOptions {
 }
 
 export interface AttendTo {
-  /** `[B|1, H|1, T|1, S]`, true where a key may be attended to. */
-  readonly mask?: Mask | null;
+  /** `[B|1, H|1, T|1, S]`, true where a key may be attended to; or the bounds of packed sequences. */
+  readonly mask?: Visible;
   /** Query t sees keys up to its own place only. */
   readonly causal?: boolean;
 }
@@ -113,21 +113,24 @@ export class MultiHeadAttention extends Module {
   attendTo(
     x: Tensor,
     { keys, values }: KeysAndValues,
-    { mask = null, causal = false }: AttendTo = {},
+    { mask: visible = null, causal = false }: AttendTo = {},
   ): Tensor {
+    const [mask, segments] = visible instanceof Segments ? [null, visible.tensor] : [visible, null];
     const query = this.query.forward(x); // [B, T, H·D]
     const p = this.training ? this.dropout : 0;
     const options = {
       numHeads: this.numHeads,
       scale: this.scale,
       causal,
+      segments,
       p,
       ...(p > 0 && { key: nextDropoutKey() }),
     };
     if (!this.wants('scores', 'weights')) {
       return this.output.forward(this.expose('context', attention(query, keys, values, mask, options)));
     }
-    const parts = attentionParts(query, keys, values, mask, attentionParams(query, keys, options));
+    const params = attentionParams(query, keys, options);
+    const parts = attentionParts(query, keys, values, mask, params, segments);
     this.expose('scores', parts.scores);
     this.expose('weights', parts.weights);
     return this.output.forward(this.expose('context', parts.output));

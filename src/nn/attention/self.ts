@@ -8,8 +8,8 @@
 import type { Tensor } from '../../core/tensor.ts';
 import { ConfigError } from '../../errors.ts';
 import { attention } from '../../ops/attention/index.ts';
-import { selfAttention, unpack } from '../../ops/attention/packed.ts';
 import { attentionParts } from '../../ops/attention/reference.ts';
+import { selfAttention, splitParts } from '../../ops/attention/self.ts';
 import { slice } from '../../ops/shape/slice.ts';
 import { nextDropoutKey } from '../dropout-keys.ts';
 import type { Initializer } from '../initializers.ts';
@@ -71,18 +71,18 @@ export class SelfAttention extends Module {
    * @param mask - `[B|1, H|1, T|1, T]`, true where a key may be attended to
    */
   forward(x: Tensor, mask: Mask | null = null): Tensor {
-    const packed = this.queryKeyValue.forward(x); // [B, T, 3C]
-    return this.output.forward(this.expose('context', this.attend(packed, mask)));
+    const qkv = this.queryKeyValue.forward(x); // [B, T, 3C]
+    return this.output.forward(this.expose('context', this.attend(qkv, mask)));
   }
 
-  private attend(packed: Tensor, mask: Mask | null): Tensor {
+  private attend(qkv: Tensor, mask: Mask | null): Tensor {
     const { numHeads, causal } = this;
     const p = this.training ? this.dropout : 0;
     const key = p > 0 ? nextDropoutKey() : ([0, 0] as const);
-    if (!this.wants('scores', 'weights')) return selfAttention(packed, mask, { numHeads, causal, p, key });
-    const parts = attentionParts(...unpack(packed), mask, {
+    if (!this.wants('scores', 'weights')) return selfAttention(qkv, mask, { numHeads, causal, p, key });
+    const parts = attentionParts(...splitParts(qkv), mask, {
       ...{ numHeads, numKvHeads: numHeads, causal, causalOffset: 0, p, key },
-      ...{ scale: Math.sqrt(numHeads / this.dModel), keyLength: packed.shape[1]! },
+      ...{ scale: Math.sqrt(numHeads / this.dModel), keyLength: qkv.shape[1]! },
     });
     this.expose('scores', parts.scores);
     this.expose('weights', parts.weights);
@@ -96,10 +96,10 @@ export class SelfAttention extends Module {
 
   /** One step of decoding: the new tokens `[B, T, C]` join the cache and attend to all of it. */
   step(x: Tensor, cache: KeyValueCache): Tensor {
-    const packed = this.queryKeyValue.forward(x);
+    const qkv = this.queryKeyValue.forward(x);
     const causalOffset = cache.length;
-    cache.appendPacked(packed);
-    const query = slice(packed, 2, 0, this.dModel);
+    cache.appendJoined(qkv);
+    const query = slice(qkv, 2, 0, this.dModel);
     const context = attention(query, cache.keys, cache.values, null, {
       ...{ numHeads: this.numHeads, causal: true, causalOffset, keyLength: cache.length },
     });

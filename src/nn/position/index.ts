@@ -3,6 +3,7 @@ import type { Tensor } from '../../core/tensor.ts';
 import { tensor } from '../../core/tensor.ts';
 import { ShapeError } from '../../errors.ts';
 import { add } from '../../ops/elementwise/binary.ts';
+import { embedding } from '../../ops/embedding/index.ts';
 import { slice } from '../../ops/shape/slice.ts';
 import { normal } from '../initializers.ts';
 import { Module, type ModuleContext, type Parameter, parameter } from '../module.ts';
@@ -10,9 +11,19 @@ import { sinusoidalTable } from './sinusoidal.ts';
 
 export { sinusoidalTable } from './sinusoidal.ts';
 
-/** Adds position information to vectors `[B, T, C]` whose first token stands at `start`. */
+/** Adds position information to vectors `[B, T, C]`. */
 export abstract class Position extends Module {
-  abstract forward(x: Tensor, start?: number): Tensor;
+  /** @param place - of the first token; or the place of each, int32 `[1, T]`, in packed sequences */
+  abstract forward(x: Tensor, place?: number | Tensor): Tensor;
+}
+
+/** Adds the rows of a table of vectors `[maxSeqLen, C]` that belong to the places of `x`. */
+function addRows(where: string, table: Tensor, x: Tensor, place: number | Tensor): Tensor {
+  const room = table.shape[0]!;
+  const isStart = typeof place === 'number';
+  const end = isStart ? place + x.shape[1]! : 1 + largest(place.data);
+  if (end > room) throw tooLong(where, end, room);
+  return add(x, isStart ? slice(table, 0, place, end) : embedding(table, place));
 }
 
 function tooLong(where: string, needed: number, room: number): ShapeError {
@@ -22,6 +33,12 @@ function tooLong(where: string, needed: number, room: number): ShapeError {
     got: `${needed}`,
     hint: 'shorten the text, or train with a larger maxSeqLen',
   });
+}
+
+function largest(values: ArrayLike<number>): number {
+  let most = -1;
+  for (let i = 0; i < values.length; i++) most = Math.max(most, values[i]!);
+  return most;
 }
 
 /** No position information: without it attention sees a bag of words. */
@@ -41,10 +58,8 @@ export class SinusoidalPosition extends Position {
     this.table = tensor(values, [maxSeqLen, width], device === undefined ? {} : { device }).keep();
   }
 
-  forward(x: Tensor, start = 0): Tensor {
-    const end = start + x.shape[1]!;
-    if (end > this.table.shape[0]!) throw tooLong('SinusoidalPosition', end, this.table.shape[0]!);
-    return add(x, slice(this.table, 0, start, end));
+  forward(x: Tensor, place: number | Tensor = 0): Tensor {
+    return addRows('SinusoidalPosition', this.table, x, place);
   }
 }
 
@@ -58,10 +73,8 @@ export class LearnedPosition extends Position {
     this.weight = parameter([maxSeqLen, width], normal(std), context);
   }
 
-  forward(x: Tensor, start = 0): Tensor {
-    const end = start + x.shape[1]!;
-    if (end > this.weight.shape[0]!) throw tooLong('LearnedPosition', end, this.weight.shape[0]!);
-    return add(x, slice(this.weight, 0, start, end));
+  forward(x: Tensor, place: number | Tensor = 0): Tensor {
+    return addRows('LearnedPosition', this.weight, x, place);
   }
 }
 

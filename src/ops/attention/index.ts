@@ -8,7 +8,13 @@ import { ConfigError, ShapeError } from '../../errors.ts';
 import { checkRate } from '../dropout/index.ts';
 import { type AttentionParams, attentionParts } from './reference.ts';
 
-type AttentionInputs = readonly [query: Tensor, key: Tensor, value: Tensor, mask: Tensor | null];
+type AttentionInputs = readonly [
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  mask: Tensor | null,
+  segments: Tensor | null,
+];
 
 const plain: AttentionParams = {
   numHeads: 2,
@@ -27,31 +33,49 @@ const blocked = {
   dtype: 'bool',
 } as const;
 
+/** Queries 0–1, none, 2–5; keys 0–2, none, 3–4. */
+const segments = { shape: [2, 4], values: [0, 2, 2, 6, 0, 3, 3, 5], dtype: 'int32' } as const;
+const segmentMask = { shape: [1, 1, 1, 5], values: [1, 0, 1, 1, 1], dtype: 'bool' } as const;
+
 const samples: readonly Sample<AttentionParams>[] = [
-  { inputs: [[2, 3, 8], [2, 5, 8], [2, 5, 8], null], params: plain },
+  { inputs: [[2, 3, 8], [2, 5, 8], [2, 5, 8], null, null], params: plain },
   {
-    inputs: [[2, 3, 8], [2, 5, 8], [2, 5, 8], padding],
+    inputs: [[2, 3, 8], [2, 5, 8], [2, 5, 8], padding, null],
     params: { ...plain, p: 0.4 },
     note: 'padding and dropout',
   },
-  { inputs: [[2, 3, 8], [2, 5, 8], [2, 5, 8], blocked], params: plain, note: 'fully masked rows' },
+  { inputs: [[2, 3, 8], [2, 5, 8], [2, 5, 8], blocked, null], params: plain, note: 'fully masked rows' },
   {
-    inputs: [[2, 5, 8], [2, 5, 8], [2, 5, 8], padding],
+    inputs: [[2, 5, 8], [2, 5, 8], [2, 5, 8], padding, null],
     params: { ...plain, causal: true },
     note: 'causal, padded',
   },
   {
-    inputs: [[2, 3, 12], [2, 5, 6], [2, 5, 10], null],
+    inputs: [[2, 3, 12], [2, 5, 6], [2, 5, 10], null, null],
     params: { ...plain, numHeads: 4, causal: true, causalOffset: 2, p: 0.1 },
     note: 'grouped heads, value width apart',
   },
-  { inputs: [[2, 1, 8], [2, 7, 8], [2, 7, 8], null], params: plain, note: 'part of a cache' },
+  { inputs: [[2, 1, 8], [2, 7, 8], [2, 7, 8], null, null], params: plain, note: 'part of a cache' },
   {
-    inputs: [[1, 33, 34], [1, 33, 34], [1, 33, 34], null],
+    inputs: [[1, 33, 34], [1, 33, 34], [1, 33, 34], null, null],
     params: { ...plain, causal: true, keyLength: 33, p: 0.2 },
     note: 'odd sizes',
   },
-  { inputs: [[1, 0, 4], [1, 2, 4], [1, 2, 4], null], params: { ...plain, keyLength: 2 }, note: 'no query' },
+  {
+    inputs: [[1, 0, 4], [1, 2, 4], [1, 2, 4], null, null],
+    params: { ...plain, keyLength: 2 },
+    note: 'no query',
+  },
+  {
+    inputs: [[1, 6, 8], [1, 5, 8], [1, 5, 8], null, segments],
+    params: { ...plain, p: 0.3 },
+    note: 'three sequences in a row, one of them empty',
+  },
+  {
+    inputs: [[1, 6, 12], [1, 5, 6], [1, 5, 10], segmentMask, segments],
+    params: { ...plain, numHeads: 4, causal: true, causalOffset: 1, p: 0.1 },
+    note: 'causal sequences in a row, masked, grouped heads',
+  },
 ];
 
 function checkShapes([query, key, value]: readonly Shape[], params: AttentionParams): void {
@@ -76,6 +100,16 @@ function checkShapes([query, key, value]: readonly Shape[], params: AttentionPar
   if (keyLength > key![1]!) fail(`at most ${key![1]} keys`, `keyLength ${keyLength}`);
 }
 
+function checkSegments(segments: Shape, batch: number): void {
+  if (segments.length === 2 && segments[0] === 2 && segments[1]! >= 1 && batch === 1) return;
+  throw new ShapeError({
+    where: 'attention',
+    expected: 'segments [2, n + 1] for n sequences in one batch entry',
+    got: `${formatShape(segments)} and batch ${batch}`,
+    hint: 'pack the sequences one after the other into [1, tokens, width]',
+  });
+}
+
 function checkMask(mask: Shape, batch: number, queries: number, params: AttentionParams): void {
   const full = [batch, params.numHeads, queries, params.keyLength].slice(4 - mask.length);
   const fits = mask.length <= 4 && mask.every((n, i) => n === full[i] || (n === 1 && i !== full.length - 1));
@@ -90,7 +124,8 @@ function checkMask(mask: Shape, batch: number, queries: number, params: Attentio
 }
 
 /** Sizes and strides in the order of native/attention.c. */
-function kernelInts([query, key, value, mask]: AttentionInputs, params: AttentionParams): number[] {
+function kernelInts(inputs: AttentionInputs, params: AttentionParams): number[] {
+  const [query, key, value, mask] = inputs;
   const [batch, queries, queryWidth] = query.shape as [number, number, number];
   const [, room, keyWidth] = key.shape as [number, number, number];
   const valueWidth = value.shape[2]!;
@@ -98,15 +133,25 @@ function kernelInts([query, key, value, mask]: AttentionInputs, params: Attentio
   const outWidth = (valueWidth / numKvHeads) * numHeads;
   const maskStrides = mask ? broadcastStrides(mask.shape, [batch, numHeads, queries, keyLength]) : [0, 0, 0];
   return [
-    ...[batch, numHeads, numKvHeads, queries, keyLength, queryWidth / numHeads, valueWidth / numKvHeads],
+    ...[sequencesOf(inputs), numHeads, numKvHeads, queries, keyLength],
+    ...[queryWidth / numHeads, valueWidth / numKvHeads],
     ...[queryWidth, keyWidth, valueWidth, outWidth],
     ...[queries * queryWidth, room * keyWidth, room * valueWidth, queries * outWidth],
     ...[Number(causal), causalOffset, ...maskStrides.slice(0, 3), ...params.key],
   ];
 }
 
-function workOf([query, , value]: AttentionInputs, { keyLength, numHeads }: AttentionParams): number {
-  return (query.shape[1]! * keyLength * (query.shape[2]! + value.shape[2]!)) / numHeads;
+/** Sequences, each with its own keys. */
+function sequencesOf([query, , , , segments]: AttentionInputs): number {
+  return segments ? segments.shape[1]! - 1 : query.shape[0]!;
+}
+
+/** Products for a sequence and head. */
+function workOf(inputs: AttentionInputs, { keyLength, numHeads }: AttentionParams): number {
+  const [query, , value, , segments] = inputs;
+  const scores = query.shape[1]! * keyLength;
+  const ownScores = segments ? scores / Math.max(1, sequencesOf(inputs)) ** 2 : scores;
+  return (ownScores * (query.shape[2]! + value.shape[2]!)) / numHeads;
 }
 
 /** Where the kernel writes a gradient: also one that nobody needs; unused room of a cache gets zeros. */
@@ -119,16 +164,19 @@ function gradientMemory(input: Tensor, gradient: Tensor | null, { keyLength }: A
 const op = defineOp<AttentionInputs, AttentionParams>({
   name: 'attention',
   samples,
-  shape: ([query, key, value, mask], params) => {
+  shape: ([query, key, value, mask, segments], params) => {
     checkShapes([query, key, value], params);
+    if (segments) checkSegments(segments, query[0]!);
     if (mask) checkMask(mask, query[0]!, query[1]!, params);
     return [query[0]!, query[1]!, (value[2]! / params.numKvHeads) * params.numHeads];
   },
-  flops: ([query, , value], { numHeads, numKvHeads, keyLength }) => {
-    const scores = query[0]! * query[1]! * keyLength;
+  flops: ([query, , value, , segments], { numHeads, numKvHeads, keyLength }) => {
+    const sequences = segments ? Math.max(1, segments[1]! - 1) : 1; // of about one length
+    const scores = (query[0]! * query[1]! * keyLength) / sequences;
     return scores * (2 * query[2]! + (2 * value[2]! * numHeads) / numKvHeads + 5 * numHeads);
   },
-  reference: ([query, key, value, mask], params) => attentionParts(query, key, value, mask, params).output,
+  reference: ([query, key, value, mask, segments], params) =>
+    attentionParts(query, key, value, mask, params, segments).output,
   kernel: {
     names: ['attention', 'attention_backward'],
     saved: ([query], { numHeads }) => [{ shape: [query[0]!, numHeads, query[1]!], dtype: 'float' }],
@@ -137,7 +185,7 @@ const op = defineOp<AttentionInputs, AttentionParams>({
       tensors: [output.data, saved[0]!.data, ...inputs.map((input) => input?.data ?? null)],
       ints: kernelInts(inputs, params),
       floats: [params.scale, params.p],
-      items: inputs[0].shape[0]! * params.numHeads,
+      items: sequencesOf(inputs) * params.numHeads,
       workPerItem: workOf(inputs, params),
     }),
     backward: ({ inputs, output, saved, grad, inputGrads, params }): KernelCall => ({
@@ -151,14 +199,22 @@ const op = defineOp<AttentionInputs, AttentionParams>({
       ],
       ints: kernelInts(inputs, params),
       floats: [params.scale, params.p],
-      items: inputs[0].shape[0]! * params.numKvHeads,
+      items: sequencesOf(inputs) * params.numKvHeads,
       workPerItem: 4 * workOf(inputs, params),
     }),
   },
 });
 
 /** Options of `attention`; each has the value of the paper by default. */
-export type AttentionOptions = Partial<AttentionParams> & Pick<AttentionParams, 'numHeads'>;
+export interface AttentionOptions
+  extends Partial<Omit<AttentionParams, 'numHeads'>>,
+    Pick<AttentionParams, 'numHeads'> {
+  /**
+   * int32 `[2, n + 1]`: the first query row and the first key row of each of n sequences that stand one after the
+   * other in one batch entry, and the ends. Queries see the keys of their own sequence only.
+   */
+  readonly segments?: Tensor | null;
+}
 
 /** Fills in the defaults. */
 export function attentionParams(query: Tensor, key: Tensor, options: AttentionOptions): AttentionParams {
@@ -193,7 +249,7 @@ export function attentionParams(query: Tensor, key: Tensor, options: AttentionOp
  * @param value - `[B, S, K·Dv]`
  * @param mask - bool `[B|1, H|1, T|1, S]`, true where a key may be attended to, or null
  * @returns `[B, T, H·Dv]`
- * @throws {ShapeError} when a shape does not fit
+ * @throws {ShapeError} when a shape does not fit, or segments leave out rows
  * @throws {ConfigError} when heads or dropout cannot be used
  * @example
  * attention(q, k, v, paddingMask, { numHeads: 8, causal: true });
@@ -206,5 +262,25 @@ export function attention(
   options: AttentionOptions,
 ): Tensor {
   if (mask) expectType('attention', 'mask', mask, 'bool');
-  return op(query, key, value, mask, attentionParams(query, key, options));
+  const segments = options.segments ?? null;
+  if (segments) checkCover(segments, query.shape[1]!, key.shape[1]!);
+  return op(query, key, value, mask, segments, attentionParams(query, key, options));
+}
+
+/** Segments must cover every row of queries and keys, in order. */
+function checkCover(segments: Tensor, queries: number, keys: number): void {
+  expectType('attention', 'segments', segments, 'int32');
+  const count = segments.shape[1] ?? 0;
+  for (const [side, rows, starts] of [
+    ['query', queries, segments.data.subarray(0, count)],
+    ['key', keys, segments.data.subarray(count)],
+  ] as const) {
+    const rising = starts.every((start, i) => i === 0 || start >= starts[i - 1]!);
+    if (rising && starts[0] === 0 && starts.at(-1) === rows) continue;
+    throw new ShapeError({
+      where: 'attention',
+      expected: `${side} segments that rise from 0 to ${rows}`,
+      got: Array.from(starts.subarray(0, 8)).join(', '),
+    });
+  }
 }

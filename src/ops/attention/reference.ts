@@ -51,10 +51,43 @@ export function mergeHeads(x: Tensor): Tensor {
 
 /** `[1, 1, T, S]`, true where query t may see key s: s <= t + offset. */
 export function causalMask(queries: number, keys: number, offset: number, like: Tensor): Tensor {
-  const allowed = new Uint8Array(queries * keys);
-  for (let t = 0; t < queries; t++)
-    allowed.fill(1, t * keys, t * keys + Math.max(0, Math.min(keys, t + offset + 1)));
-  return tensor(allowed, [1, 1, queries, keys], { dtype: 'bool', device: like.device });
+  const whole = { queries: [0, queries], keys: [0, keys] };
+  return segmentMask(whole, offset, like);
+}
+
+/** First row of each sequence on both sides, and the ends. */
+interface Segments {
+  readonly queries: ArrayLike<number>;
+  readonly keys: ArrayLike<number>;
+}
+
+/**
+ * `[1, 1, T, S]`, true where query and key belong to the same sequence and, with an offset, key s of the sequence is
+ * not later than query t of it plus the offset.
+ */
+function segmentMask({ queries, keys }: Segments, offset: number | undefined, like: Tensor): Tensor {
+  const last = queries.length - 1;
+  const [T, S] = [queries[last]!, keys[last]!];
+  const allowed = new Uint8Array(T * S);
+  for (let n = 0; n < last; n++) {
+    const [first, end] = [keys[n]!, keys[n + 1]!];
+    for (let t = queries[n]!; t < queries[n + 1]!; t++) {
+      const seen = offset === undefined ? end : Math.min(end, first + t - queries[n]! + offset + 1);
+      allowed.fill(1, t * S + first, t * S + Math.max(first, seen));
+    }
+  }
+  return tensor(allowed, [1, 1, T, S], { dtype: 'bool', device: like.device });
+}
+
+/** The rule of causality and segments together; null where every key is visible. */
+function structure(segments: Tensor | null, params: AttentionParams, query: Tensor): Tensor | null {
+  const offset = params.causal ? params.causalOffset : undefined;
+  if (segments) {
+    const count = segments.shape[1]!;
+    const { data } = segments;
+    return segmentMask({ queries: data.subarray(0, count), keys: data.subarray(count) }, offset, query);
+  }
+  return offset === undefined ? null : causalMask(query.shape[1]!, params.keyLength, offset, query);
 }
 
 /** Mask `[B|1, H|1, T|1, S]` under four axes. */
@@ -74,8 +107,9 @@ export function attentionParts(
   value: Tensor,
   mask: Tensor | null,
   params: AttentionParams,
+  segments: Tensor | null = null,
 ): AttentionParts {
-  const { numHeads, numKvHeads, scale, causal, causalOffset, keyLength } = params;
+  const { numHeads, numKvHeads, scale, keyLength } = params;
   const used = (x: Tensor): Tensor => (x.shape[1] === keyLength ? x : slice(x, 1, 0, keyLength));
   const [batch, queries] = query.shape as [number, number, number];
   const rows = (numHeads / numKvHeads) * queries;
@@ -87,9 +121,8 @@ export function attentionParts(
 
   const scores = reshape(scaleBy(matmul(q, k, { transposeB: true }), scale), full);
   const unpadded = mask ? keepWhere(scores, fourAxes(mask), Number.NEGATIVE_INFINITY) : scores;
-  const visible = causal
-    ? keepWhere(unpadded, causalMask(queries, keyLength, causalOffset, query), Number.NEGATIVE_INFINITY)
-    : unpadded;
+  const allowed = structure(segments, params, query);
+  const visible = allowed ? keepWhere(unpadded, allowed, Number.NEGATIVE_INFINITY) : unpadded;
   const weights = softmax(visible);
   const dropped = reshape(dropout(weights, params), [batch, numKvHeads, rows, keyLength]);
   const context = reshape(matmul(dropped, v), [batch, numHeads, queries, value.shape[2]! / numKvHeads]);

@@ -59,7 +59,9 @@ const data = z.strictObject({
   maxSourceLength: count.default(256).describe('tokens'),
   maxTargetLength: count.default(256).describe('tokens'),
   tooLong: z.enum(['skip', 'truncate']).default('skip'),
-  maxTokens: count.default(4096).describe('padded tokens of a batch on its longer side'),
+  maxTokens: count
+    .default(4096)
+    .describe('tokens of a batch on its longer side, the longer of sources and targets'),
   maxSentences: count.optional(),
 });
 

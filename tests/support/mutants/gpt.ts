@@ -6,7 +6,7 @@ import { type Mutant, mutateParams, patch } from './mutant.ts';
 
 export const gptMutants: readonly Mutant[] = [
   {
-    name: 'self-attention of packed rows is not causal',
+    name: 'self-attention is not causal',
     mutate: mutateParams<{ causal: boolean }>('selfAttention', 'reference', (params) => ({
       ...params,
       causal: false,
@@ -14,14 +14,14 @@ export const gptMutants: readonly Mutant[] = [
     caughtBy: gptFutureChangesNothing,
   },
   {
-    name: 'packed rows join the cache one place too late',
+    name: 'new keys join the cache one place too late',
     mutate: () =>
       patch(
         KeyValueCache.prototype,
-        'appendPacked',
+        'appendJoined',
         (real) =>
-          function (this: KeyValueCache, packed) {
-            real.call(this, packed);
+          function (this: KeyValueCache, qkv) {
+            real.call(this, qkv);
             this.keys.data.copyWithin(this.keys.shape[2]!, 0);
           },
       ),

@@ -104,7 +104,8 @@ function mutateSinusoid(
       SinusoidalPosition.prototype,
       'forward',
       (real) =>
-        function (this: SinusoidalPosition, x, start = 0) {
+        function (this: SinusoidalPosition, x, place = 0) {
+          const start = Number(place);
           const [, length, width] = x.shape as [number, number, number];
           const row = (t: number): Tensor =>
             real.call(this, zeros([1, 1, width], x), Math.min(start + t, start + length - 1));

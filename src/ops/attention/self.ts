@@ -9,7 +9,7 @@ import { checkRate, type DropoutKey } from '../dropout/index.ts';
 import { slice } from '../shape/slice.ts';
 import { attentionParts } from './reference.ts';
 
-interface PackedParams {
+interface SelfParams {
   readonly numHeads: number;
   readonly scale: number;
   readonly causal: boolean;
@@ -17,15 +17,15 @@ interface PackedParams {
   readonly key: DropoutKey;
 }
 
-type PackedInputs = readonly [packed: Tensor, mask: Tensor | null];
+type SelfInputs = readonly [qkv: Tensor, mask: Tensor | null];
 
-const plain: PackedParams = { numHeads: 2, scale: 0.5, causal: true, p: 0, key: [1, 2] };
+const plain: SelfParams = { numHeads: 2, scale: 0.5, causal: true, p: 0, key: [1, 2] };
 const padding = { shape: [2, 1, 1, 5], values: [1, 1, 1, 1, 0, 1, 1, 0, 0, 0], dtype: 'bool' } as const;
 
-/** Queries, keys and values of a packed tensor `[B, T, 3·H·D]`, each `[B, T, H·D]`. */
-export function unpack(packed: Tensor): [query: Tensor, key: Tensor, value: Tensor] {
-  const width = packed.shape[2]! / 3;
-  const part = (i: number): Tensor => slice(packed, 2, i * width, (i + 1) * width);
+/** Queries, keys and values of a `[B, T, 3·H·D]`, each `[B, T, H·D]`. */
+export function splitParts(qkv: Tensor): [query: Tensor, key: Tensor, value: Tensor] {
+  const width = qkv.shape[2]! / 3;
+  const part = (i: number): Tensor => slice(qkv, 2, i * width, (i + 1) * width);
   return [part(0), part(1), part(2)];
 }
 
@@ -36,8 +36,8 @@ function thirds({ data, shape }: Tensor): TypedArray[] {
 }
 
 /** Sizes and strides in the order of native/kernels/attention.c. */
-function kernelInts([packed, mask]: PackedInputs, { numHeads, causal, key }: PackedParams): number[] {
-  const [batch, length, row] = packed.shape as [number, number, number];
+function kernelInts([qkv, mask]: SelfInputs, { numHeads, causal, key }: SelfParams): number[] {
+  const [batch, length, row] = qkv.shape as [number, number, number];
   const width = row / 3;
   const [head, block] = [width / numHeads, length * row];
   const maskStrides = mask ? broadcastStrides(mask.shape, [batch, numHeads, length, length]) : [0, 0, 0];
@@ -48,7 +48,7 @@ function kernelInts([packed, mask]: PackedInputs, { numHeads, causal, key }: Pac
   ];
 }
 
-const op = defineOp<PackedInputs, PackedParams>({
+const op = defineOp<SelfInputs, SelfParams>({
   name: 'selfAttention',
   samples: [
     { inputs: [[2, 5, 24], null], params: plain },
@@ -58,16 +58,16 @@ const op = defineOp<PackedInputs, PackedParams>({
     { inputs: [[1, 1, 6], null], params: plain, note: 'one token' },
     { inputs: [[2, 0, 12], null], params: plain, note: 'no token' },
   ],
-  shape: ([packed, mask], { numHeads }) => {
-    const width = (packed[2] ?? 0) / 3;
-    if (packed.length !== 3 || width % numHeads !== 0) {
+  shape: ([qkv, mask], { numHeads }) => {
+    const width = (qkv[2] ?? 0) / 3;
+    if (qkv.length !== 3 || width % numHeads !== 0) {
       throw new ShapeError({
         where: 'selfAttention',
-        expected: `packed [B, T, 3 · ${numHeads} heads · D]`,
-        got: formatShape(packed),
+        expected: `qkv [B, T, 3 · ${numHeads} heads · D]`,
+        got: formatShape(qkv),
       });
     }
-    const [batch, length] = packed as [number, number];
+    const [batch, length] = qkv as [number, number];
     const full = [batch, numHeads, length, length];
     if (mask && !(mask.length === 4 && mask.every((n, i) => n === full[i] || (n === 1 && i < 3)))) {
       throw new ShapeError({
@@ -79,17 +79,17 @@ const op = defineOp<PackedInputs, PackedParams>({
     }
     return [batch, length, width];
   },
-  flops: ([packed], { numHeads }) => packed[0]! * packed[1]! ** 2 * ((4 * packed[2]!) / 3 + 5 * numHeads),
-  reference: ([packed, mask], params) => {
-    const more = { numKvHeads: params.numHeads, causalOffset: 0, keyLength: packed.shape[1]! };
-    return attentionParts(...unpack(packed), mask, { ...params, ...more }).output;
+  flops: ([qkv], { numHeads }) => qkv[0]! * qkv[1]! ** 2 * ((4 * qkv[2]!) / 3 + 5 * numHeads),
+  reference: ([qkv, mask], params) => {
+    const more = { numKvHeads: params.numHeads, causalOffset: 0, keyLength: qkv.shape[1]! };
+    return attentionParts(...splitParts(qkv), mask, { ...params, ...more }).output;
   },
   kernel: {
     names: ['attention', 'attention_backward'],
-    saved: ([packed], { numHeads }) => [{ shape: [packed[0]!, numHeads, packed[1]!], dtype: 'float' }],
+    saved: ([qkv], { numHeads }) => [{ shape: [qkv[0]!, numHeads, qkv[1]!], dtype: 'float' }],
     forward: ({ inputs, output, saved, params }): KernelCall => ({
       name: 'attention',
-      tensors: [output.data, saved[0]!.data, ...thirds(inputs[0]), inputs[1]?.data ?? null],
+      tensors: [output.data, saved[0]!.data, ...thirds(inputs[0]), inputs[1]?.data ?? null, null],
       ints: kernelInts(inputs, params),
       floats: [params.scale, params.p],
       items: inputs[0].shape[0]! * params.numHeads,
@@ -101,6 +101,7 @@ const op = defineOp<PackedInputs, PackedParams>({
         ...thirds(inputGrads[0]!),
         ...thirds(inputs[0]),
         inputs[1]?.data ?? null,
+        null,
         output.data,
         saved[0]!.data,
         grad.data,
@@ -114,13 +115,13 @@ const op = defineOp<PackedInputs, PackedParams>({
 });
 
 /** Options of `selfAttention`. */
-export type SelfAttentionOptions = Partial<PackedParams> & Pick<PackedParams, 'numHeads'>;
+export type SelfAttentionOptions = Partial<SelfParams> & Pick<SelfParams, 'numHeads'>;
 
 /**
  * `attention` of a sequence to itself, from one tensor that holds queries, keys and values of every token: nothing
  * is copied apart, and the gradient comes back in one piece.
  *
- * @param packed - `[B, T, 3·H·D]`: the queries of all heads, then the keys, then the values
+ * @param qkv - `[B, T, 3·H·D]`: the queries of all heads, then the keys, then the values
  * @param mask - bool `[B|1, H|1, T|1, T]`, true where a key may be attended to, or null
  * @param options - causal by default, scale 1/√D
  * @returns `[B, T, H·D]`
@@ -129,10 +130,10 @@ export type SelfAttentionOptions = Partial<PackedParams> & Pick<PackedParams, 'n
  * @example
  * selfAttention(linear(x, weight), null, { numHeads: 12 });
  */
-export function selfAttention(packed: Tensor, mask: Tensor | null, options: SelfAttentionOptions): Tensor {
+export function selfAttention(qkv: Tensor, mask: Tensor | null, options: SelfAttentionOptions): Tensor {
   const { numHeads, causal = true, p = 0, key = [0, 0] } = options;
   checkRate('selfAttention', p);
   if (mask) expectType('selfAttention', 'mask', mask, 'bool');
-  const scale = options.scale ?? 1 / Math.sqrt((packed.shape[2] ?? 0) / 3 / numHeads);
-  return op(packed, mask, { numHeads, scale, causal, p, key });
+  const scale = options.scale ?? 1 / Math.sqrt((qkv.shape[2] ?? 0) / 3 / numHeads);
+  return op(qkv, mask, { numHeads, scale, causal, p, key });
 }
