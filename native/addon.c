@@ -159,6 +159,17 @@ static napi_value isa(napi_env env, napi_callback_info info) {
   return result;
 }
 
+// bf16(): the unit with which gemm_bf16 multiplies, or undefined where it would only be fp32.
+static napi_value bf16(napi_env env, napi_callback_info info) {
+  static const char *const units[] = {[HEED_BF16_VECTOR] = "avx512_bf16", [HEED_BF16_AMX] = "amx"};
+  size_t argc = 0;
+  napi_value result = NULL;
+  instance *self = instance_of(env, info, &argc, NULL);
+  const char *unit = strcmp(self->isa->name, "avx512") == 0 ? units[heed_bf16_unit()] : NULL;
+  if (unit) napi_create_string_utf8(env, unit, NAPI_AUTO_LENGTH, &result);
+  return result;
+}
+
 static const instruction_set *isa_or_throw(napi_env env, const char *name) {
   const instruction_set *found = find_isa(name);
   if (!found) fail(env, "setIsa: expected an instruction set of this CPU (avx512, avx2 or base)");
@@ -234,5 +245,6 @@ __attribute__((visibility("default"))) napi_value napi_register_module_v1(napi_e
   set_function(env, exports, "threads", threads, self);
   set_function(env, exports, "isa", isa, self);
   set_function(env, exports, "setIsa", set_isa, self);
+  set_function(env, exports, "bf16", bf16, self);
   return exports;
 }

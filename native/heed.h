@@ -35,6 +35,10 @@ int heed_threads(void);
 // Launches `items` items of a kernel in chunks whose boundaries depend only on `items` and `workPerItem`.
 void heed_launch(heed_kernel run, const heed_args *a, int64_t items, double workPerItem);
 
+// The unit that multiplies bf16 faster than fp32 (cpu.c).
+enum { HEED_BF16_NONE, HEED_BF16_VECTOR, HEED_BF16_AMX };
+int heed_bf16_unit(void);
+
 // Memory of the calling thread, kept until the thread ends; a later call for the same slot may move it. 64-byte aligned.
 enum { HEED_SCRATCH_A, HEED_SCRATCH_B, HEED_SCRATCH_C, HEED_SCRATCH_SLOTS };
 void *heed_scratch(int slot, size_t bytes);

@@ -22,6 +22,7 @@ const stamp = join(out, 'heed.node.hash');
 const flags = [
   ...['-std=gnu11', '-O3', '-fPIC', '-fvisibility=hidden', '-pthread', '-ffp-contract=fast'],
   ...['-fno-math-errno', '-fno-trapping-math', '-fno-semantic-interposition'],
+  ...(process.env.CFLAGS ?? '').split(/\s+/).filter(Boolean),
 ];
 const isX86 = process.arch === 'x64';
 /** Every kernel is compiled once for each of these. */
@@ -54,7 +55,7 @@ function listSources(folder) {
 
 function hashSources(compiler, include) {
   const hash = createHash('sha256');
-  hash.update([compiler, include, process.arch, process.platform].join('\n'));
+  hash.update([compiler, include, process.arch, process.platform, ...flags].join('\n'));
   const files = [source, join(source, 'kernels')].flatMap((folder) =>
     readdirSync(folder, { withFileTypes: true })
       .filter((entry) => entry.isFile())

@@ -42,15 +42,16 @@ static void compute_split(const matmul *g, void (*compute)(const matmul *g)) {
   heed_parallel_for(s.rowTasks * ceil_div(g->N, columns), compute_part, &s);
 }
 
-static void multiply(const matmul *g) {
+static void multiply(const matmul *g, const gemm_engine *engine) {
   if (g->M == 0 || g->N == 0) return;
   if (is_direct(g)) compute_split(g, matmul_direct);
   else if (is_dot(g)) compute_split(g, matmul_dot);
-  else matmul_packed(g);
+  else matmul_packed(g, engine);
 }
 
 typedef struct {
   matmul g;
+  const gemm_engine *engine;
   int64_t strideA, strideB, strideC, batch, perTask;
 } batch_job;
 
@@ -59,7 +60,7 @@ static void multiply_entry(const batch_job *s, int64_t entry) {
   g.A += entry * s->strideA;
   g.B += entry * s->strideB;
   g.C += entry * s->strideC;
-  multiply(&g);
+  multiply(&g, s->engine);
 }
 
 static void multiply_entries(void *context, int64_t task) {
@@ -68,15 +69,16 @@ static void multiply_entries(void *context, int64_t task) {
   for (int64_t entry = first; entry < last; entry++) multiply_entry(s, entry);
 }
 
-// C = (accumulate ? C : 0) + op(A) op(B) + bias, for every entry of a batch
+// The arguments of the product of a batch:
 // tensors C[M, N], A[M, K] or [K, M], B[K, N] or [N, K], bias[N] or NULL (used when not accumulating);
 // ints transA, transB, M, N, K, lda, ldb, ldc, accumulate, batch, strideA, strideB, strideC; items = 1
-KERNEL(gemm) {
+static void multiply_batch(const heed_args *a, const gemm_engine *engine) {
   enum { BATCH_TASK_FLOPS = 1 << 17, SERIAL_ENTRY_FLOPS = 1 << 20 };
   const int64_t *i = a->i;
   int transA = i[0] != 0, transB = i[1] != 0, accumulate = i[8] != 0;
   int64_t lda = i[5], ldb = i[6];
   batch_job s = {
+      .engine = engine,
       .g = {i[2], i[3], i[4], a->t[1], transA ? 1 : lda, transA ? lda : 1, a->t[2], transB ? 1 : ldb,
             transB ? ldb : 1, a->t[0], i[7], accumulate ? NULL : a->t[3], accumulate},
       .batch = i[9], .strideA = i[10], .strideB = i[11], .strideC = i[12]};
@@ -89,3 +91,9 @@ KERNEL(gemm) {
     for (int64_t entry = 0; entry < s.batch; entry++) multiply_entry(&s, entry);
   }
 }
+
+// C = (accumulate ? C : 0) + op(A) op(B) + bias, for every entry of a batch; the arguments stand above
+KERNEL(gemm) { multiply_batch(a, &engine_fp32); }
+
+// The same with the numbers of large products rounded to bf16, sums in fp32.
+KERNEL(gemm_bf16) { multiply_batch(a, engine_bf16()); }

@@ -1,4 +1,5 @@
-// C[M, N] = (accumulate ? C : 0) + A[M, K] B[K, N] + bias[N], in three ways that the file gemm.c chooses from.
+// C[M, N] = (accumulate ? C : 0) + A[M, K] B[K, N] + bias[N], in three ways that the file gemm.c chooses from; the
+// large products by one of several engines.
 #pragma once
 #include "kernel.h"
 
@@ -29,8 +30,28 @@ enum { NV = 2, NR = NV * VL };
 // Without packing, on the calling thread; for small products. `direct` needs bj = 1, `dot` ak = bk = 1.
 void HEED_NAME(matmul_direct)(const matmul *g);
 void HEED_NAME(matmul_dot)(const matmul *g);
+
+// How a block of C is computed from packed operands: in fp32, or with bf16 products and fp32 sums.
+enum { BLOCK_REPLACE, BLOCK_ADD, BLOCK_PAST_CACHE };
+typedef struct {
+  int64_t rows, columns; // of a block
+  int64_t depth;         // k comes in groups of so many, the last one filled up with 0
+  int64_t bytes;         // of a packed number
+  int64_t kc;            // most of k that is packed at a time
+  void (*pack_a)(void *dst, const float *src, int64_t si, int64_t sk, int count, int64_t K);
+  void (*pack_b)(void *dst, const float *src, int64_t sj, int64_t sk, int count, int64_t K);
+  // c[rows, columns] = (BLOCK_ADD ? c : bias or 0) + a b
+  void (*block)(int64_t K, const void *a, const void *b, float *c, int64_t ldc, const float *bias, int mode);
+  void (*start)(void), (*stop)(void); // around the work of a task; NULL where nothing is to do
+} gemm_engine;
+
 // Packs both operands; parallel; for large products.
-void HEED_NAME(matmul_packed)(const matmul *g);
+void HEED_NAME(matmul_packed)(const matmul *g, const gemm_engine *engine);
+extern const gemm_engine HEED_NAME(engine_fp32);
+// The fastest engine with bf16 products of this machine; that of fp32 where it has none.
+const gemm_engine *HEED_NAME(engine_bf16)(void);
+// NULL where the compiler knows no AMX.
+const gemm_engine *HEED_NAME(engine_amx)(void);
 
 // dst[k * width + i] = src[i * si + k * sk] for i < count, 0 up to width; one of si, sk must be 1.
 void HEED_NAME(pack_panel)(float *dst, int width, const float *src, int64_t si, int64_t sk, int count, int64_t K);
@@ -39,3 +60,6 @@ void HEED_NAME(pack_panel)(float *dst, int width, const float *src, int64_t si, 
 #define matmul_dot HEED_NAME(matmul_dot)
 #define matmul_packed HEED_NAME(matmul_packed)
 #define pack_panel HEED_NAME(pack_panel)
+#define engine_fp32 HEED_NAME(engine_fp32)
+#define engine_bf16 HEED_NAME(engine_bf16)
+#define engine_amx HEED_NAME(engine_amx)

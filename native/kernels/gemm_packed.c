@@ -1,14 +1,16 @@
-// Large products (Goto and van de Geijn 2008): B is copied once into panels of NR columns, A block by block into panels
-// of MR rows, so that the inner loop reads both in order. Tiles of C are the tasks; every element of C is summed over k
-// in the same order whatever the number of threads.
+// Large products (Goto and van de Geijn 2008): B is copied once into panels of as many columns as a block of C has, A
+// block by block into panels of its rows, so that the inner loop reads both in order. Tiles of C are the tasks; every
+// element of C is summed over k in the same order whatever the number of threads.
 #include "gemm.h"
 #include "simd.h"
 
-enum { KC = 256, MC = 14 * MR, NC = 32 * NR, SLAB_FLOATS = 1 << 21 };
+enum { TILE_ROWS = 168, TILE_COLUMNS = 32 * NR, SLAB_BYTES = 8 << 20, MAX_BLOCK = 32 * 32 };
 
 typedef struct {
   matmul g; // of one slab of columns
-  float *packedB;
+  const gemm_engine *e;
+  char *packedB;
+  int64_t depthB; // K, filled up to whole groups
   int64_t kc, mc, nc, rowTiles;
   int pastCache;
 } packed_job;
@@ -19,14 +21,12 @@ typedef struct {
 #define IN_REGISTER(v) (void)0
 #endif
 
-enum { REPLACE, ADD, PAST_CACHE };
-
 // c[MR, NR] = (add ? c : bias or 0) + a[k, MR] b[k, NR] over packed panels; mode is a constant where it matters
 ALWAYS_INLINE void compute_block(int64_t K, const float *a, const float *b, float *c, int64_t ldc, const float *bias,
                                  int mode) {
   vf acc[MR][NV];
   UNROLL for (int r = 0; r < MR; r++) {
-    if (mode != PAST_CACHE) {
+    if (mode != BLOCK_PAST_CACHE) {
       __builtin_prefetch(c + r * ldc, 1);
       __builtin_prefetch(c + r * ldc + NR - 1, 1);
     }
@@ -47,44 +47,72 @@ ALWAYS_INLINE void compute_block(int64_t K, const float *a, const float *b, floa
     vf base = bias ? load(bias + v * VL, VL) : splat(0);
     UNROLL for (int r = 0; r < MR; r++) {
       float *p = c + r * ldc + v * VL;
-      if (mode == PAST_CACHE) store_past_cache(p, acc[r][v] + base);
-      else store(p, acc[r][v] + (mode == ADD ? load(p, VL) : base), VL);
+      if (mode == BLOCK_PAST_CACHE) store_past_cache(p, acc[r][v] + base);
+      else store(p, acc[r][v] + (mode == BLOCK_ADD ? load(p, VL) : base), VL);
     }
   }
 }
 
-static void full_block(int64_t K, const float *a, const float *b, float *c, int64_t ldc, const float *bias, int mode) {
-  compute_block(K, a, b, c, ldc, bias, mode);
+static void block(int64_t K, const void *a, const void *b, float *c, int64_t ldc, const float *bias, int mode) {
+  if (mode == BLOCK_PAST_CACHE) compute_block(K, a, b, c, ldc, bias, BLOCK_PAST_CACHE);
+  else compute_block(K, a, b, c, ldc, bias, mode);
 }
 
-static void streamed_block(int64_t K, const float *a, const float *b, float *c, int64_t ldc, const float *bias) {
-  compute_block(K, a, b, c, ldc, bias, PAST_CACHE);
+static void pack_rows_of_a(void *dst, const float *src, int64_t si, int64_t sk, int count, int64_t K) {
+  pack_panel(dst, MR, src, si, sk, count, K);
 }
+
+static void pack_columns_of_b(void *dst, const float *src, int64_t sj, int64_t sk, int count, int64_t K) {
+  pack_panel(dst, NR, src, sj, sk, count, K);
+}
+
+const gemm_engine engine_fp32 = {.rows = MR, .columns = NR, .depth = 1, .bytes = 4, .kc = 256,
+                                 .pack_a = pack_rows_of_a, .pack_b = pack_columns_of_b, .block = block};
 
 // A block that reaches over the edge of C goes through a full one.
-static void edge_block(const matmul *g, int64_t K, const float *a, const float *b, int64_t i, int64_t j, int mode) {
-  float full[MR * NR];
-  int64_t rows = min64(MR, g->M - i), columns = min64(NR, g->N - j);
-  full_block(K, a, b, full, NR, NULL, REPLACE);
+static void edge_block(const packed_job *s, int64_t K, const void *a, const void *b, int64_t i, int64_t j, int mode) {
+  const matmul *g = &s->g;
+  int64_t width = s->e->columns, rows = min64(s->e->rows, g->M - i), columns = min64(width, g->N - j);
+  float full[MAX_BLOCK] __attribute__((aligned(64)));
+  s->e->block(K, a, b, full, width, NULL, BLOCK_REPLACE);
   const float *bias = g->bias ? g->bias + j : NULL;
   for (int64_t r = 0; r < rows; r++) {
     float *c = g->C + (i + r) * g->ldc + j;
-    for (int64_t k = 0; k < columns; k++) c[k] = full[r * NR + k] + (mode == ADD ? c[k] : bias ? bias[k] : 0);
+    for (int64_t k = 0; k < columns; k++) c[k] = full[r * width + k] + (mode == BLOCK_ADD ? c[k] : bias ? bias[k] : 0);
   }
 }
+
+static int64_t whole_groups(const packed_job *s, int64_t K) { return ceil_div(K, s->e->depth) * s->e->depth; }
 
 static void pack_b(void *context, int64_t panel) {
   const packed_job *s = context;
   const matmul *g = &s->g;
-  int64_t j = panel * NR;
-  pack_panel(s->packedB + j * g->K, NR, g->B + j * g->bj, g->bj, g->bk, (int)min64(NR, g->N - j), g->K);
+  int64_t j = panel * s->e->columns;
+  s->e->pack_b(s->packedB + j * s->depthB * s->e->bytes, g->B + j * g->bj, g->bj, g->bk,
+               (int)min64(s->e->columns, g->N - j), g->K);
 }
 
-static void pack_a(const packed_job *s, float *dst, int64_t first, int64_t last, int64_t k, int64_t kc) {
+static void pack_a(const packed_job *s, char *dst, int64_t first, int64_t last, int64_t k, int64_t kc) {
   const matmul *g = &s->g;
-  for (int64_t i = first; i < last; i += MR) {
-    const float *src = g->A + i * g->ai + k * g->ak;
-    pack_panel(dst + (i - first) * kc, MR, src, g->ai, g->ak, (int)min64(MR, last - i), kc);
+  for (int64_t i = first; i < last; i += s->e->rows) {
+    s->e->pack_a(dst + (i - first) * whole_groups(s, kc) * s->e->bytes, g->A + i * g->ai + k * g->ak, g->ai, g->ak,
+                 (int)min64(s->e->rows, last - i), kc);
+  }
+}
+
+// The rows [i0, i1) and columns [j0, j1) of C, for kc of the products from k on.
+static void add_products(const packed_job *s, const char *packedA, int64_t i0, int64_t i1, int64_t j0, int64_t j1,
+                         int64_t k, int64_t kc) {
+  const matmul *g = &s->g;
+  const gemm_engine *e = s->e;
+  int mode = s->pastCache ? BLOCK_PAST_CACHE : k > 0 || g->accumulate ? BLOCK_ADD : BLOCK_REPLACE;
+  for (int64_t j = j0; j < j1; j += e->columns) {
+    const char *b = s->packedB + (j * s->depthB + k * e->columns) * e->bytes;
+    for (int64_t i = i0; i < i1; i += e->rows) {
+      const char *a = packedA + (i - i0) * whole_groups(s, kc) * e->bytes;
+      if (i + e->rows > g->M || j + e->columns > g->N) edge_block(s, kc, a, b, i, j, mode);
+      else e->block(kc, a, b, g->C + i * g->ldc + j, g->ldc, g->bias ? g->bias + j : NULL, mode);
+    }
   }
 }
 
@@ -93,33 +121,23 @@ static void compute_tile(void *context, int64_t task) {
   const matmul *g = &s->g;
   int64_t i0 = task % s->rowTiles * s->mc, i1 = min64(i0 + s->mc, g->M);
   int64_t j0 = task / s->rowTiles * s->nc, j1 = min64(j0 + s->nc, g->N);
-  float *packedA = heed_scratch(HEED_SCRATCH_B, (size_t)((s->mc + MR) * s->kc) * sizeof(float));
+  size_t bytes = (size_t)((s->mc + s->e->rows) * whole_groups(s, s->kc) * s->e->bytes);
+  char *packedA = heed_scratch(HEED_SCRATCH_B, bytes);
+  if (s->e->start) s->e->start();
   for (int64_t k = 0; k < g->K; k += s->kc) {
     int64_t kc = min64(s->kc, g->K - k);
-    int mode = k > 0 || g->accumulate ? ADD : REPLACE;
     pack_a(s, packedA, i0, i1, k, kc);
-    for (int64_t j = j0; j < j1; j += NR) {
-      const float *b = s->packedB + j * g->K + k * NR;
-      for (int64_t i = i0; i < i1; i += MR) {
-        const float *a = packedA + (i - i0) * kc;
-        if (i + MR > g->M || j + NR > g->N) {
-          edge_block(g, kc, a, b, i, j, mode);
-        } else if (s->pastCache) {
-          streamed_block(kc, a, b, g->C + i * g->ldc + j, g->ldc, g->bias ? g->bias + j : NULL);
-        } else {
-          full_block(kc, a, b, g->C + i * g->ldc + j, g->ldc, g->bias ? g->bias + j : NULL, mode);
-        }
-      }
-    }
+    add_products(s, packedA, i0, i1, j0, j1, k, kc);
   }
+  if (s->e->stop) s->e->stop();
   if (s->pastCache) finish_stores();
 }
 
 // A result that no cache can hold (logits) is written once, without being read first.
-static int is_past_cache(const matmul *g) {
+static int is_past_cache(const matmul *g, const gemm_engine *e) {
   enum { CACHED_BYTES = 48 << 20 };
   int aligned = (uintptr_t)g->C % (VL * 4) == 0 && g->ldc % VL == 0;
-  return aligned && !g->accumulate && g->K <= KC && g->M * g->N > CACHED_BYTES / 4;
+  return aligned && !g->accumulate && g->K <= e->kc && g->M * g->N > CACHED_BYTES / 4;
 }
 
 // The smallest multiple of `unit` that divides `size` into as many parts as tiles of `largest` would.
@@ -130,28 +148,30 @@ static int64_t even_tile(int64_t size, int64_t largest, int64_t unit) {
 // Tiles of nearly equal size, small enough that every thread gets several.
 static void choose_tiles(packed_job *s) {
   const matmul *g = &s->g;
-  int64_t wanted = 6 * heed_threads();
-  s->kc = ceil_div(g->K, ceil_div(g->K, KC));
-  s->mc = even_tile(g->M, MC, MR);
-  s->nc = even_tile(g->N, NC, NR);
-  while (s->nc > 8 * NR && ceil_div(g->M, s->mc) * ceil_div(g->N, s->nc) < wanted) s->nc -= NR;
-  while (s->mc > 4 * MR && ceil_div(g->M, s->mc) * ceil_div(g->N, s->nc) < wanted) s->mc -= MR;
-  s->mc = even_tile(g->M, s->mc, MR);
-  s->nc = even_tile(g->N, s->nc, NR);
+  int64_t rows = s->e->rows, columns = s->e->columns, wanted = 6 * heed_threads();
+  s->kc = even_tile(g->K, s->e->kc, s->e->depth);
+  s->mc = even_tile(g->M, TILE_ROWS / rows * rows, rows);
+  s->nc = even_tile(g->N, TILE_COLUMNS / columns * columns, columns);
+  while (s->nc > 8 * columns && ceil_div(g->M, s->mc) * ceil_div(g->N, s->nc) < wanted) s->nc -= columns;
+  while (s->mc > 4 * rows && ceil_div(g->M, s->mc) * ceil_div(g->N, s->nc) < wanted) s->mc -= rows;
+  s->mc = even_tile(g->M, s->mc, rows);
+  s->nc = even_tile(g->N, s->nc, columns);
   s->rowTiles = ceil_div(g->M, s->mc);
 }
 
-void matmul_packed(const matmul *whole) {
-  int64_t slab = max64(NR, SLAB_FLOATS / whole->K / NR * NR);
+void matmul_packed(const matmul *whole, const gemm_engine *e) {
+  packed_job s = {.e = e, .pastCache = is_past_cache(whole, e)};
+  s.depthB = whole_groups(&s, whole->K);
+  int64_t slab = max64(e->columns, SLAB_BYTES / (s.depthB * e->bytes) / e->columns * e->columns);
   for (int64_t j = 0; j < whole->N; j += slab) {
-    packed_job s = {.g = *whole, .pastCache = is_past_cache(whole)};
     matmul *g = &s.g;
+    *g = *whole;
     g->N = min64(slab, whole->N - j);
     g->B += j * g->bj;
     g->C += j;
     if (g->bias) g->bias += j;
-    int64_t panels = ceil_div(g->N, NR);
-    s.packedB = heed_scratch(HEED_SCRATCH_A, (size_t)(panels * NR * g->K) * sizeof(float));
+    int64_t panels = ceil_div(g->N, e->columns);
+    s.packedB = heed_scratch(HEED_SCRATCH_A, (size_t)(panels * e->columns * s.depthB * e->bytes));
     choose_tiles(&s);
     heed_parallel_for(panels, pack_b, &s);
     heed_parallel_for(s.rowTiles * ceil_div(g->N, s.nc), compute_tile, &s);

@@ -1,5 +1,6 @@
 /** Benchmarks by name. */
 import type { Device } from '../core/device.ts';
+import type { Precision } from '../core/precision.ts';
 import { benchDecoding } from './decode.ts';
 import { benchGemm, gemmShapes } from './gemm.ts';
 import { benchGpt2, benchGpt2Model } from './gpt2.ts';
@@ -16,6 +17,8 @@ export type BenchLine = Readonly<Record<string, string | number>>;
 export interface BenchOptions {
   readonly device: Device;
   readonly rounds: number;
+  /** Of training. */
+  readonly precision: Precision;
 }
 
 type Bench = (name: string, options: BenchOptions) => Iterable<BenchLine>;
@@ -31,7 +34,12 @@ function facts(name: string, { device }: BenchOptions): Record<string, string | 
 
 const training = (shape: keyof typeof benchShapes): Bench =>
   function* (name, options) {
-    yield { ...facts(name, options), ...benchTraining(benchShapes[shape], options.device, options.rounds) };
+    const { device, rounds, precision } = options;
+    yield {
+      ...facts(name, options),
+      precision,
+      ...benchTraining(benchShapes[shape], device, rounds, precision),
+    };
   };
 
 const decoding = (shape: keyof typeof benchShapes): Bench =>

@@ -1,5 +1,6 @@
 /** Whole training steps: forward, label-smoothed loss, backward, Adam. */
 import type { Device } from '../core/device.ts';
+import { type Precision, withPrecision } from '../core/precision.ts';
 import { scope } from '../core/scope.ts';
 import { backward } from '../core/tape.ts';
 import { full } from '../core/tensor.ts';
@@ -18,7 +19,7 @@ export interface TrainFigures {
 }
 
 /** A function that does one step each time it is called. */
-export function trainingStep(shape: BenchShape, device: Device): () => void {
+export function trainingStep(shape: BenchShape, device: Device, precision: Precision = 'fp32'): () => void {
   const model = benchModel(shape, device);
   const adam = new Adam(model.namedParameters());
   const { batch, sourceLength, targetLength, vocabSize } = shape;
@@ -26,7 +27,7 @@ export function trainingStep(shape: BenchShape, device: Device): () => void {
   const target = randomIds(batch, targetLength, vocabSize, device);
   const labels = randomIds(batch, targetLength, vocabSize, device);
   let step = 0;
-  return () => {
+  const learn = (): void =>
     withDropoutKeys(1, ++step, () =>
       scope(() => {
         const losses = crossEntropy(model.forward(source, target), labels, {
@@ -36,14 +37,21 @@ export function trainingStep(shape: BenchShape, device: Device): () => void {
         backward(losses, { grad: full(losses.shape, 1 / losses.size, { device }) });
       }),
     );
+  return () => {
+    withPrecision(precision, device, learn);
     adam.step(1e-3);
     model.zeroGrad();
   };
 }
 
 /** Median over `rounds` steps, after three that are not counted. */
-export function benchTraining(shape: BenchShape, device: Device, rounds: number): TrainFigures {
-  const step = trainingStep(shape, device);
+export function benchTraining(
+  shape: BenchShape,
+  device: Device,
+  rounds: number,
+  precision: Precision = 'fp32',
+): TrainFigures {
+  const step = trainingStep(shape, device, precision);
   for (let i = 0; i < 3; i++) step();
   device.resetPeak();
   const times = Array.from({ length: rounds }, () => {

@@ -42,6 +42,8 @@ export interface Device {
   /** Threads that kernels use; 1 where there is no pool. */
   threads(): number;
   setThreads(count: number): void;
+  /** The unit that multiplies bf16 faster than fp32; absent where there is none. */
+  readonly bf16Unit?: string | undefined;
   /** A short text for reports: instruction set, version. */
   describe(): string;
 }

@@ -15,6 +15,7 @@ export {
 } from './device.ts';
 export { type DType, type FloatDType, isFloat, type TypedArray } from './dtype.ts';
 export { definedOps, defineOp, type Op, type OpDefinition, type Sample } from './op.ts';
+export { currentPrecision, type Precision, withPrecision } from './precision.ts';
 export { Random, type RandomState } from './random.ts';
 export { scope } from './scope.ts';
 export { broadcastShapes, formatShape, type Shape, sizeOf, stridesOf } from './shape.ts';

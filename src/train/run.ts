@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { defaultDevice, getDevice } from '../core/device.ts';
+import { checkPrecision } from '../core/precision.ts';
 import { TrainingError } from '../errors.ts';
 import { Adam } from './adam.ts';
 import { makeFolder } from './atomic.ts';
@@ -62,6 +63,7 @@ async function trainLocked(experiment: Experiment, options: TrainOptions): Promi
   for (const place of ['', runFolders.checkpoints, runFolders.snapshots])
     removeLeftovers(join(folder, place));
   const device = options.device === undefined ? defaultDevice() : getDevice(options.device);
+  checkPrecision(experiment.training.precision, device, 'training.precision');
   const checkpoint = findStart(options, onEvent);
   const prepared = prepare(experiment, checkpoint, device, onEvent);
   const optimizer = new Adam(prepared.model.namedParameters(), adamOptions(experiment));

@@ -78,7 +78,7 @@ export class Seq2SeqObjective {
     this.labelSmoothing = labelSmoothing;
   }
 
-  private get device(): Device {
+  get device(): Device {
     return this.model.sourceEmbedding.weight.device;
   }
 

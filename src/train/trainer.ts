@@ -5,6 +5,7 @@
  * killed at any moment goes on bit for bit as if nothing had happened.
  */
 import { join } from 'node:path';
+import { withPrecision } from '../core/precision.ts';
 import type { TokenPair } from '../data/batching.ts';
 import type { StoredTensor } from '../formats/safetensors.ts';
 import type { Tokenizers } from '../generate/translator.ts';
@@ -161,7 +162,7 @@ export class Trainer {
     const tokens = batches.reduce((total, batch) => total + batch.targetTokens, 0);
     model.train();
     const loss = withDropoutKeys(training.seed, step, () =>
-      batches.reduce((total, batch) => total + this.objective.trainOn(batch, tokens).loss, 0),
+      batches.reduce((total, batch) => total + this.trainOn(batch, tokens), 0),
     );
     const gradNorm = gradientNorm(model.parameters());
     if (!Number.isFinite(loss) || !Number.isFinite(gradNorm))
@@ -176,6 +177,12 @@ export class Trainer {
     state.window.sourceTokens += batches.reduce((total, batch) => total + batch.sourceTokens, 0);
     state.window.targetTokens += tokens;
     this.tokensSeen += tokens;
+  }
+
+  /** The loss of a batch, whose gradients join those that are there. */
+  private trainOn(batch: PairBatch, tokens: number): number {
+    const { precision } = this.parts.experiment.training;
+    return withPrecision(precision, this.objective.device, () => this.objective.trainOn(batch, tokens).loss);
   }
 
   private learningRate(step: number, done: number): number {

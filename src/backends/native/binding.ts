@@ -31,6 +31,8 @@ export interface NativeBinding {
   /** The instruction set in use; `HEED_ISA` or `setIsa` choose another. */
   isa(): NativeIsa;
   setIsa(name: NativeIsa): void;
+  /** The unit with which `gemm_bf16` multiplies; undefined where it would do as `gemm` does. */
+  bf16(): 'amx' | 'avx512_bf16' | undefined;
 }
 
 /** The arguments of one kernel call. */

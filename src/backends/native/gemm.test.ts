@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   availableIsas,
   blank,
+  expectClose,
   expectKernel,
   needBinding,
   noise,
@@ -22,11 +23,21 @@ interface Product {
   sharedB?: boolean;
   /** Extra elements at the end of each row of A, B and C. */
   pad?: number;
+  /** Operands that bf16 can represent. */
+  rounded?: boolean;
+}
+
+/** The nearest bf16 number, of two equally near ones the even one. */
+function toBf16(x: number): number {
+  const word = new Uint32Array(Float32Array.of(x).buffer);
+  word[0]! += 0x7fff + ((word[0]! >>> 16) & 1);
+  word[0]! &= 0xffff0000;
+  return new Float32Array(word.buffer)[0]!;
 }
 
 /** The product in float64, one element at a time. */
 function prepare({ transA = false, transB = false, M, N, K, ...rest }: Product) {
-  const { bias = false, accumulate = false, batch = 1, sharedB = false, pad = 0 } = rest;
+  const { bias = false, accumulate = false, batch = 1, sharedB = false, pad = 0, rounded = false } = rest;
   const lda = (transA ? M : K) + pad;
   const ldb = (transB ? K : N) + pad;
   const ldc = N + pad;
@@ -37,6 +48,7 @@ function prepare({ transA = false, transB = false, M, N, K, ...rest }: Product) 
   const B = noise(sharedB ? (transB ? N : K) * ldb : batch * strideB, 5);
   const row = bias ? noise(N, 7) : null;
   const C = noise(batch * strideC, 11);
+  if (rounded) for (const operand of [A, B]) operand.set(operand.map(toBf16));
   const want = Float64Array.from(C);
   for (let e = 0; e < batch; e++) {
     for (let i = 0; i < M; i++) {
@@ -54,6 +66,15 @@ function prepare({ transA = false, transB = false, M, N, K, ...rest }: Product) 
   const flags = [transA, transB, M, N, K, lda, ldb, ldc, accumulate, batch, strideA, strideB, strideC];
   return { kernel: 'gemm', outputs: [C], inputs: [A, B, row], ints: flags.map(Number), want, K };
 }
+
+/** Products past every path for small matrices, off every block size. */
+const largeProducts: Product[] = [
+  { M: 101, N: 161, K: 129, bias: true },
+  { M: 97, N: 96, K: 1100, transA: true },
+  { M: 130, N: 200, K: 301, transB: true, pad: 5 },
+  { M: 99, N: 203, K: 1030, transA: true, transB: true, pad: 3, accumulate: true },
+  { M: 300, N: 97, K: 97, bias: true, batch: 3 },
+];
 
 function toleranceOf(K: number) {
   return { absolute: 3e-7 * (4 + K), relative: 1e-6 };
@@ -164,6 +185,7 @@ describe('gemm', () => {
     const inputs = [noise(M * K, 3), noise(N * K, 5), noise(N, 7)];
     const ints = [0, 1, M, N, K, K, K, N, 0, 1, 0, 0, 0];
     const memory = new Float32Array(binding.alloc(4 * (M * N + 16)));
+    const before = binding.isa();
     for (const isa of availableIsas(binding)) {
       binding.setIsa(isa);
       const [aligned, shifted] = [memory.subarray(0, M * N), memory.subarray(1, M * N + 1)];
@@ -184,6 +206,7 @@ describe('gemm', () => {
         expect(Math.abs(shifted[i * N + j]! - want)).toBeLessThan(1e-6);
       }
     }
+    binding.setIsa(before);
   });
 
   test('the same product gives the same bits every time', (context) => {
@@ -195,5 +218,33 @@ describe('gemm', () => {
       return Buffer.from(C.buffer).toString('base64');
     });
     expect(new Set(results).size).toBe(1);
+  });
+});
+
+describe('gemm_bf16', () => {
+  for (const large of largeProducts) {
+    const { M, N, K } = large;
+    test(`${JSON.stringify(large)}: numbers that bf16 has, exactly as gemm`, (context) => {
+      const product = prepare({ ...large, rounded: true });
+      expectKernel(context, { ...product, kernel: 'gemm_bf16' }, [product.want], toleranceOf(K));
+    });
+
+    test(`${M} x ${N} x ${K}: rounds to the nearest, where there is a unit for it`, (context) => {
+      if (needBinding(context).bf16() === undefined) context.skip('no unit for bf16 on this CPU');
+      const product = prepare(large);
+      const [A, B, row] = product.inputs;
+      const operands = [A!.map(toBf16), B!.map(toBf16), row!];
+      runKernel(context, { ...product, kernel: 'gemm_bf16' }, ([C], isa) => {
+        if (isa !== 'avx512') return;
+        runKernel(context, { ...product, inputs: operands }, ([want], other) => {
+          if (other === 'avx512') expectClose(C!, want!, 'C', toleranceOf(K));
+        });
+      });
+    });
+  }
+
+  test('small products stay fp32', (context) => {
+    const product = prepare({ M: 7, N: 33, K: 65 });
+    expectKernel(context, { ...product, kernel: 'gemm_bf16' }, [product.want], toleranceOf(65));
   });
 });

@@ -41,6 +41,9 @@ function createDevice(binding: NativeBinding): Device {
     resetPeak: () => pool.resetPeak(),
     threads: () => binding.threads(),
     setThreads: (count) => binding.setThreads(count),
+    get bf16Unit() {
+      return binding.bf16();
+    },
     describe: () => `float32 C kernels, ${binding.isa()}`,
   };
 }

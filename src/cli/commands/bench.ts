@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { type BenchLine, benches, benchShapes, profileKernels, trainingStep } from '../../bench/index.ts';
 import { fallbackCounts } from '../../core/counter.ts';
 import { defaultDevice } from '../../core/device.ts';
+import { checkPrecision, type Precision, precisions } from '../../core/precision.ts';
 import { ConfigError, suggest } from '../../errors.ts';
 import { addDeviceOptions, applyDeviceOptions, type DeviceOptions } from '../device-options.ts';
 import { wholeNumber } from '../numbers.ts';
@@ -11,6 +12,7 @@ import { note, printJson } from '../output.ts';
 interface BenchFlags extends DeviceOptions {
   readonly rounds: string;
   readonly profile?: string;
+  readonly precision: string;
   readonly json?: boolean;
 }
 
@@ -21,6 +23,7 @@ export function registerBench(program: Command): void {
     .argument('[names...]', 'benchmarks to run; all of them by default')
     .option('--rounds <n>', 'measured rounds; medians are printed', '11')
     .option('--profile <shape>', `where a training step's time goes: ${Object.keys(benchShapes).join(', ')}`)
+    .option('--precision <name>', `of training: ${precisions.join(', ')}`, 'fp32')
     .option('--json', 'print one JSON object per line');
   addDeviceOptions(command)
     .addHelpText(
@@ -40,15 +43,23 @@ function bench(names: string[], flags: BenchFlags): void {
 
 function runBenches(names: readonly string[], rounds: number, flags: BenchFlags): void {
   const device = defaultDevice();
+  const precision = precisionOf(flags.precision);
+  checkPrecision(precision, device, '--precision');
   for (const [name, run] of benches) {
     if (names.length > 0 && !names.includes(name)) continue;
-    for (const line of run(name, { device, rounds })) {
+    for (const line of run(name, { device, rounds, precision })) {
       if (flags.json) printJson(line);
       else process.stdout.write(`${describe(line)}\n`);
     }
   }
   for (const [op, calls] of fallbackCounts())
     note(`note: ${op} has no kernel on ${device.name}: ${calls} calls ran the reference`);
+}
+
+function precisionOf(name: string): Precision {
+  const known = precisions.find((precision) => precision === name);
+  if (known === undefined) throw unknown('--precision', name, precisions);
+  return known;
 }
 
 function unknown(where: string, name: string, known: readonly string[]): ConfigError {

@@ -4,7 +4,7 @@ import { formatShape, sizeOf } from '../../core/shape.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import { ShapeError } from '../../errors.ts';
 import { add } from '../elementwise/binary.ts';
-import { matmul } from '../matmul/index.ts';
+import { gemmKernel, matmul } from '../matmul/index.ts';
 import { sum } from '../reduce/sum.ts';
 import { reshape } from '../shape/reshape.ts';
 
@@ -52,7 +52,7 @@ const op = defineOp<LinearInputs, Record<never, never>>({
       const [n, k] = weight.shape as [number, number];
       const m = sizeOf(x.shape.slice(0, -1));
       return {
-        name: 'gemm',
+        name: gemmKernel(),
         tensors: [output.data, x.data, weight.data, bias?.data ?? null],
         ints: [0, 1, m, n, k, k, k, n, 0, 1, 0, 0, 0],
         floats: [],

@@ -1,5 +1,6 @@
 /** Matrix products, batched, with either side transposed. */
 import { defineOp } from '../../core/op.ts';
+import { currentPrecision } from '../../core/precision.ts';
 import { broadcastShapes, formatShape, type Shape, sameShape, sizeOf } from '../../core/shape.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import { ShapeError } from '../../errors.ts';
@@ -39,6 +40,11 @@ function sizesOf(a: Shape, b: Shape, { transposeA, transposeB }: MatmulParams): 
     if (sizeOf(own) !== 1 && !sameShape(own, batch)) fail('batch axes must be equal, or 1 on one side');
   }
   return { m, n, k, batch };
+}
+
+/** The kernel of products in the precision that is set. */
+export function gemmKernel(): string {
+  return currentPrecision() === 'bf16' ? 'gemm_bf16' : 'gemm';
 }
 
 const op = defineOp<readonly [a: Tensor, b: Tensor], MatmulParams>({
@@ -169,7 +175,7 @@ const op = defineOp<readonly [a: Tensor, b: Tensor], MatmulParams>({
       const { m, n, k, batch } = sizesOf(a.shape, b.shape, params);
       const [stepA, stepB] = [a.size > m * k ? m * k : 0, b.size > k * n ? k * n : 0];
       return {
-        name: 'gemm',
+        name: gemmKernel(),
         tensors: [output.data, a.data, b.data, null],
         ints: [
           Number(params.transposeA),

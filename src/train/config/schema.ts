@@ -3,6 +3,7 @@
  * gives its types and the JSON Schema for editors.
  */
 import { z } from 'zod';
+import { precisions } from '../../core/precision.ts';
 import { metrics } from '../../metrics/registry.ts';
 import { scoreScales } from '../../nn/attention/attend.ts';
 import { positions } from '../../nn/position/index.ts';
@@ -138,6 +139,10 @@ const training = z.strictObject({
   eps: z.number().positive().default(1e-9),
   weightDecay: z.number().min(0).default(0),
   clipNorm: z.number().min(0).default(0).describe('0: no clipping'),
+  precision: z
+    .enum(precisions)
+    .default('fp32')
+    .describe('of large matrix products; bf16 needs a CPU that multiplies it, sums and weights stay fp32'),
   gradAccumSteps: count.default(1),
   labelSmoothing: rate.default(0.1),
   logEvery: count.default(10).describe('steps'),
