@@ -5,6 +5,8 @@ import { scope } from '../core/scope.ts';
 import { noGrad } from '../core/tape.ts';
 import { tensor } from '../core/tensor.ts';
 import { Gpt } from '../models/gpt.ts';
+import { quantize } from '../nn/quantize.ts';
+import type { QuantizedType } from '../ops/quantized-linear/panels.ts';
 import { argmax } from '../ops/reduce/max.ts';
 import { median, randomIds } from './shapes.ts';
 
@@ -22,9 +24,9 @@ class FastRandom extends Random {
 }
 
 /** GPT-2 with 124 million parameters, for speed only. */
-export function benchGpt2Model(device: Device): Gpt {
-  const model = new Gpt({ vocabSize: 50257 }, { random: new FastRandom(1, 'bench'), device });
-  return model.eval();
+export function benchGpt2Model(device: Device, dtype?: QuantizedType): Gpt {
+  const model = new Gpt({ vocabSize: 50257 }, { random: new FastRandom(1, 'bench'), device }).eval();
+  return dtype ? quantize(model, { dtype }) : model;
 }
 
 /** Tokens per second of the two phases. */

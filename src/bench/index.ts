@@ -51,8 +51,13 @@ const decoding = (shape: keyof typeof benchShapes): Bench =>
   };
 
 const gpt2: Bench = function* (name, options) {
-  const model = benchGpt2Model(options.device);
-  yield { ...facts(name, options), ...benchGpt2(model, options.device, options.rounds) };
+  const { device, rounds } = options;
+  for (const dtype of [undefined, 'int8', 'int4'] as const) {
+    const model = benchGpt2Model(device, dtype);
+    const figures = benchGpt2(model, device, rounds);
+    for (const tensor of model.stateDict().values()) tensor.dispose();
+    yield { ...facts(name, options), ...(dtype && { precision: dtype }), ...figures };
+  }
 };
 
 const gemm: Bench = function* (name, options) {

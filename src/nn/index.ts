@@ -39,4 +39,6 @@ export {
   SinusoidalPosition,
   sinusoidalTable,
 } from './position/index.ts';
+export { modelBytes, type QuantizeOptions, quantize } from './quantize.ts';
+export { QuantizedMatrix } from './quantized-matrix.ts';
 export { Dropout, type NormPlacement, Residual } from './residual.ts';
