@@ -15,6 +15,25 @@ export function modelBytes(model: Module): number {
   return [...model.stateDict().values()].reduce((total, { data }: Tensor) => total + data.byteLength, 0);
 }
 
+/** Linear layers and token tables that have a float weight, with their paths. */
+function floatWeights(model: Module): [string, WeightModule][] {
+  return model
+    .namedModules()
+    .flatMap(([path, module]): [string, WeightModule][] =>
+      module instanceof WeightModule && !module.quantized ? [[path, module]] : [],
+    );
+}
+
+/**
+ * Whether `quantize` would accept a model; it changes nothing.
+ *
+ * @throws {ConfigError} as `quantize` does
+ */
+export function checkWidths(model: Module, dtype: QuantizedType): void {
+  layoutOf(dtype);
+  for (const [path, { weight }] of floatWeights(model)) checkWidth(`${path}.weight`, weight.shape[1]!, dtype);
+}
+
 /**
  * Replaces the weights of every linear layer and token table by codes. Biases, norms and position tables stay as they
  * are. The model cannot be trained afterwards: `backward` through it throws a TrainingError.
@@ -26,13 +45,7 @@ export function modelBytes(model: Module): number {
  * quantize(model, { dtype: 'int8' });
  */
 export function quantize<M extends Module>(model: M, { dtype }: QuantizeOptions): M {
-  layoutOf(dtype);
-  const parts = model
-    .namedModules()
-    .flatMap(([path, module]) =>
-      module instanceof WeightModule && !module.quantized ? [[path, module] as const] : [],
-    );
-  for (const [path, { weight }] of parts) checkWidth(`${path}.weight`, weight.shape[1]!, dtype);
-  for (const [, module] of parts) module.quantize(dtype);
+  checkWidths(model, dtype);
+  for (const [, module] of floatWeights(model)) module.quantize(dtype);
   return model;
 }

@@ -9,7 +9,7 @@ import {
   type NativeIsa,
 } from '../../src/backends/native/binding.ts';
 
-export type Numbers = Float32Array | Float64Array | Int32Array | Uint8Array;
+export type Numbers = Float32Array | Float64Array | Int32Array | Int8Array | Uint8Array;
 
 export interface KernelCase {
   readonly kernel: string;
