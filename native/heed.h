@@ -30,18 +30,31 @@ extern const int heed_kernel_count;
 typedef void (*heed_task)(void *context, int64_t task);
 void heed_parallel_for(int64_t tasks, heed_task run, void *context);
 void heed_set_threads(int threads);
+void heed_propose_threads(int threads); // ignored where a number was set or proposed before
 int heed_threads(void);
 
 // Launches `items` items of a kernel in chunks whose boundaries depend only on `items` and `workPerItem`.
-void heed_launch(heed_kernel run, const heed_args *a, int64_t items, double workPerItem);
+// Returns 0, or the bytes of scratch memory that the kernel could not get: its outputs are then undefined.
+size_t heed_launch(heed_kernel run, const heed_args *a, int64_t items, double workPerItem);
 
 // The unit that multiplies bf16 faster than fp32 (cpu.c).
 enum { HEED_BF16_NONE, HEED_BF16_VECTOR, HEED_BF16_AMX };
 int heed_bf16_unit(void);
 
+// Launches a kernel on JavaScript's argument block (block.c); 0 when the block is not valid. `lacking` is what
+// heed_launch returns.
+enum { HEED_BLOCK_DOUBLES = 4096 };
+int heed_launch_block(heed_kernel run, const double *block, size_t *lacking);
+
 // Memory of the calling thread, kept until the thread ends; a later call for the same slot may move it. 64-byte aligned.
+// NULL when out of memory: the kernel returns at once, and its launch fails.
 enum { HEED_SCRATCH_A, HEED_SCRATCH_B, HEED_SCRATCH_C, HEED_SCRATCH_SLOTS };
 void *heed_scratch(int slot, size_t bytes);
+void heed_limit_scratch(size_t bytes); // more than this in one slot is refused: how tests run out of memory
+
+// Scratch memory that the calling thread asked for in vain, in bytes, 0 when it got all; taking it forgets it.
+void heed_add_shortage(size_t bytes);
+size_t heed_take_shortage(void);
 
 // Aligned memory for tensors and scratch (memory.c): 64 bytes, or 2 MiB with huge pages from 2 MiB on. NULL when out of memory.
 void *heed_allocate(size_t bytes);

@@ -1,10 +1,10 @@
-// Aligned allocation and per-thread scratch memory.
+// Aligned allocation, and per-thread scratch memory that may run out without ending the process.
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 #include "heed.h"
 #include <pthread.h>
-#include <stdio.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -38,25 +38,42 @@ static void release_scratch(void *pointer) {
 
 static void create_key(void) { pthread_key_create(&scratchKey, release_scratch); }
 
-static void out_of_memory(size_t bytes) {
-  fprintf(stderr, "heed: native backend: out of memory, needed %zu bytes of scratch\n", bytes);
-  abort();
+static __thread size_t shortage;
+static _Atomic size_t scratchLimit = SIZE_MAX;
+
+void heed_add_shortage(size_t bytes) {
+  if (bytes > shortage) shortage = bytes;
 }
 
-void *heed_scratch(int slot, size_t bytes) {
+size_t heed_take_shortage(void) {
+  size_t bytes = shortage;
+  shortage = 0;
+  return bytes;
+}
+
+void heed_limit_scratch(size_t bytes) { atomic_store(&scratchLimit, bytes); }
+
+static scratch_block *scratch_of_thread(void) {
   if (!threadScratch) {
     pthread_once(&scratchOnce, create_key);
     threadScratch = calloc(1, sizeof *threadScratch);
-    if (!threadScratch) out_of_memory(sizeof *threadScratch);
-    pthread_setspecific(scratchKey, threadScratch);
+    if (threadScratch) pthread_setspecific(scratchKey, threadScratch);
   }
-  scratch_block *block = threadScratch;
-  if (block->bytes[slot] < bytes) {
-    free(block->memory[slot]);
-    size_t grown = bytes + bytes / 4;
-    block->memory[slot] = heed_allocate(grown);
-    if (!block->memory[slot]) out_of_memory(grown);
-    block->bytes[slot] = grown;
-  }
-  return block->memory[slot];
+  return threadScratch;
+}
+
+// A slot grows by a quarter more than asked for, so that growing sizes do not move it every time.
+static void grow(scratch_block *block, int slot, size_t bytes) {
+  free(block->memory[slot]);
+  size_t grown = bytes + bytes / 4;
+  block->memory[slot] = heed_allocate(grown);
+  block->bytes[slot] = block->memory[slot] ? grown : 0;
+}
+
+void *heed_scratch(int slot, size_t bytes) {
+  scratch_block *block = bytes > atomic_load_explicit(&scratchLimit, memory_order_relaxed) ? NULL : scratch_of_thread();
+  if (block && block->bytes[slot] < bytes) grow(block, slot, bytes);
+  if (block && block->bytes[slot] >= bytes) return block->memory[slot];
+  heed_add_shortage(bytes);
+  return NULL;
 }

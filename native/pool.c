@@ -32,6 +32,7 @@ static _Atomic int threadCount;
 static int started = 1; // threads that exist, the caller included; guarded by `busy`
 static heed_task currentTask;
 static void *currentContext;
+static _Atomic size_t jobShortage; // of scratch memory, in any task of the current job
 
 static inline void relax(void) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -85,6 +86,8 @@ static void run_tasks(void) {
     uint32_t count = ticket_count(mine);
     if (ticket_next(mine) >= count) return;
     currentTask(currentContext, ticket_next(mine));
+    size_t lacking = heed_take_shortage();
+    if (lacking) atomic_store(&jobShortage, lacking);
     if (atomic_fetch_add(&finished, 1) + 1 == count && atomic_load(&callerWaits)) wake_all(&finished);
   }
 }
@@ -118,14 +121,18 @@ static int default_threads(void) {
 
 int heed_threads(void) {
   int threads = atomic_load_explicit(&threadCount, memory_order_relaxed);
-  if (threads == 0) heed_set_threads(threads = default_threads());
-  return threads;
+  if (threads > 0) return threads;
+  heed_propose_threads(default_threads());
+  return atomic_load_explicit(&threadCount, memory_order_relaxed);
 }
 
-void heed_set_threads(int threads) {
-  if (threads < 1) threads = 1;
-  if (threads > MAX_THREADS) threads = MAX_THREADS;
-  atomic_store(&threadCount, threads);
+static int possible_threads(int threads) { return threads < 1 ? 1 : threads > MAX_THREADS ? MAX_THREADS : threads; }
+
+void heed_set_threads(int threads) { atomic_store(&threadCount, possible_threads(threads)); }
+
+void heed_propose_threads(int threads) {
+  int none = 0;
+  atomic_compare_exchange_strong(&threadCount, &none, possible_threads(threads));
 }
 
 // Workers start with the first parallel job. Returns false when there is nobody to share with.
@@ -174,6 +181,7 @@ void heed_parallel_for(int64_t tasks, heed_task run, void *context) {
     if (atomic_load(&sleepers)) wake_all(&epoch);
     run_tasks();
     wait_for_all((uint32_t)tasks);
+    heed_add_shortage(atomic_exchange(&jobShortage, 0));
   }
   atomic_flag_clear_explicit(&busy, memory_order_release);
 }
@@ -190,12 +198,12 @@ static void run_chunk(void *context, int64_t task) {
   job->run(job->args, begin, end < job->items ? end : job->items);
 }
 
-void heed_launch(heed_kernel run, const heed_args *a, int64_t items, double workPerItem) {
+size_t heed_launch(heed_kernel run, const heed_args *a, int64_t items, double workPerItem) {
   enum { SERIAL_WORK = 32768, CHUNK_WORK = 16384, MAX_CHUNKS = 256, ALIGN_ITEMS = 16 };
   double work = (double)items * (workPerItem < 1 ? 1 : workPerItem);
   if (items <= 1 || work < SERIAL_WORK) {
     if (items > 0) run(a, 0, items);
-    return;
+    return heed_take_shortage();
   }
   double wanted = work / CHUNK_WORK < MAX_CHUNKS ? work / CHUNK_WORK : MAX_CHUNKS;
   int64_t chunk = (int64_t)((double)items / wanted);
@@ -204,4 +212,5 @@ void heed_launch(heed_kernel run, const heed_args *a, int64_t items, double work
   if (chunk >= ALIGN_ITEMS) chunk = (chunk + ALIGN_ITEMS - 1) / ALIGN_ITEMS * ALIGN_ITEMS;
   launch_job job = {run, a, items, chunk};
   heed_parallel_for((items + chunk - 1) / chunk, run_chunk, &job);
+  return heed_take_shortage();
 }

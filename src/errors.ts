@@ -70,6 +70,45 @@ export class DeviceError extends HeedError {
   }
 }
 
+/** What an `OutOfMemoryError` is told. */
+export interface MemoryParts {
+  /** The op, layer or device that asked. */
+  readonly where: string;
+  /** What was asked for, with its shape where it has one. */
+  readonly what: string;
+  readonly bytes: number;
+  /** Bytes of the tensors that were alive. */
+  readonly inUse: number;
+  readonly cause?: unknown;
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.ceil(bytes / 2 ** 20).toLocaleString('en')} MiB`;
+}
+
+/** Memory that the machine does not have. Nothing is lost but what was being computed: the process lives on. */
+export class OutOfMemoryError extends DeviceError {
+  readonly bytes: number;
+  readonly inUse: number;
+
+  constructor({ where, what, bytes, inUse, cause }: MemoryParts) {
+    super({
+      where,
+      problem: `out of memory: no room for ${what} of ${mebibytes(bytes)} beside ${mebibytes(inUse)} in use`,
+      hint: 'make the model, the batch (data.maxTokens) or the beam smaller',
+      code: 'E_OUT_OF_MEMORY',
+      cause,
+    });
+    this.bytes = bytes;
+    this.inUse = inUse;
+  }
+
+  /** The same, said by someone who knows more of what was asked for. */
+  saidBy(where: string, what: string): OutOfMemoryError {
+    return new OutOfMemoryError({ where, what, bytes: this.bytes, inUse: this.inUse, cause: this });
+  }
+}
+
 /** One wrong field of a configuration. */
 export interface ConfigIssue {
   /** Dotted path, `model.numHeads`. */

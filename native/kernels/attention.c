@@ -14,6 +14,7 @@ typedef struct {
 static forward_memory forward_scratch(const attention_shape *p) {
   size_t floats = (size_t)(p->D * p->blockRow + p->queryBlock * p->blockRow + 2 * p->T);
   float *memory = heed_scratch(HEED_SCRATCH_C, floats * sizeof(float));
+  if (!memory) return (forward_memory){0};
   float *scores = memory + p->D * p->blockRow, *maxima = scores + p->queryBlock * p->blockRow;
   return (forward_memory){memory, scores, maxima, maxima + p->T};
 }
@@ -134,11 +135,14 @@ KERNEL(attention) {
   for (int64_t item = begin; item < end; item++) {
     attention_shape p = entry_shape(&all, item / all.H);
     int64_t h = item % p.H, kh = h / (p.H / p.Kh);
-    head_job j = {&p, forward_scratch(&p),
+    forward_memory memory = forward_scratch(&p);
+    if (!memory.keys) return;
+    head_job j = {&p, memory,
                   (const float *)a->t[2] + query_offset(&p, p.qBatch, p.qRow, h * p.D),
                   (const float *)a->t[3] + key_offset(&p, p.kBatch, p.kRow, kh * p.D),
                   (const float *)a->t[4] + key_offset(&p, p.vBatch, p.vRow, kh * p.Dv),
                   (float *)a->t[0] + query_offset(&p, p.oBatch, p.oRow, h * p.Dv), h};
+    if (!j.m.keys) return;
     attend_head(&j, (float *)a->t[1] + lse_offset(&p, h));
   }
 }

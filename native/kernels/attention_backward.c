@@ -14,6 +14,7 @@ static backward_memory backward_scratch(const attention_shape *p) {
   size_t block = (size_t)(p->queryBlock * p->blockRow);
   size_t keys = (size_t)(p->D * p->blockRow), values = (size_t)(p->Dv * p->blockRow);
   float *memory = heed_scratch(HEED_SCRATCH_C, (keys + values + 2 * block + (size_t)p->T) * sizeof(float));
+  if (!memory) return (backward_memory){0};
   float *weights = memory + keys + values;
   return (backward_memory){memory, memory + keys, weights, weights + block, weights + 2 * block};
 }
@@ -115,6 +116,7 @@ KERNEL(attention_backward) {
   for (int64_t item = begin; item < end; item++) {
     attention_shape p = entry_shape(&all, item / all.Kh);
     backward_memory memory = backward_scratch(&p);
+    if (!memory.keys) return;
     int64_t kh = item % p.Kh;
     int64_t kOffset = key_offset(&p, p.kBatch, p.kRow, kh * p.D), vOffset = key_offset(&p, p.vBatch, p.vRow, kh * p.Dv);
     float *dk = (float *)a->t[1] + kOffset, *dv = (float *)a->t[2] + vOffset;

@@ -82,6 +82,7 @@ static void backward(activation_job *s, float *db) {
   s->blockRows = block_rows(s->rows);
   int64_t blocks = ceil_div(s->rows, s->blockRows);
   if (db) s->partial = heed_scratch(HEED_SCRATCH_A, (size_t)(blocks * s->C + 1) * sizeof(float));
+  if (db && !s->partial) return;
   if (s->rows * s->C < 16384) {
     for (int64_t block = 0; block < blocks; block++) backward_block(s, block);
   } else {

@@ -38,7 +38,7 @@ ALWAYS_INLINE void compute_block(int64_t K, const float *a, const float *b, floa
     UNROLL for (int r = 0; r < MR; r++) {
       vf x = splat(a[r]);
       IN_REGISTER(x);
-      UNROLL for (int v = 0; v < NV; v++) acc[r][v] += x * row[v];
+      UNROLL for (int v = 0; v < NV; v++) acc[r][v] = multiply_add(x, row[v], acc[r][v]);
     }
     a += MR;
     b += NR;
@@ -123,6 +123,7 @@ static void compute_tile(void *context, int64_t task) {
   int64_t j0 = task / s->rowTiles * s->nc, j1 = min64(j0 + s->nc, g->N);
   size_t bytes = (size_t)((s->mc + s->e->rows) * whole_groups(s, s->kc) * s->e->bytes);
   char *packedA = heed_scratch(HEED_SCRATCH_B, bytes);
+  if (!packedA) return;
   if (s->e->start) s->e->start();
   for (int64_t k = 0; k < g->K; k += s->kc) {
     int64_t kc = min64(s->kc, g->K - k);
@@ -172,6 +173,7 @@ void matmul_packed(const matmul *whole, const gemm_engine *e) {
     if (g->bias) g->bias += j;
     int64_t panels = ceil_div(g->N, e->columns);
     s.packedB = heed_scratch(HEED_SCRATCH_A, (size_t)(panels * e->columns * s.depthB * e->bytes));
+    if (!s.packedB) return;
     choose_tiles(&s);
     heed_parallel_for(panels, pack_b, &s);
     heed_parallel_for(s.rowTiles * ceil_div(g->N, s.nc), compute_tile, &s);

@@ -101,6 +101,7 @@ KERNEL(layer_norm_backward) {
   float *dw = a->t[1], *db = a->t[2];
   int64_t perBlock = block_rows(rows), blocks = ceil_div(rows, perBlock);
   float *partial = heed_scratch(HEED_SCRATCH_A, (size_t)(blocks + 1) * 2 * (size_t)C * sizeof(float));
+  if (!partial) return;
   norm_backward s = {a->t[0], partial, a->t[3], a->t[4], a->t[5], a->t[6], a->t[7], rows, C, perBlock, dw || db};
   if (rows * C < 16384) {
     for (int64_t block = 0; block < blocks; block++) block_backward(&s, block);

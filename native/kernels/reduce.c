@@ -104,6 +104,7 @@ static void reduce(const heed_args *a, int op) {
     return;
   }
   s.partial = heed_scratch(HEED_SCRATCH_A, (size_t)(s.outer * s.blocks * s.inner) * sizeof(float));
+  if (!s.partial) return;
   run_units(&s);
   reduce_job last = {.partial = a->t[0], .x = s.partial, .outer = s.outer, .n = s.blocks, .inner = s.inner,
                      .blocks = 1, .blockRows = s.blocks, .op = op};
@@ -160,6 +161,7 @@ KERNEL(sum_squares) {
   int64_t count = a->i[0], chunks = 0;
   for (int64_t k = 0; k < count; k++) chunks += ceil_div(a->i[1 + k], SQUARES_CHUNK);
   squares_job s = {heed_scratch(HEED_SCRATCH_A, (size_t)(chunks + 1) * sizeof(double)), a->t + 1, a->i + 1};
+  if (!s.partial) return;
   heed_parallel_for(chunks, squares_chunk, &s);
   double total = 0;
   for (int64_t chunk = 0; chunk < chunks; chunk++) total += s.partial[chunk];

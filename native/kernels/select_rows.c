@@ -60,6 +60,7 @@ KERNEL(top_k) {
   int64_t C = a->i[0], k = a->i[1];
   if (k == 0) return;
   int64_t *heap = heed_scratch(HEED_SCRATCH_A, (size_t)k * sizeof *heap);
+  if (!heap) return;
   for (int64_t row = begin; row < end; row++) {
     top_k_row((float *)a->t[0] + row * k, (int32_t *)a->t[1] + row * k, (const float *)a->t[2] + row * C, C, k, heap);
   }

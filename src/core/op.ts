@@ -2,13 +2,13 @@
  * The contract between an op and everything else. One definition gives the op its shape rule, its maths, its
  * gradient, its kernels and the samples that feed the conformance suite.
  */
-import { DeviceError, DTypeError } from '../errors.ts';
+import { DeviceError, DTypeError, OutOfMemoryError } from '../errors.ts';
 import { countCall, countFallback, isCounting } from './counter.ts';
 import type { Device, KernelCall } from './device.ts';
 import { defaultDevice } from './device.ts';
 import type { DType } from './dtype.ts';
 import { scope } from './scope.ts';
-import { type Shape, sizeOf } from './shape.ts';
+import { formatShape, type Shape, sizeOf } from './shape.ts';
 import { isRecording, noGrad, record } from './tape.ts';
 import { Tensor } from './tensor.ts';
 
@@ -200,9 +200,10 @@ function launch<I extends Inputs, P>(
 ): { output: Tensor } | undefined {
   const kernel = definition.kernel!;
   if (!kernel.names.every((name) => device.supports(name))) return undefined;
-  const output = Tensor.empty(shape, outputType(definition, inputs, device), device);
+  const { name } = definition;
+  const output = Tensor.empty(shape, outputType(definition, inputs, device), device, name);
   const saved = (kernel.saved?.(shapes, params) ?? []).map((spec) =>
-    Tensor.empty(spec.shape, spec.dtype === 'float' ? device.floatType : spec.dtype, device),
+    Tensor.empty(spec.shape, spec.dtype === 'float' ? device.floatType : spec.dtype, device, name),
   );
   const call = kernel.forward({ inputs, output, saved, params });
   const discard = (): void => {
@@ -213,7 +214,7 @@ function launch<I extends Inputs, P>(
     discard();
     return undefined;
   }
-  device.launch(call);
+  launchFor(name, device, call, inputs);
   if (!shouldRecord(definition, inputs)) {
     discard();
   } else if (kernel.backward || definition.backward) {
@@ -233,6 +234,17 @@ function launch<I extends Inputs, P>(
   return { output };
 }
 
+/** Launches a kernel; where it finds no working memory, the error names the op and what it was given. */
+function launchFor(name: string, device: Device, call: KernelCall, inputs: Inputs): void {
+  try {
+    device.launch(call);
+  } catch (error) {
+    if (!(error instanceof OutOfMemoryError)) throw error;
+    const given = inputs.map((input) => (input ? formatShape(input.shape) : 'none')).join(' and ');
+    throw error.saidBy(name, `the working memory for inputs ${given}`);
+  }
+}
+
 function kernelBackward<I extends Inputs, P>(
   definition: OpDefinition<I, P>,
   context: BackwardContext<I, P>,
@@ -240,18 +252,14 @@ function kernelBackward<I extends Inputs, P>(
   const kernel = definition.kernel!;
   if (!kernel.backward) return definition.backward!(context);
   const { inputs, needs, output } = context;
+  const name = `${definition.name}.backward`;
   const inputGrads = inputs.map((input, i) =>
-    input && needs[i] ? Tensor.empty(input.shape, input.dtype, input.device) : null,
+    input && needs[i] ? Tensor.empty(input.shape, input.dtype, input.device, name) : null,
   );
-  output.device.launch(kernel.backward({ ...context, inputGrads }));
+  launchFor(name, output.device, kernel.backward({ ...context, inputGrads }), inputs);
   if (isCounting()) {
     const shapes = inputs.map((input) => input?.shape ?? null) as unknown as Shapes<I>;
-    countCall(
-      `${definition.name}.backward`,
-      2 * flopsOf(definition, shapes, context.params, output.shape),
-      inputs,
-      output,
-    );
+    countCall(name, 2 * flopsOf(definition, shapes, context.params, output.shape), inputs, output);
   }
   return inputGrads;
 }
@@ -267,7 +275,7 @@ function computed<I extends Inputs, P>(
   shape: Shape,
   device: Device,
 ): Tensor {
-  const output = Tensor.empty(shape, outputType(definition, inputs, device), device);
+  const output = Tensor.empty(shape, outputType(definition, inputs, device), device, definition.name);
   definition.compute({ inputs, output, params });
   if (definition.backward && shouldRecord(definition, inputs)) recordOwn(definition, inputs, params, output);
   return output;

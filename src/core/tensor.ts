@@ -5,7 +5,7 @@
  * when the last of them is freed by a scope, by `backward` or by `dispose`. Tensors made outside any scope
  * are left to the garbage collector.
  */
-import { DTypeError, HeedError, ShapeError } from '../errors.ts';
+import { DTypeError, HeedError, OutOfMemoryError, ShapeError } from '../errors.ts';
 import { type Device, defaultDevice, getDevice } from './device.ts';
 import { type DType, isFloat, type TypedArray } from './dtype.ts';
 import { adopt, type Owned } from './ownership.ts';
@@ -25,6 +25,15 @@ export class Storage {
   release(): void {
     this.references--;
     if (this.references === 0) this.device.release(this.data);
+  }
+}
+
+function allocate(shape: Shape, dtype: DType, device: Device, asker: string): TypedArray {
+  try {
+    return device.allocate(dtype, sizeOf(shape));
+  } catch (error) {
+    if (!(error instanceof OutOfMemoryError)) throw error;
+    throw error.saidBy(asker, `a ${dtype} tensor ${formatShape(shape)}`);
   }
 }
 
@@ -79,9 +88,14 @@ export class Tensor {
     adopt(this);
   }
 
-  /** Uninitialised memory on `device`: every element must be written. */
-  static empty(shape: Shape, dtype: DType, device: Device): Tensor {
-    return new Tensor(shape, dtype, new Storage(device.allocate(dtype, sizeOf(shape)), device));
+  /**
+   * Uninitialised memory on `device`: every element must be written.
+   *
+   * @param asker - the op or layer that an error names
+   * @throws {OutOfMemoryError} when the device has no room for it
+   */
+  static empty(shape: Shape, dtype: DType, device: Device, asker = 'tensor'): Tensor {
+    return new Tensor(shape, dtype, new Storage(allocate(shape, dtype, device, asker), device));
   }
 
   get device(): Device {
@@ -273,7 +287,7 @@ function floatOf(dtype: DType, device: Device): DType {
 /** A tensor with every element equal to `value`. */
 export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
   const device = resolveDevice(options.device);
-  const made = Tensor.empty(shape, floatOf(options.dtype ?? device.floatType, device), device);
+  const made = Tensor.empty(shape, floatOf(options.dtype ?? device.floatType, device), device, 'full');
   made.data.fill(value);
   made.requiresGrad = options.requiresGrad ?? false;
   return made;

@@ -30,7 +30,7 @@ export function parameter(
 ): Parameter {
   const target =
     device === undefined ? defaultDevice() : typeof device === 'string' ? getDevice(device) : device;
-  const made = Tensor.empty(shape, target.floatType, target).keep();
+  const made = Tensor.empty(shape, target.floatType, target, 'parameter').keep();
   made.data.set(initializer(shape, random));
   made.requiresGrad = true;
   return made;

@@ -53,7 +53,7 @@ interface StepFactors {
 }
 
 function zeroLike(parameter: Tensor): Tensor {
-  const made = Tensor.empty(parameter.shape, parameter.dtype, parameter.device).keep();
+  const made = Tensor.empty(parameter.shape, parameter.dtype, parameter.device, 'Adam').keep();
   made.data.fill(0);
   return made;
 }

@@ -140,7 +140,7 @@ describe('--set', () => {
     '%s does not fit in memory, and that is what is said',
     async (text) => {
       expect(await refusal('tiny.yaml', ...set(text))).toMatch(
-        /^memory: .*; hint: make the model.* smaller$/,
+        /^(memory|parameter: out of memory): .*; hint: make the model.* smaller$/,
       );
     },
   );

@@ -1,14 +1,14 @@
 /** The native device: float32 memory outside the JavaScript heap and C kernels on a pool of threads. */
-import os from 'node:os';
 import { type Device, registerDevice } from '../../core/device.ts';
 import { ConfigError } from '../../errors.ts';
 import { BufferPool } from '../pool.ts';
 import { bindingReason, call, loadBinding, type NativeBinding } from './binding.ts';
+import { usableCores } from './cores.ts';
 
-/** Threads asked for by HEED_THREADS; all cores by default. */
+/** Threads asked for by HEED_THREADS; the physical cores by default. */
 function defaultThreads(): number {
   const asked = process.env.HEED_THREADS;
-  return asked === undefined ? os.availableParallelism() : parseThreads(asked, 'HEED_THREADS');
+  return asked === undefined ? usableCores() : parseThreads(asked, 'HEED_THREADS');
 }
 
 /**
@@ -27,9 +27,9 @@ export function parseThreads(text: string, where: string): number {
 }
 
 function createDevice(binding: NativeBinding): Device {
-  const pool = new BufferPool((bytes) => binding.alloc(bytes));
+  const pool = new BufferPool({ create: (bytes) => ({ buffer: binding.alloc(bytes), byteOffset: 0 }) });
   const kernels = new Set(binding.kernelNames);
-  binding.setThreads(defaultThreads());
+  binding.proposeThreads(defaultThreads());
   return {
     name: 'native',
     floatType: 'float32',

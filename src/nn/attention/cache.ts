@@ -20,8 +20,10 @@ export class KeyValueCache {
    * @param like - gives device and element type
    */
   constructor(batch: number, room: number, keyWidth: number, valueWidth: number, like: Tensor) {
-    this.keys = Tensor.empty([batch, room, keyWidth], like.dtype, like.device).keep();
-    this.values = Tensor.empty([batch, room, valueWidth], like.dtype, like.device).keep();
+    const empty = (width: number): Tensor =>
+      Tensor.empty([batch, room, width], like.dtype, like.device, 'KeyValueCache').keep();
+    this.keys = empty(keyWidth);
+    this.values = empty(valueWidth);
   }
 
   /**
@@ -77,7 +79,8 @@ export class KeyValueCache {
 
 /** Entries of axis 0 of a kept tensor in a new order; the old tensor is freed. */
 export function selected(source: Tensor, places: readonly number[]): Tensor {
-  const target = Tensor.empty([places.length, ...source.shape.slice(1)], source.dtype, source.device).keep();
+  const shape = [places.length, ...source.shape.slice(1)];
+  const target = Tensor.empty(shape, source.dtype, source.device, 'KeyValueCache').keep();
   gatherRows(target, source, places);
   source.dispose();
   return target;

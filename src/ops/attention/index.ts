@@ -156,7 +156,7 @@ function workOf(inputs: AttentionInputs, { keyLength, numHeads }: AttentionParam
 
 /** Where the kernel writes a gradient: also one that nobody needs; unused room of a cache gets zeros. */
 function gradientMemory(input: Tensor, gradient: Tensor | null, { keyLength }: AttentionParams): TypedArray {
-  const memory = gradient ?? Tensor.empty(input.shape, input.dtype, input.device);
+  const memory = gradient ?? Tensor.empty(input.shape, input.dtype, input.device, 'attention.backward');
   if (input.shape[1]! > keyLength) memory.data.fill(0);
   return memory.data;
 }

@@ -58,7 +58,7 @@ const op = defineOp<readonly [logits: Tensor, targets: Tensor], CrossEntropyPara
   flops: ([logits]) => 5 * sizeOf(logits),
   reference: ([logits, places], { labelSmoothing, ignoreIndex }) => {
     const logProbs = logSoftmax(logits);
-    const safe = Tensor.empty(places.shape, 'int32', places.device);
+    const safe = Tensor.empty(places.shape, 'int32', places.device, 'crossEntropy');
     safe.data.set(Int32Array.from(places.data, (id) => (id === ignoreIndex ? 0 : id)));
     const chosen = reshape(gatherLast(logProbs, reshape(safe, [...safe.shape, 1])), places.shape);
     const sharp = scale(chosen, labelSmoothing - 1);
