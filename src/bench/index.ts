@@ -1,6 +1,7 @@
 /** Benchmarks by name. */
 import type { Device } from '../core/device.ts';
 import type { Precision } from '../core/precision.ts';
+import { benchCharGpt, readCharacters } from './char-gpt.ts';
 import { benchDecoding } from './decode.ts';
 import { benchGemm, gemmShapes } from './gemm.ts';
 import { benchGpt2, benchGpt2Model } from './gpt2.ts';
@@ -19,6 +20,8 @@ export interface BenchOptions {
   readonly rounds: number;
   /** Of training. */
   readonly precision: Precision;
+  /** Text file for the benchmarks that learn from one. */
+  readonly data?: string | undefined;
 }
 
 type Bench = (name: string, options: BenchOptions) => Iterable<BenchLine>;
@@ -69,6 +72,15 @@ const gemm: Bench = function* (name, options) {
   }
 };
 
+/** Trains once: `rounds` does not count. */
+const charGpt: Bench = function* (name, options) {
+  const { device, precision, data } = options;
+  yield { ...facts(name, options), precision, ...benchCharGpt(readCharacters(data), device, { precision }) };
+};
+
+/** Those that run only when they are named: they need a text file. */
+export const benchesWithData: ReadonlySet<string> = new Set(['char-gpt']);
+
 export const benches: ReadonlyMap<string, Bench> = new Map([
   ['train-base256', training('base256')],
   ['train-tiny', training('tiny')],
@@ -76,4 +88,5 @@ export const benches: ReadonlyMap<string, Bench> = new Map([
   ['decode-tiny', decoding('tiny')],
   ['gemm', gemm],
   ['decode-gpt2', gpt2],
+  ['char-gpt', charGpt],
 ]);
