@@ -41,13 +41,15 @@ export function decoderParts(model: Transformer): DecoderParts | undefined {
   const { config, targetEmbedding, targetPosition, decoder } = model;
   const positions = targetPosition.addend;
   const first = decoder.layers[0];
+  const output = model.projection ?? targetEmbedding;
   if (positions === undefined || !first || !decoder.layers.every(isPlain)) return undefined;
+  if (output.quantized || targetEmbedding.quantized) return undefined;
   const { selfAttention, feedForward } = first;
   return {
     embedding: targetEmbedding.weight,
     embeddingScale: targetEmbedding.scale,
     positions,
-    projection: model.outputWeight,
+    projection: output.weight,
     finalNorm: decoder.norm ? norm(decoder.norm) : [null, null],
     normEps: config.normEps,
     attentionScale: selfAttention.scale,
@@ -70,7 +72,7 @@ function isPlain({ selfAttention, crossAttention, feedForward, ...layer }: Decod
   );
   const residuals = [layer.selfAttentionResidual, layer.crossAttentionResidual, layer.feedForwardResidual];
   return (
-    linears.every((linear) => linear.constructor === Linear) &&
+    linears.every((linear) => linear.constructor === Linear && !linear.quantized) &&
     residuals.every(({ norm }) => norm.constructor === LayerNorm)
   );
 }

@@ -18,7 +18,6 @@ import { Linear } from '../nn/linear.ts';
 import { Module, type ModuleContext } from '../nn/module.ts';
 import { type Position, positions } from '../nn/position/index.ts';
 import { Dropout, Residual } from '../nn/residual.ts';
-import { linear } from '../ops/linear/index.ts';
 import { reshape } from '../ops/shape/reshape.ts';
 import { slice } from '../ops/shape/slice.ts';
 import { type LayerCache, TransformerCache } from './transformer-cache.ts';
@@ -274,13 +273,9 @@ export class Transformer extends Module {
     return this.logits(reshape(last, [batch, width]));
   }
 
-  /** Weight of the output projection, `[V, C]`. */
-  get outputWeight(): Tensor {
-    return this.projection?.weight ?? this.targetEmbedding.weight;
-  }
-
   private logits(x: Tensor): Tensor {
-    return this.expose('logits', linear(x, this.outputWeight));
+    const logits = this.projection ? this.projection.forward(x) : this.targetEmbedding.project(x);
+    return this.expose('logits', logits);
   }
 }
 

@@ -81,9 +81,10 @@ export class SinusoidalPosition extends Position {
 export class LearnedPosition extends Position {
   readonly weight: Parameter;
 
-  constructor(width: number, maxSeqLen: number, context: ModuleContext) {
+  /** @param std - of the first values; 1/√width by default */
+  constructor(width: number, maxSeqLen: number, context: ModuleContext, std = width ** -0.5) {
     super();
-    this.weight = parameter([maxSeqLen, width], normal(width ** -0.5), context);
+    this.weight = parameter([maxSeqLen, width], normal(std), context);
   }
 
   forward(x: Tensor, place: number | Tensor = 0): Tensor {
