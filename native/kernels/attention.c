@@ -1,6 +1,7 @@
 // Scaled dot-product attention (Vaswani et al. 2017) in blocks with a running softmax (Dao et al. 2022): the scores of
 // one block of queries and keys are all that is ever stored.
 #include "attention.h"
+#include "attention_rows.h"
 #include "kernel.h"
 #include "rows.h"
 
@@ -17,36 +18,6 @@ static forward_memory forward_scratch(const attention_shape *p) {
   if (!memory) return (forward_memory){0};
   float *scores = memory + p->D * p->blockRow, *maxima = scores + p->queryBlock * p->blockRow;
   return (forward_memory){memory, scores, maxima, maxima + p->T};
-}
-
-// Scales and masks one row of scores; returns its maximum.
-static float finish_scores(float *x, int64_t n, float scale, const uint8_t *mask) {
-  vf max = splat(-INFINITY);
-  FOR_VECTORS(c, n, {
-    vf v = load(x + c, W) * scale;
-    if (mask) v = apply_mask(v, mask + c, W);
-    store(x + c, v, W);
-    max = vmax(max, keep_lanes(v, W, -INFINITY));
-  });
-  return lane_max(max);
-}
-
-// x = dropout(e^(x - shift)); returns the sum before dropout.
-static float exponentiate(float *x, int64_t n, float shift, const dropout *drop, uint32_t index) {
-  vf sum = splat(0);
-  FOR_VECTORS(c, n, {
-    vf e = vexp(load_or(x + c, W, -INFINITY) - shift);
-    sum += e;
-    if (drop) e = dropout_apply(drop, e, index + (uint32_t)c);
-    store(x + c, e, W);
-  });
-  return lane_sum(sum);
-}
-
-// x = factor x, and 0 for a factor of 0 whatever x is.
-static void scale_row(float *x, int64_t n, float factor) {
-  if (factor == 0) FOR_VECTORS(c, n, store(x + c, splat(0), W););
-  else FOR_VECTORS(c, n, store(x + c, load(x + c, W) * factor, W););
 }
 
 typedef struct {

@@ -258,3 +258,38 @@ describe('attention', () => {
     expectKernel(context, test, [out, lse], { absolute: 2e-4, relative: 1e-4 });
   });
 });
+
+const steps: Record<string, Setup> = {
+  'one key': { B: 1, H: 1, T: 1, S: 1, D: 1 },
+  'a block of keys and one more': { B: 3, H: 4, T: 1, S: 65, D: 32 },
+  'many blocks, odd widths, padded rows': { B: 1, H: 3, T: 1, S: 259, D: 17, Dv: 33, pad: 3 },
+  'part of a cache': { B: 2, H: 2, T: 1, S: 150, D: 64, causal: true, causalOffset: 130 },
+  'key padding': { B: 3, H: 2, T: 1, S: 100, D: 16, mask: 'keys' },
+  'full mask, a head that sees nothing': { B: 2, H: 3, T: 1, S: 70, D: 20, mask: 'full', blocked: [0] },
+  'grouped heads': { B: 2, H: 6, Kh: 2, T: 1, S: 30, D: 12, Dv: 5 },
+  'no keys': { B: 2, H: 2, T: 1, S: 0, D: 4 },
+  'no sequence': { B: 0, H: 2, T: 1, S: 5, D: 4 },
+};
+
+describe('attention_step', () => {
+  for (const [name, setup] of Object.entries(steps)) {
+    test(name, (context) => {
+      const { x, q, k, v, mask, visible, ints, floats } = prepare(setup);
+      const want = forward(x, { q, k, v }, visible);
+      const out = blank(x.B * x.rows.o);
+      const wanted = [withPadding(want.out, x.rows.o, setup.pad ?? 0, out), want.lse];
+      const outputs = [out, blank(want.lse.length)];
+      const inputs = [q, k, v, mask, null];
+      expectKernel(context, { kernel: 'attention_step', outputs, inputs, ints, floats, items: 1 }, wanted);
+    });
+  }
+
+  test('scores far apart do not overflow', (context) => {
+    const { x, q, k, v, ints } = prepare({ B: 1, H: 1, T: 1, S: 300, D: 4 });
+    const { out, lse } = forward({ ...x, scale: 200 }, { q, k, v }, () => true);
+    const outputs = [blank(out.length), blank(lse.length)];
+    const inputs = [q, k, v, null, null];
+    const test = { kernel: 'attention_step', outputs, inputs, ints, floats: [200, 0], items: 1 };
+    expectKernel(context, test, [out, lse], { absolute: 2e-4, relative: 1e-4 });
+  });
+});

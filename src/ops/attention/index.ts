@@ -154,6 +154,11 @@ function workOf(inputs: AttentionInputs, { keyLength, numHeads }: AttentionParam
   return (ownScores * (query.shape[2]! + value.shape[2]!)) / numHeads;
 }
 
+/** A single query for each sequence, as in decoding: a kernel of its own reads keys and values in one stream. */
+function isStep([query, , , , segments]: AttentionInputs, { p }: AttentionParams): boolean {
+  return query.shape[1] === 1 && !segments && p === 0;
+}
+
 /** Where the kernel writes a gradient: also one that nobody needs; unused room of a cache gets zeros. */
 function gradientMemory(input: Tensor, gradient: Tensor | null, { keyLength }: AttentionParams): TypedArray {
   const memory = gradient ?? Tensor.empty(input.shape, input.dtype, input.device, 'attention.backward');
@@ -178,14 +183,14 @@ const op = defineOp<AttentionInputs, AttentionParams>({
   reference: ([query, key, value, mask, segments], params) =>
     attentionParts(query, key, value, mask, params, segments).output,
   kernel: {
-    names: ['attention', 'attention_backward'],
+    names: ['attention', 'attention_step', 'attention_backward'],
     saved: ([query], { numHeads }) => [{ shape: [query[0]!, numHeads, query[1]!], dtype: 'float' }],
     forward: ({ inputs, output, saved, params }): KernelCall => ({
-      name: 'attention',
+      name: isStep(inputs, params) ? 'attention_step' : 'attention',
       tensors: [output.data, saved[0]!.data, ...inputs.map((input) => input?.data ?? null)],
       ints: kernelInts(inputs, params),
       floats: [params.scale, params.p],
-      items: sequencesOf(inputs) * params.numHeads,
+      items: isStep(inputs, params) ? 1 : sequencesOf(inputs) * params.numHeads,
       workPerItem: workOf(inputs, params),
     }),
     backward: ({ inputs, output, saved, grad, inputGrads, params }): KernelCall => ({
