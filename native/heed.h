@@ -47,7 +47,7 @@ double heed_launch_block(heed_kernel run, const double *block);
 
 // Memory of the calling thread, kept until the thread ends; a later call for the same slot may move it. 64-byte aligned.
 // NULL when out of memory: the kernel returns at once, and its launch fails.
-enum { HEED_SCRATCH_A, HEED_SCRATCH_B, HEED_SCRATCH_C, HEED_SCRATCH_SLOTS };
+enum { HEED_SCRATCH_A, HEED_SCRATCH_B, HEED_SCRATCH_C, HEED_SCRATCH_D, HEED_SCRATCH_SLOTS };
 void *heed_scratch(int slot, size_t bytes);
 void heed_limit_scratch(size_t bytes); // more than this in one slot is refused: how tests run out of memory
 

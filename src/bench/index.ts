@@ -1,8 +1,10 @@
 /** Benchmarks by name. */
 import type { Device } from '../core/device.ts';
 import type { Precision } from '../core/precision.ts';
+import { benchCharGpt, readCharacters } from './char-gpt.ts';
 import { benchDecoding } from './decode.ts';
 import { benchGemm, gemmShapes } from './gemm.ts';
+import { benchGpt2, benchGpt2Model } from './gpt2.ts';
 import { benchShapes } from './shapes.ts';
 import { benchTraining } from './train.ts';
 
@@ -18,6 +20,8 @@ export interface BenchOptions {
   readonly rounds: number;
   /** Of training. */
   readonly precision: Precision;
+  /** Text file for the benchmarks that learn from one. */
+  readonly data?: string | undefined;
 }
 
 type Bench = (name: string, options: BenchOptions) => Iterable<BenchLine>;
@@ -49,6 +53,16 @@ const decoding = (shape: keyof typeof benchShapes): Bench =>
     }
   };
 
+const gpt2: Bench = function* (name, options) {
+  const { device, rounds } = options;
+  for (const dtype of [undefined, 'int8', 'int4'] as const) {
+    const model = benchGpt2Model(device, dtype);
+    const figures = benchGpt2(model, device, rounds);
+    for (const tensor of model.stateDict().values()) tensor.dispose();
+    yield { ...facts(name, options), ...(dtype && { precision: dtype }), ...figures };
+  }
+};
+
 const gemm: Bench = function* (name, options) {
   for (const shape of gemmShapes) {
     const { best, median } = benchGemm(shape, options.device, options.rounds);
@@ -58,10 +72,21 @@ const gemm: Bench = function* (name, options) {
   }
 };
 
+/** Trains once: `rounds` does not count. */
+const charGpt: Bench = function* (name, options) {
+  const { device, precision, data } = options;
+  yield { ...facts(name, options), precision, ...benchCharGpt(readCharacters(data), device, { precision }) };
+};
+
+/** Those that run only when they are named: they need a text file. */
+export const benchesWithData: ReadonlySet<string> = new Set(['char-gpt']);
+
 export const benches: ReadonlyMap<string, Bench> = new Map([
   ['train-base256', training('base256')],
   ['train-tiny', training('tiny')],
   ['decode-base256', decoding('base256')],
   ['decode-tiny', decoding('tiny')],
   ['gemm', gemm],
+  ['decode-gpt2', gpt2],
+  ['char-gpt', charGpt],
 ]);

@@ -1,6 +1,13 @@
 /** `heed bench`: how fast this machine trains and decodes. */
 import type { Command } from 'commander';
-import { type BenchLine, benches, benchShapes, profileKernels, trainingStep } from '../../bench/index.ts';
+import {
+  type BenchLine,
+  benches,
+  benchesWithData,
+  benchShapes,
+  profileKernels,
+  trainingStep,
+} from '../../bench/index.ts';
 import { fallbackCounts } from '../../core/counter.ts';
 import { defaultDevice } from '../../core/device.ts';
 import { checkPrecision, type Precision, precisions } from '../../core/precision.ts';
@@ -13,6 +20,7 @@ interface BenchFlags extends DeviceOptions {
   readonly rounds: string;
   readonly profile?: string;
   readonly precision: string;
+  readonly data?: string;
   readonly json?: boolean;
 }
 
@@ -20,10 +28,11 @@ export function registerBench(program: Command): void {
   const command = program
     .command('bench')
     .description(`measure speed and memory: ${[...benches.keys()].join(', ')}`)
-    .argument('[names...]', 'benchmarks to run; all of them by default')
+    .argument('[names...]', 'benchmarks to run; all that need no data by default')
     .option('--rounds <n>', 'measured rounds; medians are printed', '11')
     .option('--profile <shape>', `where a training step's time goes: ${Object.keys(benchShapes).join(', ')}`)
     .option('--precision <name>', `of training: ${precisions.join(', ')}`, 'fp32')
+    .option('--data <file>', 'text that char-gpt learns from; HEED_BENCH_TEXT by default')
     .option('--json', 'print one JSON object per line');
   addDeviceOptions(command)
     .addHelpText(
@@ -45,9 +54,10 @@ function runBenches(names: readonly string[], rounds: number, flags: BenchFlags)
   const device = defaultDevice();
   const precision = precisionOf(flags.precision);
   checkPrecision(precision, device, '--precision');
+  const data = flags.data ?? process.env.HEED_BENCH_TEXT;
   for (const [name, run] of benches) {
-    if (names.length > 0 && !names.includes(name)) continue;
-    for (const line of run(name, { device, rounds, precision })) {
+    if (names.length > 0 ? !names.includes(name) : benchesWithData.has(name)) continue;
+    for (const line of run(name, { device, rounds, precision, data })) {
       if (flags.json) printJson(line);
       else process.stdout.write(`${describe(line)}\n`);
     }
