@@ -73,7 +73,7 @@ describe('against PyTorch in float64', () => {
 
 describe('against the Hugging Face GPT-2', () => {
   const folder = 'oracles/checkpoints/gpt2';
-  it.for(['reference', 'native'])('logits, attention, loss and gradient norms, on %s', (device, context) => {
+  it.for(['reference', 'native', 'wasm'])('logits, attention, loss and gradient norms, on %s', (device, context) => {
     needDevice(context, device);
     const model = needGpt2(context, folder, device);
     const stored = needOracle(context, `${folder}/expected.safetensors`);
@@ -113,7 +113,7 @@ describe('against the Hugging Face GPT-2', () => {
     }
   });
 
-  it.for(['reference', 'native'])('greedy continuations of another checkpoint, on %s', (device, context) => {
+  it.for(['reference', 'native', 'wasm'])('greedy continuations of another checkpoint, on %s', (device, context) => {
     needDevice(context, device);
     const folder = 'checkpoints/tiny_random_gpt2';
     const model = needGpt2(context, folder, device);
