@@ -153,7 +153,10 @@ describe('options', () => {
     [['--threads', '0'], /^--threads: expected a number of threads from 1 to 256, got "0"$/],
     [['--threads', 'abc'], /^--threads: .*got "abc"$/],
     [['--threads', '1e9'], /^--threads: .*got "1e9"$/],
-    [['--device', 'gpu'], /^device: expected a known device, got "gpu"; hint: one of native, wasm, reference$/],
+    [
+      ['--device', 'gpu'],
+      /^device: expected a known device, got "gpu"; hint: one of native, wasm, reference$/,
+    ],
   ] as const)('%j', async (args, message) => {
     expect(await refusal('tiny.yaml', ...args)).toMatch(message);
   });
