@@ -73,59 +73,67 @@ describe('against PyTorch in float64', () => {
 
 describe('against the Hugging Face GPT-2', () => {
   const folder = 'oracles/checkpoints/gpt2';
-  it.for(['reference', 'native'])('logits, attention, loss and gradient norms, on %s', (device, context) => {
-    needDevice(context, device);
-    const model = needGpt2(context, folder, device);
-    const stored = needOracle(context, `${folder}/expected.safetensors`);
-    const facts = needJson(context, `${folder}/expected.json`) as {
-      readonly loss: number;
-      readonly gradient_norms: Readonly<Record<string, number>>;
-    };
-    const { shape, data } = stored('input_ids');
-    const [batch, length] = shape as [number, number];
-    const textsOf = (values: ArrayLike<number>) =>
-      Array.from({ length: batch }, (_, row) => rowOf(values, row, length));
-    const tokens = Array.from(stored('attention_mask').data);
-    // Padding stands at the end, where causality hides it; what is said there does not count.
-    const kept = (values: ArrayLike<number>, width: number): number[] =>
-      tokens.flatMap((isToken, i) => (isToken ? rowOf(values, i, width) : []));
-    const { result, tensors } = noGrad(() =>
-      capture(model, ['layers.*.selfAttention.weights', 'logits'], () =>
-        model.forward(idTensor(textsOf(data), device)),
-      ),
-    );
-    const vocabSize = model.config.vocabSize;
-    expectNear(kept(result.data, vocabSize), kept(stored('logits').data, vocabSize), 1e-5, 'logits');
-    const first = 4 * length * length; // all heads of the text without padding
-    for (const layer of [0, 1]) {
-      const weights = tensors.get(`layers.${layer}.selfAttention.weights`)!;
-      const wanted = stored(`attentions.${layer}`).data.subarray(0, first);
-      expectNear(weights.data.subarray(0, first), wanted, 1e-5, `attention of layer ${layer}`);
-    }
-    // Labels there are the inputs; the model shifts them.
-    const labels = textsOf(stored('labels').data).map((row) => [...row.slice(1), -100]);
-    const count = labels.flat().filter((id) => id !== -100).length;
-    const loss = trainOnce(model, idTensor(textsOf(data), device), idTensor(labels, device), count);
-    expect(Math.abs(loss / facts.loss - 1)).toBeLessThan(1e-5);
-    for (const [path, parameter] of model.namedParameters()) {
-      const wanted = facts.gradient_norms[gpt2Name(path)]!;
-      expect(Math.abs(norm(gradientOf(parameter)) - wanted), path).toBeLessThan(1e-4 * Math.max(wanted, 0.1));
-    }
-  });
-
-  it.for(['reference', 'native'])('greedy continuations of another checkpoint, on %s', (device, context) => {
-    needDevice(context, device);
-    const folder = 'checkpoints/tiny_random_gpt2';
-    const model = needGpt2(context, folder, device);
-    const { greedy } = needJson(context, `${folder}/expected.json`) as {
-      readonly greedy: {
-        readonly inputs: number[][];
-        readonly max_length: number;
-        readonly outputs: number[][];
+  it.for(['reference', 'native', 'wasm'])(
+    'logits, attention, loss and gradient norms, on %s',
+    (device, context) => {
+      needDevice(context, device);
+      const model = needGpt2(context, folder, device);
+      const stored = needOracle(context, `${folder}/expected.safetensors`);
+      const facts = needJson(context, `${folder}/expected.json`) as {
+        readonly loss: number;
+        readonly gradient_norms: Readonly<Record<string, number>>;
       };
-    };
-    expect(gptGreedy(model, greedy.inputs, greedy.max_length)).toEqual(greedy.outputs);
-  });
+      const { shape, data } = stored('input_ids');
+      const [batch, length] = shape as [number, number];
+      const textsOf = (values: ArrayLike<number>) =>
+        Array.from({ length: batch }, (_, row) => rowOf(values, row, length));
+      const tokens = Array.from(stored('attention_mask').data);
+      // Padding stands at the end, where causality hides it; what is said there does not count.
+      const kept = (values: ArrayLike<number>, width: number): number[] =>
+        tokens.flatMap((isToken, i) => (isToken ? rowOf(values, i, width) : []));
+      const { result, tensors } = noGrad(() =>
+        capture(model, ['layers.*.selfAttention.weights', 'logits'], () =>
+          model.forward(idTensor(textsOf(data), device)),
+        ),
+      );
+      const vocabSize = model.config.vocabSize;
+      expectNear(kept(result.data, vocabSize), kept(stored('logits').data, vocabSize), 1e-5, 'logits');
+      const first = 4 * length * length; // all heads of the text without padding
+      for (const layer of [0, 1]) {
+        const weights = tensors.get(`layers.${layer}.selfAttention.weights`)!;
+        const wanted = stored(`attentions.${layer}`).data.subarray(0, first);
+        expectNear(weights.data.subarray(0, first), wanted, 1e-5, `attention of layer ${layer}`);
+      }
+      // Labels there are the inputs; the model shifts them.
+      const labels = textsOf(stored('labels').data).map((row) => [...row.slice(1), -100]);
+      const count = labels.flat().filter((id) => id !== -100).length;
+      const loss = trainOnce(model, idTensor(textsOf(data), device), idTensor(labels, device), count);
+      expect(Math.abs(loss / facts.loss - 1)).toBeLessThan(1e-5);
+      for (const [path, parameter] of model.namedParameters()) {
+        const wanted = facts.gradient_norms[gpt2Name(path)]!;
+        expect(Math.abs(norm(gradientOf(parameter)) - wanted), path).toBeLessThan(
+          1e-4 * Math.max(wanted, 0.1),
+        );
+      }
+    },
+  );
+
+  it.for(['reference', 'native', 'wasm'])(
+    'greedy continuations of another checkpoint, on %s',
+    (device, context) => {
+      needDevice(context, device);
+      const folder = 'checkpoints/tiny_random_gpt2';
+      const model = needGpt2(context, folder, device);
+      const { greedy } = needJson(context, `${folder}/expected.json`) as {
+        readonly greedy: {
+          readonly inputs: number[][];
+          readonly max_length: number;
+          readonly outputs: number[][];
+        };
+      };
+      expect(gptGreedy(model, greedy.inputs, greedy.max_length)).toEqual(greedy.outputs);
+    },
+  );
 });
 
 interface Partial64 {

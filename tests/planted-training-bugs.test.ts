@@ -12,7 +12,9 @@ import type { TokenPair } from '../src/data/batching.ts';
 import { collate } from '../src/data/collate.ts';
 import { readSafetensors } from '../src/formats/safetensors.ts';
 import { beamSearch } from '../src/generate/beam.ts';
+import { nextTokens } from '../src/generate/next-tokens.ts';
 import { TransformerSession } from '../src/generate/session.ts';
+import { FusedDecoder } from '../src/models/fused-decoder.ts';
 import { TransformerCache } from '../src/models/transformer-cache.ts';
 import { KeyValueCache } from '../src/nn/attention/cache.ts';
 import type { Packing } from '../src/nn/attention/packing.ts';
@@ -210,6 +212,33 @@ const checks = {
     };
     expectClose(logits.data, [...alone(b, [bos, 6, 5]), ...alone(a, [bos, 10, 5])], exact);
   },
+  /** The fused decoder against the logits of the decoder op by op. */
+  fused: () => {
+    const device = defaultDevice().name;
+    const model = tinyTransformer({ device }).eval();
+    const batch = collate(
+      [
+        [4, 5, eos],
+        [8, 6, 9, eos],
+      ],
+      { padId: pad },
+    );
+    const sessions = [{ best: 2 }, {}].map((how) => new TransformerSession(model, batch, 4, how));
+    for (const places of [
+      [0, 1],
+      [1, 0, 1],
+      [2, 1],
+    ]) {
+      const [fused, plain] = sessions.map((session) => {
+        session.select(places);
+        const tokens = places.map((_, i) => 4 + i);
+        return nextTokens(session, tokens, { count: 2, forbidden: [5, 6, 7, 8], wanted: [] });
+      });
+      expect([...fused!.tokens]).toEqual([...plain!.tokens]);
+      expectClose(fused!.logProbs, plain!.logProbs, { rtol: 1e-4, atol: 1e-4 });
+    }
+    for (const session of sessions) session.dispose();
+  },
   /** Scores of a beam as wide as the tree against all texts there are. */
   beamScores: () => {
     const next = randomTree(4, 3);
@@ -377,12 +406,36 @@ const bugs: readonly Bug[] = [
     plant: method(
       TransformerCache.prototype,
       'select',
-      (real) =>
-        function (this: TransformerCache, places: never) {
-          return real.call(this, ...([places, true] as never[]));
+      () =>
+        function (this: TransformerCache, places: readonly number[]) {
+          for (const { self } of this.layers) self.select(places);
         },
     ),
     check: 'cache',
+  },
+  {
+    name: 'beams of the fused decoder not moved',
+    plant: method(FusedDecoder.prototype, 'select', () => () => {}),
+    check: 'fused',
+  },
+  {
+    name: 'the fused decoder one position behind',
+    plant: method(
+      FusedDecoder.prototype,
+      'sizes',
+      (real) =>
+        function (this: FusedDecoder, count: never) {
+          return (real.call(this, count) as number[]).map((size, i) =>
+            i === 9 ? Math.max(0, size - 1) : size,
+          );
+        },
+    ),
+    check: 'fused',
+  },
+  {
+    name: 'forbidden ids allowed in the fused decoder',
+    plant: method(FusedDecoder.prototype, 'flags', () => () => new Uint8Array(99)),
+    check: 'fused',
   },
   {
     name: 'cached steps all at position 0',

@@ -141,11 +141,13 @@ static void multiply_panels(void *context, int64_t task) {
   for (int64_t panel = task * s->panelsPerTask; panel < last; panel++) s->panel(s, panel);
 }
 
-static void make_room(quantized_job *s) {
+static int make_room(quantized_job *s) {
   int64_t all = s->M * s->groups;
   s->xCodes = heed_scratch(HEED_SCRATCH_A, (size_t)all * (GROUP + sizeof(float) + sizeof(int32_t)));
+  if (!s->xCodes) return 0;
   s->xScales = (float *)(s->xCodes + all * GROUP);
   s->starts = (int32_t *)(s->xScales + all);
+  return 1;
 }
 
 // y[M, N] = x[M, K] W^T + bias
@@ -158,8 +160,7 @@ KERNEL(quantized_linear) {
       .y = a->t[0], .codes = a->t[1], .scales = a->t[2], .x = a->t[3], .bias = a->t[4], .M = i[0], .N = i[1], .K = i[2],
       .groups = ceil_div(i[2], GROUP), .offset = !is8 ? 8 : vnni ? 128 : 0,
       .panel = vnni ? (is8 ? panel_int8_vnni : panel_int4_vnni) : is8 ? panel_int8 : panel_int4};
-  if (s.M == 0 || s.N == 0) return;
-  make_room(&s);
+  if (s.M == 0 || s.N == 0 || !make_room(&s)) return;
   s.rowsPerTask = max64(1, TASK_WORK / (s.groups * GROUP + 1));
   heed_parallel_for(ceil_div(s.M, s.rowsPerTask), quantize_rows, &s);
   s.panelsPerTask = max64(1, TASK_WORK / (s.M * s.groups * GROUP * PANEL + 1));

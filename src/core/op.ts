@@ -49,6 +49,8 @@ export interface KernelDefinition<I extends Inputs, P> {
   /** The launch, or undefined where these shapes are not for the kernel. */
   forward(context: ForwardContext<I, P>): KernelCall | undefined;
   backward?(context: KernelBackwardContext<I, P>): KernelCall;
+  /** The input whose gradient the backward kernel may write over the input itself. */
+  readonly overwrites?: number;
 }
 
 /** One case of the conformance suite: shapes of the inputs (or fixed values) and parameters. */
@@ -79,6 +81,8 @@ interface CommonDefinition<I extends Inputs, P> {
   /** Floating-point operations of one call; the number of output elements by default. */
   readonly flops?: (shapes: Shapes<I>, params: P) => number;
   readonly samples: readonly Sample<P>[];
+  /** The gradient is computed without the output's values, so that others may write over them. */
+  readonly forgetsOutput?: boolean;
   /** The gradient is not defined everywhere near the samples, or not at all (integer results). */
   readonly differentiable?: boolean;
 }
@@ -220,10 +224,15 @@ function launch<I extends Inputs, P>(
   } else if (kernel.backward || definition.backward) {
     record(output, {
       op: definition.name,
+      forgetsOutput: definition.forgetsOutput ?? false,
       inputs,
       saved,
-      backward: (grad, result) =>
-        kernelBackward(definition, { inputs, output: result, saved, params, grad, needs: needsOf(inputs) }),
+      backward: (grad, result, isSpare) =>
+        kernelBackward(
+          definition,
+          { inputs, output: result, saved, params, grad, needs: needsOf(inputs) },
+          isSpare,
+        ),
       ...(definition.reference ? { recompute: () => definition.reference(inputs, params) } : {}),
     });
   } else {
@@ -248,13 +257,14 @@ function launchFor(name: string, device: Device, call: KernelCall, inputs: Input
 function kernelBackward<I extends Inputs, P>(
   definition: OpDefinition<I, P>,
   context: BackwardContext<I, P>,
+  isSpare: (input: Tensor) => boolean,
 ): readonly (Tensor | null)[] {
   const kernel = definition.kernel!;
   if (!kernel.backward) return definition.backward!(context);
   const { inputs, needs, output } = context;
   const name = `${definition.name}.backward`;
   const inputGrads = inputs.map((input, i) =>
-    input && needs[i] ? Tensor.empty(input.shape, input.dtype, input.device, name) : null,
+    input && needs[i] ? gradientMemory(input, kernel.overwrites === i && isSpare(input), name) : null,
   );
   launchFor(name, output.device, kernel.backward({ ...context, inputGrads }), inputs);
   if (isCounting()) {
@@ -262,6 +272,10 @@ function kernelBackward<I extends Inputs, P>(
     countCall(name, 2 * flopsOf(definition, shapes, context.params, output.shape), inputs, output);
   }
   return inputGrads;
+}
+
+function gradientMemory(input: Tensor, overwrites: boolean, name: string): Tensor {
+  return overwrites ? input.detach() : Tensor.empty(input.shape, input.dtype, input.device, name);
 }
 
 function outputType(definition: { readonly dtype?: DType }, inputs: Inputs, device: Device): DType {
@@ -291,6 +305,7 @@ function recordOwn<I extends Inputs, P>(
   const { reference } = definition;
   record(output, {
     op: definition.name,
+    forgetsOutput: definition.forgetsOutput ?? false,
     inputs,
     saved: [],
     backward: (grad, result) =>

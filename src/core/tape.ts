@@ -153,18 +153,23 @@ const usedUp: TapeNode = {
   },
 };
 
-/** Every recorded tensor behind `output`, latest first, not looking behind `stopAt`. */
-function recordedBehind(output: Tensor, stopAt: ReadonlySet<Tensor>): Tensor[] {
+/** Every recorded tensor behind `output`, latest first, not looking behind `stopAt`; and how many ops read each. */
+function recordedBehind(output: Tensor, stopAt: ReadonlySet<Tensor>) {
   const found = new Set<Tensor>();
+  const readers = new Map<Tensor, number>();
   const pending = [output];
   for (let next = pending.pop(); next; next = pending.pop()) {
     if (found.has(next) || stopAt.has(next)) continue;
     if (next.isFreed) throw graphIsGone();
     if (!next.node) continue;
     found.add(next);
-    for (const input of next.node.inputs) if (input?.requiresGrad) pending.push(input);
+    for (const input of next.node.inputs) {
+      if (!input?.requiresGrad) continue;
+      pending.push(input);
+      readers.set(input, (readers.get(input) ?? 0) + 1);
+    }
   }
-  return [...found].sort((a, b) => b.node!.order - a.node!.order);
+  return { tensors: [...found].sort((a, b) => b.node!.order - a.node!.order), readers };
 }
 
 function differentiate(
@@ -184,9 +189,16 @@ function differentiate(
   const retain = createGraph || (options.retain ?? false);
   return withRecording(createGraph, () => {
     const pending = new Map<Tensor, Tensor>([[output, seedOf(output, options.grad)]]);
-    for (const tensor of recordedBehind(output, stopAt)) {
+    const { tensors, readers } = recordedBehind(output, stopAt);
+    const isSpare = (input: Tensor): boolean => {
+      const isForgotten = !retain && !input.kept && !wanted?.has(input);
+      return (
+        isForgotten && input.node?.forgetsOutput === true && readers.get(input) === 1 && input.ownsMemory
+      );
+    };
+    for (const tensor of tensors) {
       const grad = pending.get(tensor);
-      if (grad && tensor.node) propagate(tensor, grad, pending, createGraph);
+      if (grad && tensor.node) propagate(tensor, grad, pending, { createGraph, isSpare });
       if (grad && tensor.retainsGrad) tensor.grad = grad.view(grad.shape).keep();
       const isResult = wanted?.has(tensor) ?? false;
       if (!isResult) {
@@ -202,11 +214,16 @@ function differentiate(
 }
 
 /** Runs one recorded op backwards and adds its gradients to those that wait. */
-function propagate(tensor: Tensor, grad: Tensor, pending: Map<Tensor, Tensor>, createGraph: boolean): void {
+function propagate(
+  tensor: Tensor,
+  grad: Tensor,
+  pending: Map<Tensor, Tensor>,
+  { createGraph, isSpare }: { readonly createGraph: boolean; readonly isSpare: (input: Tensor) => boolean },
+): void {
   const node = tensor.node!;
   const found = scope(() => {
     if (createGraph && node.recompute) return recomputedGradients(node, grad);
-    return node.backward(grad, tensor);
+    return node.backward(grad, tensor, isSpare);
   });
   for (const [index, input] of node.inputs.entries()) {
     const returned = found[index];

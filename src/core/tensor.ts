@@ -40,13 +40,19 @@ function allocate(shape: Shape, dtype: DType, device: Device, asker: string): Ty
 /** One recorded op: what `backward` needs to go from the output's gradient to the inputs' gradients. */
 export interface TapeNode {
   readonly op: string;
+  /** `backward` does not read the output's values. */
+  readonly forgetsOutput?: boolean;
   /** Grows with every recorded op, so that descending order is a valid order for `backward`. */
   readonly order: number;
   readonly inputs: readonly (Tensor | null)[];
   /** Extra results of the forward kernel that only `backward` reads. */
   readonly saved: readonly Tensor[];
-  /** Gradients of the inputs; null where none is needed or none exists. */
-  backward(grad: Tensor, output: Tensor): readonly (Tensor | null)[];
+  /**
+   * Gradients of the inputs; null where none is needed or none exists.
+   *
+   * @param isSpare - whether nobody will read an input again, so that its gradient may take its memory
+   */
+  backward(grad: Tensor, output: Tensor, isSpare: (input: Tensor) => boolean): readonly (Tensor | null)[];
   /** The same op written in primitive ops, for derivatives of derivatives. */
   recompute?(): Tensor;
 }

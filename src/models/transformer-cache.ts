@@ -24,21 +24,16 @@ export class TransformerCache {
     return this.layers[0]?.self.length ?? 0;
   }
 
-  /**
-   * Keeps the sequences at `places`, in that order.
-   *
-   * @param sameSources - the places only move beams of one sentence, so that its memory may stay
-   */
-  select(places: readonly number[], sameSources = false): void {
+  /** Keeps the sequences at `places`, in that order. */
+  select(places: readonly number[]): void {
     for (const layer of this.layers) {
       layer.self.select(places);
-      if (sameSources) continue;
       layer.cross = {
         keys: selected(layer.cross.keys, places),
         values: selected(layer.cross.values, places),
       };
     }
-    if (this.memoryMask && !sameSources) this.memoryMask = selected(this.memoryMask, places);
+    if (this.memoryMask) this.memoryMask = selected(this.memoryMask, places);
   }
 
   dispose(): void {

@@ -153,7 +153,15 @@ describe('options', () => {
     [['--threads', '0'], /^--threads: expected a number of threads from 1 to 256, got "0"$/],
     [['--threads', 'abc'], /^--threads: .*got "abc"$/],
     [['--threads', '1e9'], /^--threads: .*got "1e9"$/],
-    [['--device', 'gpu'], /^device: expected a known device, got "gpu"; hint: one of native, reference$/],
+    [
+      ['--device', 'reference', '--set', 'training.precision=bf16'],
+      /^training\.precision: expected fp32 on this machine \(reference: .*\), got bf16; hint: .*AMX.*AVX-512 BF16/,
+    ],
+    [['--set', 'training.precision=fp8'], /training\.precision: expected one of fp32, bf16, got "fp8"/],
+    [
+      ['--device', 'gpu'],
+      /^device: expected a known device, got "gpu"; hint: one of native, wasm, reference$/,
+    ],
   ] as const)('%j', async (args, message) => {
     expect(await refusal('tiny.yaml', ...args)).toMatch(message);
   });

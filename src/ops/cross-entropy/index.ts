@@ -70,6 +70,7 @@ const op = defineOp<readonly [logits: Tensor, targets: Tensor], CrossEntropyPara
   },
   kernel: {
     names: ['cross_entropy', 'cross_entropy_backward'],
+    overwrites: 0,
     saved: ([, places]) => [{ shape: places, dtype: 'float' }],
     forward: ({ inputs: [logits, places], output, saved, params: { labelSmoothing, ignoreIndex } }) => ({
       name: 'cross_entropy',

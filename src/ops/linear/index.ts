@@ -33,6 +33,7 @@ const op = defineOp<LinearInputs, Record<never, never>>({
     }
     return [...x.slice(0, -1), weight[0]!];
   },
+  forgetsOutput: true,
   flops: ([x, weight]) => 2 * sizeOf(x) * weight[0]!,
   reference: ([x, weight, bias]) => {
     const product = matmul(x, weight, { transposeB: true });

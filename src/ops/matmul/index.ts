@@ -142,6 +142,7 @@ const op = defineOp<readonly [a: Tensor, b: Tensor], MatmulParams>({
     const { m, n, batch } = sizesOf(a, b, params);
     return [...batch, m, n];
   },
+  forgetsOutput: true,
   flops: ([a, b], params) => {
     const { m, n, k, batch } = sizesOf(a, b, params);
     return 2 * sizeOf(batch) * m * n * k;

@@ -97,8 +97,8 @@ const decoding: readonly Mutant[] = [
         TransformerCache.prototype,
         'select',
         (real) =>
-          function (this: TransformerCache, places, sameSources) {
-            real.call(this, [...places].sort(), sameSources);
+          function (this: TransformerCache, places) {
+            real.call(this, [...places].sort());
           },
       ),
     caughtBy: cacheFollowsTheRows,
@@ -109,9 +109,9 @@ const decoding: readonly Mutant[] = [
       patch(
         TransformerCache.prototype,
         'select',
-        (real) =>
+        () =>
           function (this: TransformerCache, places) {
-            real.call(this, places, true);
+            for (const { self } of this.layers) self.select(places);
           },
       ),
     caughtBy: cacheFollowsTheRows,
