@@ -1,14 +1,13 @@
 /** Benchmarks by name. */
 import type { Device } from '../core/device.ts';
 import type { Precision } from '../core/precision.ts';
-import { benchDecoding } from './decode.ts';
+import { benchDecoding, decodingRun } from './decode.ts';
 import { benchGemm, gemmShapes } from './gemm.ts';
 import { benchShapes } from './shapes.ts';
-import { benchTraining } from './train.ts';
+import { benchTraining, trainingStep } from './train.ts';
 
-export { type KernelProfile, profileKernels } from './profile.ts';
-export { benchShapes } from './shapes.ts';
-export { trainingStep } from './train.ts';
+export { type Ceilings, measureCeilings } from './ceilings.ts';
+export { type OpProfile, type Profile, profile } from './profile.ts';
 
 /** One line of a benchmark's output. */
 export type BenchLine = Readonly<Record<string, string | number>>;
@@ -64,4 +63,33 @@ export const benches: ReadonlyMap<string, Bench> = new Map([
   ['decode-base256', decoding('base256')],
   ['decode-tiny', decoding('tiny')],
   ['gemm', gemm],
+]);
+
+/** A piece of work that `--profile` takes apart. */
+export interface ProfiledWork {
+  /** What tells it from the others of its benchmark; empty where it is the only one. */
+  readonly label: string;
+  readonly run: () => void;
+}
+
+type Works = (options: Pick<BenchOptions, 'device' | 'precision'>) => readonly ProfiledWork[];
+
+const trainingWork =
+  (shape: keyof typeof benchShapes): Works =>
+  ({ device, precision }) => [{ label: '', run: trainingStep(benchShapes[shape], device, precision) }];
+
+const decodingWorks =
+  (shape: keyof typeof benchShapes): Works =>
+  ({ device }) =>
+    [1, 32].map((batch) => ({
+      label: `batch ${batch}`,
+      run: decodingRun(benchShapes[shape], device, batch),
+    }));
+
+/** The benchmarks that can be taken apart. */
+export const profiledBenches: ReadonlyMap<string, Works> = new Map([
+  ['train-base256', trainingWork('base256')],
+  ['train-tiny', trainingWork('tiny')],
+  ['decode-base256', decodingWorks('base256')],
+  ['decode-tiny', decodingWorks('tiny')],
 ]);

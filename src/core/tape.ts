@@ -4,6 +4,7 @@
  * Papers: Linnainmaa 1970; Rumelhart, Hinton & Williams, Learning representations by back-propagating errors, 1986.
  */
 import { HeedError, ShapeError } from '../errors.ts';
+import { observed } from './observer.ts';
 import { giveTo } from './ownership.ts';
 import { scope } from './scope.ts';
 import { formatShape, sameShape } from './shape.ts';
@@ -204,10 +205,12 @@ function differentiate(
 /** Runs one recorded op backwards and adds its gradients to those that wait. */
 function propagate(tensor: Tensor, grad: Tensor, pending: Map<Tensor, Tensor>, createGraph: boolean): void {
   const node = tensor.node!;
-  const found = scope(() => {
-    if (createGraph && node.recompute) return recomputedGradients(node, grad);
-    return node.backward(grad, tensor);
-  });
+  const found = scope(() =>
+    observed(`${node.op}.backward`, () => {
+      if (createGraph && node.recompute) return recomputedGradients(node, grad);
+      return node.backward(grad, tensor);
+    }),
+  );
   for (const [index, input] of node.inputs.entries()) {
     const returned = found[index];
     if (!returned) continue;

@@ -1,10 +1,11 @@
 /** `heed bench`: how fast this machine trains and decodes. */
 import type { Command } from 'commander';
-import { type BenchLine, benches, benchShapes, profileKernels, trainingStep } from '../../bench/index.ts';
+import { type BenchLine, benches, profiledBenches } from '../../bench/index.ts';
 import { fallbackCounts } from '../../core/counter.ts';
 import { defaultDevice } from '../../core/device.ts';
 import { checkPrecision, type Precision, precisions } from '../../core/precision.ts';
 import { ConfigError, suggest } from '../../errors.ts';
+import { printProfile } from '../bench-profile.ts';
 import { addDeviceOptions, applyDeviceOptions, type DeviceOptions } from '../device-options.ts';
 import { wholeNumber } from '../numbers.ts';
 import { note, printJson } from '../output.ts';
@@ -22,13 +23,13 @@ export function registerBench(program: Command): void {
     .description(`measure speed and memory: ${[...benches.keys()].join(', ')}`)
     .argument('[names...]', 'benchmarks to run; all of them by default')
     .option('--rounds <n>', 'measured rounds; medians are printed', '11')
-    .option('--profile <shape>', `where a training step's time goes: ${Object.keys(benchShapes).join(', ')}`)
+    .option('--profile <name>', `where the time goes, op by op: ${[...profiledBenches.keys()].join(', ')}`)
     .option('--precision <name>', `of training: ${precisions.join(', ')}`, 'fp32')
     .option('--json', 'print one JSON object per line');
   addDeviceOptions(command)
     .addHelpText(
       'after',
-      '\nExamples:\n  $ heed bench train-base256 train-tiny --json\n  $ heed bench --profile base256',
+      '\nExamples:\n  $ heed bench train-base256 train-tiny --json\n  $ heed bench --profile train-base256',
     )
     .action(bench);
 }
@@ -38,7 +39,7 @@ function bench(names: string[], flags: BenchFlags): void {
   for (const name of names) if (!benches.has(name)) throw unknown('bench', name, [...benches.keys()]);
   applyDeviceOptions(flags);
   if (flags.profile === undefined) runBenches(names, rounds, flags);
-  else profile(flags.profile, flags);
+  else profile(flags.profile, rounds, flags);
 }
 
 function runBenches(names: readonly string[], rounds: number, flags: BenchFlags): void {
@@ -78,22 +79,11 @@ function short(value: string | number): string {
   return value >= 100 ? value.toFixed(0) : value.toFixed(2);
 }
 
-function profile(shape: string, flags: BenchFlags): void {
-  if (!Object.hasOwn(benchShapes, shape)) throw unknown('bench --profile', shape, Object.keys(benchShapes));
+function profile(name: string, runs: number, flags: BenchFlags): void {
+  const works = profiledBenches.get(name);
+  if (!works) throw unknown('bench --profile', name, [...profiledBenches.keys()]);
   const device = defaultDevice();
-  const step = trainingStep(benchShapes[shape as keyof typeof benchShapes], device);
-  for (let i = 0; i < 3; i++) step();
-  const { kernels, milliseconds } = profileKernels(device, step);
-  const inKernels = kernels.reduce((total, kernel) => total + kernel.milliseconds, 0);
-  const rows = [
-    ...kernels,
-    { kernel: '(outside kernels)', calls: 1, milliseconds: milliseconds - inKernels },
-  ];
-  for (const row of rows) {
-    if (flags.json) printJson({ name: `profile-${shape}`, ...row });
-    else
-      process.stdout.write(
-        `${row.kernel.padEnd(36)} ${String(row.calls).padStart(5)} calls ${row.milliseconds.toFixed(2).padStart(9)} ms\n`,
-      );
-  }
+  const precision = precisionOf(flags.precision);
+  checkPrecision(precision, device, '--precision');
+  printProfile({ name, works: works({ device, precision }), device, runs, json: flags.json ?? false });
 }
