@@ -10,9 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-// items, workPerItem, nTensors, nInts, nFloats, then tensors, ints and floats.
-enum { ARGS_DOUBLES = 4096, ARGS_HEADER = 5, MAX_ARGS = ARGS_DOUBLES - ARGS_HEADER };
-
 typedef struct {
   const char *name;
   const heed_entry *table;
@@ -119,17 +116,10 @@ static napi_value launch(napi_env env, napi_callback_info info) {
   if (napi_get_value_int32(env, argument, &kernel) != napi_ok || kernel < 0 || kernel >= heed_kernel_count) {
     return fail(env, "launch: expected the index of a kernel");
   }
-  const double *block = self->args;
-  int tensors = (int)block[2], ints = (int)block[3], floats = (int)block[4];
-  if (tensors < 0 || ints < 0 || floats < 0 || tensors + ints + floats > MAX_ARGS) {
+  size_t lacking = 0;
+  if (!heed_launch_block(self->isa->table[kernel].run, self->args, &lacking)) {
     return fail(env, "launch: the argument block is not valid");
   }
-  void *t[MAX_ARGS];
-  int64_t i[MAX_ARGS];
-  for (int k = 0; k < tensors; k++) t[k] = (void *)(uintptr_t)block[ARGS_HEADER + k];
-  for (int k = 0; k < ints; k++) i[k] = (int64_t)block[ARGS_HEADER + tensors + k];
-  heed_args a = {t, i, block + ARGS_HEADER + tensors + ints};
-  size_t lacking = heed_launch(self->isa->table[kernel].run, &a, (int64_t)block[0], block[1]);
   if (lacking == 0) return NULL;
   napi_value result;
   napi_create_double(env, (double)lacking, &result);
@@ -233,10 +223,10 @@ static void set_kernel_names(napi_env env, napi_value exports) {
 static void set_args(napi_env env, napi_value exports, instance *self) {
   napi_value buffer, view;
   void *memory = NULL;
-  napi_create_arraybuffer(env, ARGS_DOUBLES * sizeof(double), &memory, &buffer);
-  memset(memory, 0, ARGS_DOUBLES * sizeof(double));
+  napi_create_arraybuffer(env, HEED_BLOCK_DOUBLES * sizeof(double), &memory, &buffer);
+  memset(memory, 0, HEED_BLOCK_DOUBLES * sizeof(double));
   self->args = memory;
-  napi_create_typedarray(env, napi_float64_array, ARGS_DOUBLES, buffer, 0, &view);
+  napi_create_typedarray(env, napi_float64_array, HEED_BLOCK_DOUBLES, buffer, 0, &view);
   napi_set_named_property(env, exports, "args", view);
   // The block lives as long as the instance, whatever JavaScript does with its view.
   napi_ref reference;

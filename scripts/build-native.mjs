@@ -1,6 +1,6 @@
 /**
  * Builds the native backend, build/heed.node, with the system's C compiler. Runs at install, so it never fails it:
- * without a compiler it says so in one line and heed uses its reference backend.
+ * without a compiler it says so in one line and heed runs the same kernels as WebAssembly.
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -132,18 +132,18 @@ async function link(compiler, units) {
 
 async function build() {
   if (process.env.HEED_NATIVE === 'off') {
-    return say('HEED_NATIVE=off: the native backend is not built; using the reference backend (slow).');
+    return say('HEED_NATIVE=off: the native backend is not built; using the wasm backend (slower).');
   }
   const compiler = await findCompiler();
   if (!compiler) {
     return say(
-      'no C compiler found: using the reference backend (slow). Install gcc or clang and run npm rebuild.',
+      'no C compiler found: using the wasm backend (slower). Install gcc or clang and run npm rebuild.',
     );
   }
   const include = findInclude();
   if (!include) {
     return say(
-      'no Node-API headers found: using the reference backend (slow). Run npm install node-api-headers, then npm rebuild.',
+      'no Node-API headers found: using the wasm backend (slower). Run npm install node-api-headers, then npm rebuild.',
     );
   }
   const hash = hashSources(compiler, include);
@@ -163,7 +163,7 @@ try {
     .split('\n')
     .find((line) => /error/i.test(line));
   say(
-    `the native backend did not build (${(reason ?? 'unknown reason').trim()}): using the reference backend (slow).`,
+    `the native backend did not build (${(reason ?? 'unknown reason').trim()}): using the wasm backend (slower).`,
   );
 } finally {
   rmSync(objects, { recursive: true, force: true });

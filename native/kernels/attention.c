@@ -135,7 +135,9 @@ KERNEL(attention) {
   for (int64_t item = begin; item < end; item++) {
     attention_shape p = entry_shape(&all, item / all.H);
     int64_t h = item % p.H, kh = h / (p.H / p.Kh);
-    head_job j = {&p, forward_scratch(&p),
+    forward_memory memory = forward_scratch(&p);
+    if (!memory.keys) return;
+    head_job j = {&p, memory,
                   (const float *)a->t[2] + query_offset(&p, p.qBatch, p.qRow, h * p.D),
                   (const float *)a->t[3] + key_offset(&p, p.kBatch, p.kRow, kh * p.D),
                   (const float *)a->t[4] + key_offset(&p, p.vBatch, p.vRow, kh * p.Dv),

@@ -25,7 +25,7 @@ ALWAYS_INLINE void block(const matmul *g, int rows, int vectors, int masked, int
     UNROLL for (int r = 0; r < rows; r++) {
       vf x = splat(A[r >> 2][(r & 3) * ai]);
       IN_REGISTER(x);
-      UNROLL for (int v = 0; v < vectors; v++) acc[r][v] += x * b[v];
+      UNROLL for (int v = 0; v < vectors; v++) acc[r][v] = multiply_add(x, b[v], acc[r][v]);
     }
     UNROLL for (int part = 0; part < 3; part++) A[part] += ak;
     B += bk;

@@ -18,7 +18,7 @@ ALWAYS_INLINE void dot_block(const matmul *g, int rows, int columns, int64_t i, 
     UNROLL for (int c = 0; c < columns; c++) b[c] = load(B + c * bj + k, W);
     UNROLL for (int r = 0; r < rows; r++) {
       vf x = load(A[r / 3] + (r % 3) * ai + k, W);
-      UNROLL for (int c = 0; c < columns; c++) acc[r][c] += x * b[c];
+      UNROLL for (int c = 0; c < columns; c++) acc[r][c] = multiply_add(x, b[c], acc[r][c]);
     }
   });
   UNROLL for (int r = 0; r < rows; r++) {

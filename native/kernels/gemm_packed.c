@@ -38,7 +38,7 @@ ALWAYS_INLINE void compute_block(int64_t K, const float *a, const float *b, floa
     UNROLL for (int r = 0; r < MR; r++) {
       vf x = splat(a[r]);
       IN_REGISTER(x);
-      UNROLL for (int v = 0; v < NV; v++) acc[r][v] += x * row[v];
+      UNROLL for (int v = 0; v < NV; v++) acc[r][v] = multiply_add(x, row[v], acc[r][v]);
     }
     a += MR;
     b += NR;

@@ -26,6 +26,8 @@ typedef float vf_memory __attribute__((vector_size(VL * 4), aligned(4), may_alia
 #include "simd_avx512.h"
 #elif VL == 8 && defined(__AVX2__)
 #include "simd_avx2.h"
+#elif defined(__wasm_simd128__)
+#include "simd_wasm.h"
 #else
 #include "simd_portable.h"
 #endif
@@ -60,6 +62,14 @@ ALWAYS_INLINE vi lanes(void) {
   vi v;
   UNROLL for (int k = 0; k < VL; k++) v[k] = k;
   return v;
+}
+// a b + c in one instruction where the CPU has it: compilers fuse the plain form for every target but WebAssembly.
+ALWAYS_INLINE vf multiply_add(vf a, vf b, vf c) {
+#ifdef __wasm_relaxed_simd__
+  return (vf)wasm_f32x4_relaxed_madd((v128_t)a, (v128_t)b, (v128_t)c);
+#else
+  return c + a * b;
+#endif
 }
 // Lanes below w of v, `other` elsewhere.
 ALWAYS_INLINE vf keep_lanes(vf v, int w, float other) {

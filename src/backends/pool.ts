@@ -1,6 +1,6 @@
 /** Freed buffers kept for the next tensor of their size: fresh large buffers cost page faults. */
 import type { MemoryStats } from '../core/device.ts';
-import { arrayOf, bytesOf, type DType, type TypedArray } from '../core/dtype.ts';
+import { bytesOf, type DType, type TypedArray, viewOf } from '../core/dtype.ts';
 import { OutOfMemoryError } from '../errors.ts';
 
 /** Free bytes that are always tolerated before the pool is emptied. */
@@ -13,16 +13,35 @@ function sizeClass(bytes: number): number {
   return Math.ceil(bytes / step) * step;
 }
 
+/** Where a piece of memory begins. */
+export interface Block {
+  readonly buffer: ArrayBufferLike;
+  readonly byteOffset: number;
+}
+
+/** What is known of an array when it is released: the array itself has all of it. */
+export interface Released extends Block {
+  readonly byteLength: number;
+}
+
+/** Where the pool's memory comes from. */
+export interface BlockSource {
+  /** @throws when there is no room */
+  create(bytes: number): Block;
+  /** Takes back a block that the pool no longer keeps; absent where the garbage collector does. */
+  discard?(block: Block, bytes: number): void;
+}
+
 export class BufferPool {
-  private readonly free = new Map<number, ArrayBuffer[]>();
-  private readonly create: (bytes: number) => ArrayBuffer;
+  private readonly free = new Map<number, Block[]>();
+  private readonly source: BlockSource;
   private live = 0;
   private peak = 0;
   private pooled = 0;
   private buffers = 0;
 
-  constructor(create: (bytes: number) => ArrayBuffer) {
-    this.create = create;
+  constructor(source: BlockSource) {
+    this.source = source;
   }
 
   /** @throws {OutOfMemoryError} when there is no memory for it */
@@ -37,24 +56,24 @@ export class BufferPool {
 
   private make(dtype: DType, length: number, bytes: number): TypedArray {
     try {
-      return arrayOf(dtype, length, this.take(bytes));
+      const { buffer, byteOffset } = this.take(bytes);
+      return viewOf(dtype, buffer, byteOffset, length);
     } catch (cause) {
       throw new OutOfMemoryError({ where: 'memory', what: 'a tensor', bytes, inUse: this.live, cause });
     }
   }
 
-  release(data: TypedArray): void {
-    const buffer = data.buffer as ArrayBuffer;
-    const bytes = buffer.byteLength;
+  release(data: Released): void {
+    const bytes = sizeClass(data.byteLength);
     const list = this.free.get(bytes);
-    if (list) list.push(buffer);
-    else this.free.set(bytes, [buffer]);
+    if (list) list.push(data);
+    else this.free.set(bytes, [data]);
     this.pooled += bytes;
     this.live -= bytes;
     this.buffers--;
   }
 
-  private take(bytes: number): ArrayBuffer {
+  private take(bytes: number): Block {
     const kept = this.free.get(bytes)?.pop();
     if (kept) {
       this.pooled -= bytes;
@@ -62,15 +81,19 @@ export class BufferPool {
     }
     if (this.pooled > this.live + SLACK_BYTES) this.empty();
     try {
-      return this.create(bytes);
+      return this.source.create(bytes);
     } catch (error) {
       if (this.pooled === 0) throw error;
       this.empty();
-      return this.create(bytes);
+      return this.source.create(bytes);
     }
   }
 
-  private empty(): void {
+  /** Gives everything that is kept back to where it came from. */
+  empty(): void {
+    if (this.source.discard) {
+      for (const [bytes, blocks] of this.free) for (const block of blocks) this.source.discard(block, bytes);
+    }
     this.free.clear();
     this.pooled = 0;
   }

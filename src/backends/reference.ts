@@ -3,7 +3,7 @@ import { type Device, registerDevice } from '../core/device.ts';
 import { BufferPool } from './pool.ts';
 
 export function createReferenceDevice(): Device {
-  const pool = new BufferPool((bytes) => new ArrayBuffer(bytes));
+  const pool = new BufferPool({ create: (bytes) => ({ buffer: new ArrayBuffer(bytes), byteOffset: 0 }) });
   return {
     name: 'reference',
     floatType: 'float64',

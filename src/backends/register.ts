@@ -2,6 +2,8 @@
 import '../ops/gradient-sums.ts';
 import { registerNativeDevice } from './native/index.ts';
 import { registerReferenceDevice } from './reference.ts';
+import { registerWasmDevice } from './wasm/index.ts';
 
 registerNativeDevice();
+registerWasmDevice();
 registerReferenceDevice();

@@ -11,7 +11,7 @@ export interface DeviceOptions {
 
 export function addDeviceOptions(command: Command): Command {
   return command
-    .option('--device <name>', 'native or reference; the best one that is available by default')
+    .option('--device <name>', 'native, wasm or reference; the best one that is available by default')
     .option('--threads <n>', 'threads for kernels; HEED_THREADS or the physical cores by default');
 }
 
@@ -21,9 +21,15 @@ export function applyDeviceOptions({ device, threads }: DeviceOptions): void {
   if (device !== undefined) setDefaultDevice(device);
   const chosen = device === undefined ? defaultDevice() : getDevice(device);
   if (count !== undefined) chosen.setThreads(count);
-  if (device === undefined && chosen.name === 'reference') {
-    note(
-      `note: no native kernels (${whyUnavailable('native')}): the reference backend is about 100 times slower`,
-    );
-  }
+  if (device === undefined) noteSlowDevice(chosen.name);
+}
+
+/** Says what is used instead of the native kernels, and what that costs. */
+function noteSlowDevice(name: string): void {
+  if (name === 'native') return;
+  const instead =
+    name === 'wasm'
+      ? ': using the wasm backend, on one thread and several times slower'
+      : ` nor wasm ones (${whyUnavailable('wasm')}): the reference backend is about 100 times slower`;
+  note(`note: no native kernels (${whyUnavailable('native')})${instead}`);
 }

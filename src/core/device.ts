@@ -8,7 +8,7 @@ import type { DType, FloatDType, TypedArray } from './dtype.ts';
 /** One launch: the same convention for every kernel and every device. */
 export interface KernelCall {
   readonly name: string;
-  /** Outputs first, then inputs; null where an optional one is absent. */
+  /** Outputs first, then inputs, all from the device's `allocate`; null where an optional one is absent. */
   readonly tensors: readonly (TypedArray | null)[];
   readonly ints: readonly number[];
   readonly floats: readonly number[];
@@ -97,7 +97,7 @@ export function getDevice(name: string): Device {
     throw new DeviceError({
       where: `device ${name}`,
       problem: `not available: ${device}`,
-      hint: 'use --device reference, or leave the device out',
+      hint: 'leave the device out to use the best one that is available',
     });
   }
   return device;

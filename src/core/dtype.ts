@@ -13,9 +13,20 @@ const constructors = {
   bool: Uint8Array,
 } as const;
 
-/** A fresh array for `length` elements, zeroed; or a view of `buffer` when one is given. */
-export function arrayOf(dtype: DType, length: number, buffer?: ArrayBuffer): TypedArray {
-  return buffer ? new constructors[dtype](buffer, 0, length) : new constructors[dtype](length);
+/** A fresh array for `length` elements, zeroed. */
+export function arrayOf(dtype: DType, length: number): TypedArray {
+  return new constructors[dtype](length);
+}
+
+/** An array over `buffer`, from a byte on. */
+export function viewOf(
+  dtype: DType,
+  buffer: ArrayBufferLike,
+  byteOffset: number,
+  length: number,
+): TypedArray {
+  const construct: new (b: ArrayBufferLike, at: number, n: number) => TypedArray = constructors[dtype];
+  return new construct(buffer, byteOffset, length);
 }
 
 /** Bytes of one element. */

@@ -15,11 +15,13 @@ const TENSORS_PER_LAUNCH = 1024;
 function sumOfSquares(tensors: readonly Tensor[]): number {
   const { device } = tensors[0]!;
   if (device.supports('sum_squares')) {
-    const total = new Float64Array(1);
+    const total = device.allocate('float64', 1);
     const ints = [tensors.length, ...tensors.map(({ size }) => size)];
     const memory = [total, ...tensors.map(({ data }) => data)];
     device.launch({ name: 'sum_squares', tensors: memory, ints, floats: [], items: 1 });
-    return total[0]!;
+    const sum = total[0]!;
+    device.release(total);
+    return sum;
   }
   let total = 0;
   for (const { data } of tensors) for (let i = 0; i < data.length; i++) total += data[i]! * data[i]!;

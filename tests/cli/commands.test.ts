@@ -223,7 +223,7 @@ describe('report', () => {
 describe('without kernels', () => {
   const env = { HEED_NATIVE: 'off' };
   const slow =
-    /^note: no native kernels \(switched off by HEED_NATIVE=off\): the reference backend is about 100 times slower$/;
+    /^note: no native kernels \(switched off by HEED_NATIVE=off\): using the wasm backend, on one thread and several times slower$/;
 
   it('every command works, and says so where speed matters', async () => {
     const folder = tinyProject();
@@ -232,7 +232,9 @@ describe('without kernels', () => {
       const trained = await off(['train', 'tiny.yaml']);
       expect(trained.code, trained.stderr).toBe(0);
       expect(linesOf(trained.stderr)[0]).toMatch(slow);
-      expect(trained.stderr).toContain('reference (float64 TypeScript), 1 thread\n');
+      expect(trained.stderr).toMatch(
+        /wasm \(float32 C kernels in WebAssembly, (relaxed )?SIMD\), 1 thread\n/,
+      );
       for (const args of [
         ['translate', 'runs/reverse'],
         [
@@ -263,7 +265,7 @@ describe('without kernels', () => {
         expect(fine(await off(args))).not.toBe('');
       }
       expect(expectMistake(await off(['translate', 'runs/reverse', '--device', 'native'], 'abc\n'))).toMatch(
-        /^device native: not available: switched off by HEED_NATIVE=off; hint: use --device reference/,
+        /^device native: not available: switched off by HEED_NATIVE=off; hint: leave the device out/,
       );
     } finally {
       removeProject(folder);
@@ -272,7 +274,12 @@ describe('without kernels', () => {
 
   it('translates as with kernels', async () => {
     const args = ['translate', 'runs/reverse', '--input', 'sources.txt', '--beam-size', '3'];
-    const { stdout } = await heed(args, { cwd, env });
-    expect(stdout).toBe(fine(await run(...args)));
+    const expected = fine(await run(...args));
+    expect((await heed(args, { cwd, env })).stdout).toBe(expected);
+    const neither = await heed(args, { cwd, env: { ...env, HEED_WASM: 'off' } });
+    expect(neither.stdout).toBe(expected);
+    expect(linesOf(neither.stderr)).toEqual([
+      'note: no native kernels (switched off by HEED_NATIVE=off) nor wasm ones (switched off by HEED_WASM=off): the reference backend is about 100 times slower',
+    ]);
   });
 });

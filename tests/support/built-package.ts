@@ -49,7 +49,7 @@ function compile(into: string): void {
 }
 
 function linkRest(into: string): void {
-  for (const name of ['node_modules', 'recipes', 'package.json'])
+  for (const name of ['node_modules', 'recipes', 'wasm', 'package.json'])
     symlinkSync(join(root, name), join(into, name));
   mkdirSync(join(into, 'build'));
   // Where no kernels are built the link leads nowhere, and the package says that they are missing.

@@ -1,4 +1,4 @@
-/** Runs native kernels for tests: every instruction set, one and two threads, guard values around every array. */
+/** Runs kernels for tests: every instruction set and WebAssembly build, one and two threads, guards around every array. */
 import type { TestContext } from 'vitest';
 import { expect } from 'vitest';
 import {
@@ -8,6 +8,7 @@ import {
   type NativeBinding,
   type NativeIsa,
 } from '../../src/backends/native/binding.ts';
+import { launchCopied, wasmBuilds } from './wasm-kernels.ts';
 
 export type Numbers = Float32Array | Float64Array | Int32Array | Uint8Array;
 
@@ -87,10 +88,12 @@ function expectGuards(array: Numbers, what: string): void {
 // So large that every launch is divided, however few its items.
 const dividingWork = 1e6;
 
-function runOnce(test: KernelCase): (Numbers | null)[] {
+type Launch = typeof call;
+
+function runOnce(test: KernelCase, launch: Launch): (Numbers | null)[] {
   const outputs = test.outputs.map((array) => array && guarded(array));
   const inputs = (test.inputs ?? []).map((array) => array && guarded(array));
-  call(test.kernel, {
+  launch(test.kernel, {
     tensors: [...outputs, ...inputs],
     ints: test.ints ?? [],
     floats: test.floats ?? [],
@@ -114,21 +117,16 @@ function bytesOf(array: Numbers): Buffer {
   return Buffer.from(array.buffer, array.byteOffset, array.byteLength);
 }
 
-/** Runs the case on every instruction set; one and two threads must give the same bits. */
-export function runKernel(
-  context: TestContext,
-  test: KernelCase,
-  check: (outputs: (Numbers | null)[], isa: NativeIsa) => void,
-): void {
-  const binding = needBinding(context);
+/** Runs the case on every native instruction set; one and two threads must give the same bits. */
+function runNative(binding: NativeBinding, test: KernelCase, check: Check): void {
   const before = { isa: binding.isa(), threads: binding.threads() };
   try {
     for (const isa of availableIsas(binding)) {
       binding.setIsa(isa);
       binding.setThreads(1);
-      const alone = runOnce(test);
+      const alone = runOnce(test, call);
       binding.setThreads(2);
-      const shared = runOnce(test);
+      const shared = runOnce(test, call);
       for (const [index, array] of alone.entries()) {
         const same = !array || sameBits(array, shared[index]!);
         expect(same, `${test.kernel} ${isa}: output ${index} on one and two threads`).toBe(true);
@@ -138,6 +136,19 @@ export function runKernel(
   } finally {
     binding.setIsa(before.isa);
     binding.setThreads(before.threads);
+  }
+}
+
+/** What is expected of the outputs, and where they were computed. */
+type Check = (outputs: (Numbers | null)[], target: string) => void;
+
+/** Runs the case on everything that the kernels are compiled for and that this machine has. */
+export function runKernel(context: TestContext, test: KernelCase, check: Check): void {
+  const binding = wasmBuilds.length === 0 ? needBinding(context) : loadBinding();
+  if (binding) runNative(binding, test, check);
+  for (const build of wasmBuilds) {
+    const launch: Launch = (name, given) => launchCopied(build, name, given);
+    check(runOnce(test, launch), `wasm ${build}`);
   }
 }
 
@@ -168,9 +179,9 @@ export function expectKernel(
   wanted: readonly (ArrayLike<number> | null)[],
   tolerance?: Tolerance,
 ): void {
-  runKernel(context, test, (outputs, isa) => {
+  runKernel(context, test, (outputs, target) => {
     for (const [index, want] of wanted.entries()) {
-      if (want) expectClose(outputs[index]!, want, `${test.kernel} ${isa}: output ${index}`, tolerance);
+      if (want) expectClose(outputs[index]!, want, `${test.kernel} ${target}: output ${index}`, tolerance);
     }
   });
 }

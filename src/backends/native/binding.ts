@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { DeviceError, OutOfMemoryError, suggest } from '../../errors.ts';
+import { type KernelArguments, writeArguments } from '../arguments.ts';
 
 /** An instruction set that the kernels are compiled for. */
 export type NativeIsa = 'avx512' | 'avx2' | 'base';
@@ -16,10 +17,7 @@ export interface NativeBinding {
   alloc(bytes: number): ArrayBuffer;
   /** Where a buffer starts; of a typed array, where its first element is. */
   address(buffer: ArrayBuffer | ArrayBufferView): number;
-  /**
-   * The argument block of `launch`: items, workPerItem, number of tensors, of ints and of floats, then the tensors'
-   * addresses (0 = absent), the ints and the floats.
-   */
+  /** The argument block of `launch`, see `writeArguments`. */
   readonly args: Float64Array;
   /**
    * Runs a kernel on the argument block, on several threads when the work is worth it.
@@ -43,18 +41,6 @@ export interface NativeBinding {
   bf16(): 'amx' | 'avx512_bf16' | undefined;
 }
 
-/** The arguments of one kernel call. */
-export interface KernelCall {
-  /** Outputs first, then inputs; null where the kernel allows an absent one. */
-  readonly tensors: readonly (ArrayBufferView | null)[];
-  readonly ints?: readonly number[];
-  readonly floats?: readonly number[];
-  /** Independent work items; 1 for a kernel that divides its work by itself. */
-  readonly items: number;
-  /** About how many elements one item touches; decides how many threads share the launch. Default 1. */
-  readonly workPerItem?: number;
-}
-
 /** Codes of the `unary` kernel, in its order. */
 export const unaryCodes = [
   ...(['neg', 'exp', 'log', 'sqrt', 'reciprocal', 'tanh', 'sigmoid', 'relu'] as const),
@@ -69,8 +55,6 @@ export const activationCodes = ['none', 'relu', 'gelu', 'gelu_tanh', 'silu', 'ta
 
 /** How the operands of `binary` fit together, in the order of its codes: a row repeats, a column is one value a row. */
 export const binaryModes = ['same', 'bRow', 'bScalar', 'aScalar', 'bColumn', 'aRow', 'aColumn'] as const;
-
-const headerLength = 5;
 
 interface Loaded {
   readonly binding: NativeBinding;
@@ -132,7 +116,7 @@ export function kernelIndex(name: string): number {
       where: `native kernel ${name}`,
       expected: 'the native kernels',
       got: `none (${reason})`,
-      hint: 'use the reference backend, or build them with npm rebuild',
+      hint: 'use another device, or build them with npm rebuild',
     });
   }
   const index = loaded!.indexOf.get(name);
@@ -157,33 +141,10 @@ export function kernelIndex(name: string): number {
  * const y = new Float32Array(3);
  * call('scale', { tensors: [y, new Float32Array([1, 2, 3])], floats: [2, 1], items: 3 }); // y is 3, 5, 7
  */
-export function call(
-  name: string,
-  { tensors, ints = [], floats = [], items, workPerItem = 1 }: KernelCall,
-): void {
+export function call(name: string, given: KernelArguments): void {
   const index = kernelIndex(name);
   const { binding } = loaded!;
-  const { args } = binding;
-  const count = tensors.length + ints.length + floats.length;
-  if (count > args.length - headerLength) {
-    throw new DeviceError({
-      where: `native kernel ${name}`,
-      expected: `at most ${args.length - headerLength} arguments`,
-      got: `${count}`,
-    });
-  }
-  args[0] = items;
-  args[1] = workPerItem;
-  args[2] = tensors.length;
-  args[3] = ints.length;
-  args[4] = floats.length;
-  let at = headerLength;
-  for (let n = 0; n < tensors.length; n++) {
-    const tensor = tensors[n];
-    args[at++] = tensor ? addressOf(binding, tensor) : 0;
-  }
-  for (let n = 0; n < ints.length; n++) args[at++] = ints[n]!;
-  for (let n = 0; n < floats.length; n++) args[at++] = floats[n]!;
+  writeArguments(`native kernel ${name}`, binding.args, given, (view) => addressOf(binding, view));
   const lacking = binding.launch(index);
   if (lacking !== undefined) throw noWorkingMemory(name, lacking);
 }

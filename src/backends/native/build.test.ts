@@ -35,7 +35,7 @@ const hasAddon = () => existsSync(join(home, 'node_modules/heed/build/heed.node'
 test('without a compiler the install goes on and says what is missing, in one line', async () => {
   const text = await install({ PATH: '' });
   expect(text).toBe(
-    'heed: no C compiler found: using the reference backend (slow). Install gcc or clang and run npm rebuild.\n',
+    'heed: no C compiler found: using the wasm backend (slower). Install gcc or clang and run npm rebuild.\n',
   );
   expect(hasAddon()).toBe(false);
 });
@@ -43,7 +43,7 @@ test('without a compiler the install goes on and says what is missing, in one li
 test('HEED_NATIVE=off skips the build, in one line', async () => {
   const text = await install({ PATH: process.env.PATH ?? '', HEED_NATIVE: 'off' });
   expect(text).toBe(
-    'heed: HEED_NATIVE=off: the native backend is not built; using the reference backend (slow).\n',
+    'heed: HEED_NATIVE=off: the native backend is not built; using the wasm backend (slower).\n',
   );
   expect(hasAddon()).toBe(false);
 });
@@ -57,7 +57,7 @@ test('a build that fails says why in one line and leaves nothing behind', async 
   );
   const text = await install({ PATH: process.env.PATH ?? '', CC: compiler });
   const known =
-    /^heed: (the native backend did not build \(x\.c:1: error: no luck\)|no Node-API headers found): using the reference backend \(slow\).*\n$/;
+    /^heed: (the native backend did not build \(x\.c:1: error: no luck\)|no Node-API headers found): using the wasm backend \(slower\).*\n$/;
   expect(text).toMatch(known);
   expect(hasAddon()).toBe(false);
   expect(existsSync(join(home, 'node_modules/heed/build/heed.node.hash'))).toBe(false);

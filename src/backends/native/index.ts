@@ -27,7 +27,7 @@ export function parseThreads(text: string, where: string): number {
 }
 
 function createDevice(binding: NativeBinding): Device {
-  const pool = new BufferPool((bytes) => binding.alloc(bytes));
+  const pool = new BufferPool({ create: (bytes) => ({ buffer: binding.alloc(bytes), byteOffset: 0 }) });
   const kernels = new Set(binding.kernelNames);
   binding.proposeThreads(defaultThreads());
   return {
