@@ -49,6 +49,7 @@ for (let i = 0; i < rounds; i++) done.push(await round());
 const { version } = JSON.parse(readFileSync(join(packagePath('node-llama-cpp'), 'package.json'), 'utf8'));
 const line = {
   variant: type,
+  precision: { f32: 'fp32', q8_0: 'int8', q4_0: 'int4' }[type],
   threads,
   prefillTokensPerSecond: (1000 * PROMPT) / median(done.map(({ prefill }) => prefill)),
   decodeTokensPerSecond: 1000 / median(done.flatMap(({ tokens }) => tokens)),
