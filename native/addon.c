@@ -116,13 +116,11 @@ static napi_value launch(napi_env env, napi_callback_info info) {
   if (napi_get_value_int32(env, argument, &kernel) != napi_ok || kernel < 0 || kernel >= heed_kernel_count) {
     return fail(env, "launch: expected the index of a kernel");
   }
-  size_t lacking = 0;
-  if (!heed_launch_block(self->isa->table[kernel].run, self->args, &lacking)) {
-    return fail(env, "launch: the argument block is not valid");
-  }
+  double lacking = heed_launch_block(self->isa->table[kernel].run, self->args);
+  if (lacking < 0) return fail(env, "launch: the argument block is not valid");
   if (lacking == 0) return NULL;
   napi_value result;
-  napi_create_double(env, (double)lacking, &result);
+  napi_create_double(env, lacking, &result);
   return result;
 }
 

@@ -41,14 +41,13 @@ size_t heed_launch(heed_kernel run, const heed_args *a, int64_t items, double wo
 enum { HEED_BF16_NONE, HEED_BF16_VECTOR, HEED_BF16_AMX };
 int heed_bf16_unit(void);
 
-// Launches a kernel on JavaScript's argument block (block.c); 0 when the block is not valid. `lacking` is what
-// heed_launch returns.
+// The same on the argument block that JavaScript fills (block.c); -1 when the block is not valid.
 enum { HEED_BLOCK_DOUBLES = 4096 };
-int heed_launch_block(heed_kernel run, const double *block, size_t *lacking);
+double heed_launch_block(heed_kernel run, const double *block);
 
 // Memory of the calling thread, kept until the thread ends; a later call for the same slot may move it. 64-byte aligned.
 // NULL when out of memory: the kernel returns at once, and its launch fails.
-enum { HEED_SCRATCH_A, HEED_SCRATCH_B, HEED_SCRATCH_C, HEED_SCRATCH_SLOTS };
+enum { HEED_SCRATCH_A, HEED_SCRATCH_B, HEED_SCRATCH_C, HEED_SCRATCH_D, HEED_SCRATCH_SLOTS };
 void *heed_scratch(int slot, size_t bytes);
 void heed_limit_scratch(size_t bytes); // more than this in one slot is refused: how tests run out of memory
 

@@ -37,7 +37,7 @@ const flags = [
 const linkFlags = [
   ...['--no-entry', '--strip-all', '--stack-first', '-z', 'stack-size=262144', '--import-memory'],
   ...['--shared-memory', '--initial-memory=1048576', '--max-memory=4294967296'],
-  ...['--export=__heap_base', '--export=__stack_pointer'],
+  '--export=__heap_base',
 ];
 
 /** Files in a folder of the repository, sorted. */
@@ -49,7 +49,7 @@ function filesIn(folder, pattern) {
 }
 
 const sources = [
-  ...['native/block.c', 'native/kernels.c', 'native/wasm/module.c'],
+  ...['native/block.c', 'native/cpu.c', 'native/kernels.c', 'native/wasm/module.c'],
   ...filesIn('native/kernels', /\.c$/),
 ];
 

@@ -68,7 +68,7 @@ vi.mock('../src/nn/dropout-keys.ts', (original) => replaceable(original, 'withDr
 vi.mock('../src/ops/cross-entropy/index.ts', (original) => replaceable(original, 'crossEntropy'));
 vi.mock('../src/generate/beam.ts', (original) => replaceable(original, 'beamSearch'));
 vi.mock('../src/generate/options.ts', (original) => replaceable(original, 'lengthPenalty'));
-vi.mock('../src/generate/greedy.ts', (original) => replaceable(original, 'forbid'));
+vi.mock('../src/generate/next-tokens.ts', (original) => replaceable(original, 'nextTokens'));
 
 /** Replaces an exported function. */
 function instead(name: string, bug: Planted): () => () => void {
@@ -286,11 +286,8 @@ const bugs: readonly Bug[] = [
       Adam.prototype,
       'update',
       (real) =>
-        function (this: Adam, slot: never, grad: never, factors: Factors) {
-          return real.call(
-            this,
-            ...([slot, grad, { ...factors, correction1: 1, correction2: 1 }] as never[]),
-          );
+        function (this: Adam, slots: never, factors: Factors) {
+          return real.call(this, ...([slots, { ...factors, correction1: 1, correction2: 1 }] as never[]));
         },
     ),
     check: 'firstStep',
@@ -411,7 +408,13 @@ const bugs: readonly Bug[] = [
     ),
     check: 'ending',
   },
-  { name: 'forbidden ids allowed', plant: instead('forbid', () => true), check: 'forbidden' },
+  {
+    name: 'forbidden ids allowed',
+    plant: instead('nextTokens', (real, session, tokens, query) =>
+      real(session, tokens, { ...(query as object), forbidden: [] } as never),
+    ),
+    check: 'forbidden',
+  },
   {
     name: 'one snapshot too few in the average',
     plant: instead('averageWeights', (real, sets) => real((sets as unknown[]).slice(1) as never)),

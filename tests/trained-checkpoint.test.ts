@@ -80,7 +80,7 @@ function load(context: TestContext, device: string) {
 
 const options = { bos, eos, maxNewTokens: 30 };
 
-describe.each(['reference', 'native'])('on %s', (device) => {
+describe.each(['reference', 'native', 'wasm'])('on %s', (device) => {
   test('greedy search gives the recorded texts, in one padded batch and one by one', (context) => {
     const { expected, session, targetIds } = load(context, device);
     const together = greedySearch(session(expected.greedy), options);

@@ -20,7 +20,13 @@ const string = (value) => Buffer.concat([u64(Buffer.byteLength(value)), Buffer.f
 const kinds = { u32: [4, u32], i32: [5, u32], f32: [6, f32], string: [8, string] };
 const entry = (key, kind, value) => Buffer.concat([string(key), u32(kinds[kind][0]), kinds[kind][1](value)]);
 const list = (key, kind, values) =>
-  Buffer.concat([string(key), u32(9), u32(kinds[kind][0]), u64(values.length), ...values.map(kinds[kind][1])]);
+  Buffer.concat([
+    string(key),
+    u32(9),
+    u32(kinds[kind][0]),
+    u64(values.length),
+    ...values.map(kinds[kind][1]),
+  ]);
 
 function metadata() {
   const { layers, width, heads, vocab, context } = size;
@@ -34,7 +40,11 @@ function metadata() {
     entry('gpt2.attention.layer_norm_epsilon', 'f32', 1e-5),
     entry('tokenizer.ggml.model', 'string', 'gpt2'),
     entry('tokenizer.ggml.pre', 'string', 'gpt-2'),
-    list('tokenizer.ggml.tokens', 'string', Array.from({ length: vocab }, (_, id) => `t${id}`)),
+    list(
+      'tokenizer.ggml.tokens',
+      'string',
+      Array.from({ length: vocab }, (_, id) => `t${id}`),
+    ),
     list('tokenizer.ggml.token_type', 'i32', new Array(vocab).fill(1)),
     list('tokenizer.ggml.merges', 'string', ['t 0', 't 1']),
     entry('tokenizer.ggml.bos_token_id', 'u32', vocab - 1),
@@ -102,7 +112,14 @@ export function writeGguf(path, type) {
     return Buffer.concat(info);
   });
   const entries = metadata();
-  const head = Buffer.concat([Buffer.from('GGUF'), u32(3), u64(all.length), u64(entries.length), ...entries, ...infos]);
+  const head = Buffer.concat([
+    Buffer.from('GGUF'),
+    u32(3),
+    u64(all.length),
+    u64(entries.length),
+    ...entries,
+    ...infos,
+  ]);
   const fresh = `${path}.${process.pid}`;
   const file = openSync(fresh, 'w');
   writeSync(file, Buffer.concat([head, Buffer.alloc(padded(head.length) - head.length)]));

@@ -21,7 +21,11 @@ const llama = await getLlama({
   maxThreads: threads,
 });
 const model = await llama.loadModel({ modelPath });
-const context = await model.createContext({ contextSize: PROMPT + NEW_TOKENS + 8, threads, batchSize: PROMPT });
+const context = await model.createContext({
+  contextSize: PROMPT + NEW_TOKENS + 8,
+  threads,
+  batchSize: PROMPT,
+});
 const sequence = context.getSequence();
 const prompt = Array.from({ length: PROMPT }, (_, i) => (i * 37) % 50_000);
 

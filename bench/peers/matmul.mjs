@@ -31,11 +31,14 @@ export async function measureMatmul(packageName, start) {
   seconds.sort((x, y) => x - y);
   const rate = (time) => (2 * m * n * k) / time / 1e9;
   const line = { m, n, k, threads: 1, gflops: rate(seconds[0]), medianGflops: rate(seconds[rounds >> 1]) };
-  process.stdout.write(`${JSON.stringify({ ...line, version: versionOf(packageName) })}\n`, () => process.exit(0));
+  process.stdout.write(`${JSON.stringify({ ...line, version: versionOf(packageName) })}\n`, () =>
+    process.exit(0),
+  );
 }
 
 function expectProduct(values, a, b, n, k) {
   let want = 0;
   for (let p = 0; p < k; p++) want += a[2 * k + p] * b[p * n + 3];
-  if (!(Math.abs(values[2 * n + 3] - want) < 1e-3)) throw new Error(`wrong product: ${values[2 * n + 3]}, not ${want}`);
+  if (!(Math.abs(values[2 * n + 3] - want) < 1e-3))
+    throw new Error(`wrong product: ${values[2 * n + 3]}, not ${want}`);
 }

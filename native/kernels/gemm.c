@@ -2,10 +2,10 @@
 // number of threads.
 #include "gemm.h"
 
-enum { DOT_MAX_ROWS = 96, DIRECT_MAX_ROWS = 3 * MR, TASK_FLOPS = 1 << 19 };
+enum { FEW_ROWS = 96, DIRECT_MAX_ROWS = 3 * MR, TASK_FLOPS = 1 << 19 };
 static const double DIRECT_MAX_FLOPS = 2.0 * 96 * 96 * 96;
 
-static int is_dot(const matmul *g) { return g->ak == 1 && g->bk == 1 && g->bj != 1 && (g->M <= DOT_MAX_ROWS || g->N < 8); }
+static int is_rows(const matmul *g) { return g->ak == 1 && g->bk == 1 && g->bj != 1 && (g->M <= FEW_ROWS || g->N < 8); }
 
 static int is_direct(const matmul *g) {
   double flops = 2.0 * (double)g->M * (double)g->N * (double)g->K;
@@ -45,7 +45,7 @@ static void compute_split(const matmul *g, void (*compute)(const matmul *g)) {
 static void multiply(const matmul *g, const gemm_engine *engine) {
   if (g->M == 0 || g->N == 0) return;
   if (is_direct(g)) compute_split(g, matmul_direct);
-  else if (is_dot(g)) compute_split(g, matmul_dot);
+  else if (is_rows(g)) compute_split(g, matmul_rows);
   else matmul_packed(g, engine);
 }
 

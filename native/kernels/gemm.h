@@ -27,9 +27,13 @@ typedef struct {
 #endif
 enum { NV = 2, NR = NV * VL };
 
-// Without packing, on the calling thread; for small products. `direct` needs bj = 1, `dot` ak = bk = 1.
+// For small products, on the calling thread. `direct` reads both operands where they are and needs bj = 1; so does `dot`,
+// which needs ak = bk = 1; `panels` copies B panel by panel.
 void HEED_NAME(matmul_direct)(const matmul *g);
 void HEED_NAME(matmul_dot)(const matmul *g);
+void HEED_NAME(matmul_panels)(const matmul *g);
+// The better of dot and panels for few rows of A times rows of B (ak = bk = 1).
+void HEED_NAME(matmul_rows)(const matmul *g);
 
 // How a block of C is computed from packed operands: in fp32, or with bf16 products and fp32 sums.
 enum { BLOCK_REPLACE, BLOCK_ADD, BLOCK_PAST_CACHE };
@@ -58,6 +62,8 @@ void HEED_NAME(pack_panel)(float *dst, int width, const float *src, int64_t si, 
 
 #define matmul_direct HEED_NAME(matmul_direct)
 #define matmul_dot HEED_NAME(matmul_dot)
+#define matmul_panels HEED_NAME(matmul_panels)
+#define matmul_rows HEED_NAME(matmul_rows)
 #define matmul_packed HEED_NAME(matmul_packed)
 #define pack_panel HEED_NAME(pack_panel)
 #define engine_fp32 HEED_NAME(engine_fp32)

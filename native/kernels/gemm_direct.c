@@ -106,3 +106,36 @@ void matmul_direct(const matmul *g) {
     k += K_BLOCK;
   } while (k < g->K);
 }
+
+enum { PANEL_DEPTH = 128 };
+
+// Panels of B that fit the first cache serve all rows of A at once. Better than dot products where these are short,
+// because each ends in a sum over lanes.
+void matmul_panels(const matmul *g) {
+  float *panel = heed_scratch(HEED_SCRATCH_B, NR * PANEL_DEPTH * sizeof(float));
+  if (!panel) return;
+  for (int64_t j = 0; j < g->N; j += NR) {
+    int64_t width = min64(NR, g->N - j), k = 0;
+    matmul part = *g;
+    part.N = width;
+    part.B = panel;
+    part.bk = NR;
+    part.bj = 1;
+    part.C = g->C + j;
+    if (g->bias) part.bias = g->bias + j;
+    do { // at least once: K = 0 leaves the bias
+      part.K = min64(PANEL_DEPTH, g->K - k);
+      part.A = g->A + k * g->ak;
+      pack_panel(panel, NR, g->B + j * g->bj + k * g->bk, g->bj, g->bk, (int)width, part.K);
+      matmul_direct(&part);
+      part.accumulate = 1;
+      k += PANEL_DEPTH;
+    } while (k < g->K);
+  }
+}
+
+void matmul_rows(const matmul *g) {
+  enum { PANEL_MIN_ROWS = 24 };
+  if (g->M >= PANEL_MIN_ROWS && g->N >= NR && g->K <= PANEL_DEPTH) matmul_panels(g);
+  else matmul_dot(g);
+}

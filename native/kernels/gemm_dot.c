@@ -30,6 +30,39 @@ ALWAYS_INLINE void dot_block(const matmul *g, int rows, int columns, int64_t i, 
   }
 }
 
+// A sum over [0, n) of x b with four chains of additions, so that a row in the cache does not wait for them.
+ALWAYS_INLINE vf dot_row(const float *x, const float *b, int64_t n) {
+  vf s0 = splat(0), s1 = s0, s2 = s0, s3 = s0;
+  int64_t k = 0;
+  for (; k + 4 * VL <= n; k += 4 * VL) {
+    s0 += load(x + k, VL) * load(b + k, VL);
+    s1 += load(x + k + VL, VL) * load(b + k + VL, VL);
+    s2 += load(x + k + 2 * VL, VL) * load(b + k + 2 * VL, VL);
+    s3 += load(x + k + 3 * VL, VL) * load(b + k + 3 * VL, VL);
+  }
+  FOR_VECTORS(c, n - k, s0 += load(x + k + c, W) * load(b + k + c, W););
+  return (s0 + s1) + (s2 + s3);
+}
+
+// A single row of A: B is read once, in one stream from its first row to its last, which memory serves up to three
+// times faster than several rows side by side.
+static void single_row(const matmul *g) {
+  int64_t j = 0;
+  for (; j + DOT_COLUMNS <= g->N; j += DOT_COLUMNS) {
+    vf acc[DOT_COLUMNS];
+    UNROLL for (int c = 0; c < DOT_COLUMNS; c++) acc[c] = dot_row(g->A, g->B + (j + c) * g->bj, g->K);
+    v4 sums = lane_sums(acc[0], acc[1], acc[2], acc[3]);
+    UNROLL for (int c = 0; c < DOT_COLUMNS; c++) {
+      float *out = g->C + j + c;
+      *out = sums[c] + (g->accumulate ? *out : g->bias ? g->bias[j + c] : 0);
+    }
+  }
+  for (; j < g->N; j++) {
+    float *out = g->C + j, sum = lane_sum(dot_row(g->A, g->B + j * g->bj, g->K));
+    *out = sum + (g->accumulate ? *out : g->bias ? g->bias[j] : 0);
+  }
+}
+
 typedef void (*dot_function)(const matmul *g, int64_t i, int64_t j);
 
 #define DOT_ROW_COUNT(r)                                                                   \
@@ -64,6 +97,10 @@ static void dot_columns(const matmul *g, const dot_function *functions, int64_t 
 enum { STREAMED_ROWS = 8, K_BLOCK = 512 };
 
 void matmul_dot(const matmul *g) {
+  if (g->M == 1) {
+    single_row(g);
+    return;
+  }
   matmul part = *g;
   int64_t step = g->M <= STREAMED_ROWS ? max64(1, g->K) : K_BLOCK, k = 0;
   do { // at least once: K = 0 leaves the bias

@@ -20,6 +20,7 @@ export function decodingRun(shape: BenchShape, device: Device, batch: number): (
         length: shape.sourceLength,
       },
       NEW_TOKENS + 1,
+      { best: 1 },
     );
     greedySearch(session, { bos: 2, eos: 3, forbidden: [3], maxNewTokens: NEW_TOKENS });
     session.dispose();

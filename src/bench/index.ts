@@ -1,12 +1,15 @@
 /** Benchmarks by name. */
 import type { Device } from '../core/device.ts';
 import type { Precision } from '../core/precision.ts';
+import { benchCharGpt, readCharacters } from './char-gpt.ts';
 import { benchDecoding, decodingRun } from './decode.ts';
-import { benchGemm, gemmShapes } from './gemm.ts';
+import { benchGemm, type GemmShape, gemmShapes } from './gemm.ts';
+import { benchGpt2, benchGpt2Model } from './gpt2.ts';
 import { benchShapes } from './shapes.ts';
 import { benchTraining, trainingStep } from './train.ts';
 
 export { type Ceilings, measureCeilings } from './ceilings.ts';
+export { parseShape } from './gemm.ts';
 export { type OpProfile, type Profile, profile } from './profile.ts';
 
 /** One line of a benchmark's output. */
@@ -17,6 +20,10 @@ export interface BenchOptions {
   readonly rounds: number;
   /** Of training. */
   readonly precision: Precision;
+  /** Text file for the benchmarks that learn from one. */
+  readonly data?: string | undefined;
+  /** Of `gemm`, instead of all. */
+  readonly shape?: GemmShape | undefined;
 }
 
 type Bench = (name: string, options: BenchOptions) => Iterable<BenchLine>;
@@ -48,8 +55,18 @@ const decoding = (shape: keyof typeof benchShapes): Bench =>
     }
   };
 
+const gpt2: Bench = function* (name, options) {
+  const { device, rounds } = options;
+  for (const dtype of [undefined, 'int8', 'int4'] as const) {
+    const model = benchGpt2Model(device, dtype);
+    const figures = benchGpt2(model, device, rounds);
+    for (const tensor of model.stateDict().values()) tensor.dispose();
+    yield { ...facts(name, options), ...(dtype && { precision: dtype }), ...figures };
+  }
+};
+
 const gemm: Bench = function* (name, options) {
-  for (const shape of gemmShapes) {
+  for (const shape of options.shape ? [options.shape] : gemmShapes) {
     const { best, median } = benchGemm(shape, options.device, options.rounds);
     const { m, n, k, transposeA = false, transposeB = false } = shape;
     const trans = `${transposeA ? 'Aᵀ' : ''}${transposeB ? 'Bᵀ' : ''}`;
@@ -57,12 +74,23 @@ const gemm: Bench = function* (name, options) {
   }
 };
 
+/** Trains once: `rounds` does not count. */
+const charGpt: Bench = function* (name, options) {
+  const { device, precision, data } = options;
+  yield { ...facts(name, options), precision, ...benchCharGpt(readCharacters(data), device, { precision }) };
+};
+
+/** Those that run only when they are named: they need a text file. */
+export const benchesWithData: ReadonlySet<string> = new Set(['char-gpt']);
+
 export const benches: ReadonlyMap<string, Bench> = new Map([
   ['train-base256', training('base256')],
   ['train-tiny', training('tiny')],
   ['decode-base256', decoding('base256')],
   ['decode-tiny', decoding('tiny')],
   ['gemm', gemm],
+  ['decode-gpt2', gpt2],
+  ['char-gpt', charGpt],
 ]);
 
 /** A piece of work that `--profile` takes apart. */

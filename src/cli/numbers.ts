@@ -61,7 +61,13 @@ export function metricLabel(name: string): string {
   return name.length <= 4 && name !== 'loss' && name !== 'chrf' ? name.toUpperCase() : name;
 }
 
-function formatMetric(name: string, value: number): string {
+/** `38.8 %` or `27.31`. */
+export function formatMetric(name: string, value: number): string {
   if (rates.has(name)) return `${value.toFixed(1)} %`;
   return name === 'loss' ? value.toFixed(3) : value.toFixed(2);
+}
+
+/** `12.3 MiB`, or KiB below one of them. */
+export function byteSize(bytes: number): string {
+  return bytes < 2 ** 20 ? `${(bytes / 2 ** 10).toFixed(1)} KiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }

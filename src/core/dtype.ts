@@ -1,15 +1,18 @@
 /** Element types. Floating-point tensors have their device's precision: float64 on `reference`, float32 elsewhere. */
 
-export type DType = 'float32' | 'float64' | 'int32' | 'bool';
+/** `int8` and `uint8` hold the codes of quantised weights; no arithmetic is done on them. */
+export type DType = 'float32' | 'float64' | 'int32' | 'int8' | 'uint8' | 'bool';
 /** Element types of activations and parameters. */
 export type FloatDType = 'float32' | 'float64';
 /** The arrays that hold elements, one for each element type. */
-export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
+export type TypedArray = Float32Array | Float64Array | Int32Array | Int8Array | Uint8Array;
 
 const constructors = {
   float32: Float32Array,
   float64: Float64Array,
   int32: Int32Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
   bool: Uint8Array,
 } as const;
 

@@ -17,7 +17,8 @@ const dtypes = {
   BF16: { bytes: 2, dtype: 'float32' },
   I64: { bytes: 8, dtype: 'int32' },
   I32: { bytes: 4, dtype: 'int32' },
-  U8: { bytes: 1, dtype: 'bool' },
+  I8: { bytes: 1, dtype: 'int8' },
+  U8: { bytes: 1, dtype: 'uint8' },
   BOOL: { bytes: 1, dtype: 'bool' },
 } as const satisfies Record<string, { bytes: number; dtype: DType }>;
 
@@ -185,6 +186,8 @@ function decode({ name, type, shape }: Entry, body: Uint8Array, fail: Fail): Typ
       return new Float32Array(copy);
     case 'I32':
       return new Int32Array(copy);
+    case 'I8':
+      return new Int8Array(copy);
     case 'F16':
       return Float32Array.from(new Uint16Array(copy), halfToNumber);
     case 'BF16':
@@ -217,6 +220,8 @@ const storedNames: Readonly<Record<DType, StoredType>> = {
   float32: 'F32',
   float64: 'F64',
   int32: 'I32',
+  int8: 'I8',
+  uint8: 'U8',
   bool: 'BOOL',
 };
 

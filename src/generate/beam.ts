@@ -6,13 +6,8 @@
  *
  * Papers: Graves, Sequence Transduction, 2012; Wu et al., GNMT, 2016, https://arxiv.org/abs/1609.08144
  */
-import { scope } from '../core/scope.ts';
-import { noGrad } from '../core/tape.ts';
-import type { Tensor } from '../core/tensor.ts';
-import { gatherLast } from '../ops/gather/index.ts';
-import { topK } from '../ops/reduce/max.ts';
-import { logSoftmax } from '../ops/softmax/index.ts';
-import { forbid } from './greedy.ts';
+import type { BestTokens } from '../models/fused-decoder.ts';
+import { nextTokens } from './next-tokens.ts';
 import { type BeamOptions, checkBeamOptions, type Hypothesis, lengthPenalty, limitOf } from './options.ts';
 import type { DecodingSession } from './session.ts';
 
@@ -32,42 +27,20 @@ interface Text {
   readonly finished: Hypothesis[];
 }
 
-/** The likeliest continuations of each row, best first. */
-interface Continuations {
-  readonly tokens: Int32Array;
-  readonly logProbs: Float64Array;
-  readonly perRow: number;
-  /** Log-probability of any token. */
-  readonly of: (row: number, token: number) => number;
-}
-
-function continuations(logits: Tensor, beamSize: number): Continuations {
-  const columns = logits.shape[1]!;
-  const perRow = Math.min(beamSize, columns);
-  return noGrad(() =>
-    scope(() => {
-      const all = logSoftmax(logits);
-      const places = topK(all, perRow);
-      const copy = all.data.slice();
-      return {
-        tokens: Int32Array.from(places.data),
-        logProbs: Float64Array.from(gatherLast(all, places).data),
-        perRow,
-        of: (row: number, token: number) => copy[row * columns + token]!,
-      };
-    }),
-  );
-}
-
 function tokensOf(live: Live | undefined): number[] {
   const tokens: number[] = [];
   for (let node = live; node?.before; node = node.before) tokens.push(node.token);
   return tokens.reverse();
 }
 
+/** What a hypothesis must go on with. */
+function forcedToken(text: Text, live: Live, { prefixes }: BeamOptions): number | undefined {
+  return prefixes?.[text.index]?.[live.length];
+}
+
 /** All continuations of a text that could enter its beam, best first; ties keep the order of row and token. */
-function candidates(text: Text, found: Continuations, options: BeamOptions): Live[] {
-  const forced = options.prefixes?.[text.index];
+function candidates(text: Text, found: BestTokens, options: BeamOptions): Live[] {
+  const perRow = found.tokens.length / found.wanted.length;
   const all = text.live.flatMap((live): Live[] => {
     const extend = (token: number, logProb: number): Live => ({
       token,
@@ -76,10 +49,10 @@ function candidates(text: Text, found: Continuations, options: BeamOptions): Liv
       logProb: live.logProb + logProb,
       row: live.row,
     });
-    const wanted = forced?.[live.length];
-    if (wanted !== undefined) return [extend(wanted, found.of(live.row, wanted))];
-    return Array.from({ length: found.perRow }, (_, i) => {
-      const at = live.row * found.perRow + i;
+    const forced = forcedToken(text, live, options);
+    if (forced !== undefined) return [extend(forced, found.wanted[live.row]!)];
+    return Array.from({ length: perRow }, (_, i) => {
+      const at = live.row * perRow + i;
       return extend(found.tokens[at]!, found.logProbs[at]!);
     });
   });
@@ -88,7 +61,7 @@ function candidates(text: Text, found: Continuations, options: BeamOptions): Liv
 }
 
 /** Moves a text one step on; afterwards `live` holds what still grows. */
-function advance(text: Text, found: Continuations, options: BeamOptions): void {
+function advance(text: Text, found: BestTokens, options: BeamOptions): void {
   const limit = limitOf(options, text.index);
   const still: Live[] = [];
   for (const candidate of candidates(text, found, options)) {
@@ -144,10 +117,15 @@ export function beamSearch(session: DecodingSession, options: BeamOptions): Hypo
     text.live = [];
   }
   for (let live = regroup(texts, session); live.length > 0; live = regroup(texts, session)) {
-    const logits = session.step(live.map(({ token }) => token));
-    forbid(logits, options.forbidden);
-    const found = continuations(logits, options.beamSize);
-    logits.dispose();
+    const found = nextTokens(
+      session,
+      live.map(({ token }) => token),
+      {
+        count: options.beamSize,
+        forbidden: options.forbidden,
+        wanted: texts.flatMap((text) => text.live.map((own) => forcedToken(text, own, options))),
+      },
+    );
     for (const text of texts) if (text.live.length > 0) advance(text, found, options);
   }
   return texts.map(({ finished }) => finished.slice(0, options.nBest));

@@ -1,9 +1,6 @@
 /** Greedy decoding: the likeliest token at every step. */
-import { scope } from '../core/scope.ts';
-import { noGrad } from '../core/tape.ts';
-import type { Tensor } from '../core/tensor.ts';
-import { argmax } from '../ops/reduce/max.ts';
-import { logSoftmax } from '../ops/softmax/index.ts';
+import type { BestTokens } from '../models/fused-decoder.ts';
+import { nextTokens } from './next-tokens.ts';
 import {
   checkDecodingOptions,
   type DecodingOptions,
@@ -20,18 +17,15 @@ interface Growing {
 }
 
 /** The likeliest token of each row, or the forced one, and its log-probability. */
-function best(logits: Tensor, forced: readonly (number | undefined)[]): { token: number; logProb: number }[] {
-  return noGrad(() =>
-    scope(() => {
-      const logProbs = logSoftmax(logits);
-      const likeliest = argmax(logits);
-      const columns = logits.shape[1]!;
-      return forced.map((wanted, row) => {
-        const token = wanted ?? likeliest.data[row]!;
-        return { token, logProb: logProbs.data[row * columns + token]! };
-      });
-    }),
-  );
+function chosen(
+  { tokens, logProbs, wanted }: BestTokens,
+  forced: readonly (number | undefined)[],
+  row: number,
+) {
+  const token = forced[row];
+  return token === undefined
+    ? { token: tokens[row]!, logProb: logProbs[row]! }
+    : { token, logProb: wanted[row]! };
 }
 
 /**
@@ -63,13 +57,11 @@ export function greedySearch(session: DecodingSession, options: DecodingOptions)
   for (const row of growing) if (limitOf(options, row.text) <= 0) finish(row, false);
   leave((row) => results[row.text] !== undefined);
   while (growing.length > 0) {
-    const logits = session.step(growing.map(({ tokens }) => tokens.at(-1) ?? options.bos));
-    forbid(logits, options.forbidden);
     const forced = growing.map(({ text, tokens }) => options.prefixes?.[text]?.[tokens.length]);
-    const chosen = best(logits, forced);
-    logits.dispose();
+    const last = growing.map(({ tokens }) => tokens.at(-1) ?? options.bos);
+    const found = nextTokens(session, last, { count: 1, forbidden: options.forbidden, wanted: forced });
     for (const [i, row] of growing.entries()) {
-      const { token, logProb } = chosen[i]!;
+      const { token, logProb } = chosen(found, forced, i);
       row.logProb += logProb;
       if (token !== options.eos) row.tokens.push(token);
       if (token === options.eos) finish(row, true);
@@ -78,11 +70,4 @@ export function greedySearch(session: DecodingSession, options: DecodingOptions)
     leave((row) => results[row.text] !== undefined);
   }
   return results;
-}
-
-/** Gives ids a logit of −∞ in every row. */
-export function forbid(logits: Tensor, ids: readonly number[] = []): void {
-  const [rows, columns] = logits.shape as [number, number];
-  for (let row = 0; row < rows; row++)
-    for (const id of ids) logits.data[row * columns + id] = Number.NEGATIVE_INFINITY;
 }

@@ -7,8 +7,10 @@ import { tensor } from '../core/tensor.ts';
 import { collate } from '../data/collate.ts';
 import type { Transformer } from '../models/transformer.ts';
 import type { TransformerConfig } from '../models/transformer-config.ts';
+import { capture } from '../nn/capture.ts';
 import { beamSearch } from './beam.ts';
 import { greedySearch } from './greedy.ts';
+import { nextTokens } from './next-tokens.ts';
 import { TransformerSession } from './session.ts';
 
 const [bos, eos, pad] = [2, 3, 0];
@@ -23,6 +25,7 @@ const variants: Readonly<Record<string, Partial<TransformerConfig>>> = {
 const devices = [
   ['reference', { rtol: 1e-12, atol: 1e-12 }],
   ['native', { rtol: 1e-5, atol: 1e-5 }],
+  ['wasm', { rtol: 1e-5, atol: 1e-5 }],
 ] as const;
 
 function row(model: Transformer, ids: readonly number[]) {
@@ -105,4 +108,91 @@ describe('searches over a Transformer', () => {
       }
     });
   }
+});
+
+describe('the fused decoder chooses as the logits say', () => {
+  const wide: Readonly<Record<string, Partial<TransformerConfig>>> = {
+    ...variants,
+    'wider than a block of columns': { targetVocabSize: 1200, dModel: 40, dFf: 70, numHeads: 5 },
+    'no positions, three layers, GELU, no final norm': {
+      position: 'none',
+      numDecoderLayers: 3,
+      activation: 'gelu',
+      normPlacement: 'pre',
+      finalNorm: false,
+    },
+    'one shared layer': { shareLayers: true, numEncoderLayers: 2, numDecoderLayers: 2 },
+  };
+  const moves = [
+    [0, 1, 2, 3],
+    [3, 2, 1, 0],
+    [0, 0, 2, 3, 3, 1, 1],
+    [4, 1, 6],
+    [1, 0, 1],
+  ];
+  for (const [name, config] of Object.entries(wide)) {
+    for (const device of ['native', 'wasm']) {
+      test(`${name} on ${device}`, (context) => {
+        needDevice(context, device);
+        const model = tinyTransformer({ device }, config).eval();
+        const batch = collate(sources, { padId: pad });
+        const [fused, plain] = [{ best: 4 }, {}].map((how) => new TransformerSession(model, batch, 8, how));
+        for (const [step, places] of moves.entries()) {
+          for (const session of [fused!, plain!]) session.select(places);
+          const tokens = places.map((_, i) => (step === 0 ? bos : 4 + ((3 * step + 5 * i) % 8)));
+          const query = {
+            count: 4,
+            forbidden: [pad, bos],
+            wanted: places.map((_, i) => (i % 2 ? 5 + i : undefined)),
+          };
+          const [got, want] = [nextTokens(fused!, tokens, query), nextTokens(plain!, tokens, query)];
+          expect(fused!.best).toBeDefined();
+          expect([...got.tokens], `tokens at step ${step}`).toEqual([...want.tokens]);
+          const close = { rtol: 1e-5, atol: 1e-5 };
+          expectClose(got.logProbs, want.logProbs, close, `log-probabilities at step ${step}`);
+          expectClose(got.wanted, want.wanted, close, `wanted at step ${step}`);
+        }
+        fused!.dispose();
+        plain!.dispose();
+      });
+    }
+  }
+
+  test('of equal tokens the lowest first, and no more than there are', () => {
+    const model = tinyTransformer({ device: 'native' }, { targetVocabSize: 700 }).eval();
+    model.targetEmbedding.weight.data.fill(0);
+    model.projection?.weight.data.fill(0);
+    const session = new TransformerSession(model, collate(sources, { padId: pad }), 2, { best: 9 });
+    const { tokens, logProbs } = nextTokens(session, [bos, bos, bos, bos], {
+      count: 9,
+      forbidden: [0, 2],
+      wanted: [],
+    });
+    expect([...tokens.subarray(0, 9)]).toEqual([1, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expectClose([logProbs[0]!], [-Math.log(698)], { rtol: 1e-6, atol: 0 });
+    session.dispose();
+  });
+
+  test('it gives way when somebody looks inside, and says so when asked for logits', () => {
+    const model = tinyTransformer({ device: 'native' }).eval();
+    const start = () => new TransformerSession(model, collate(sources, { padId: pad }), 2, { best: 1 });
+    const session = start();
+    expect(() => session.step([bos, bos, bos, bos])).toThrow('gives the likeliest tokens only');
+    session.dispose();
+    const { tensors } = capture(model, ['decoder.layers.0.crossAttention.weights'], () => {
+      const watched = start();
+      nextTokens(watched, [bos, bos, bos, bos], { count: 1, wanted: [] });
+      watched.dispose();
+    });
+    expect(tensors.get('decoder.layers.0.crossAttention.weights')?.shape[0]).toBe(4);
+  });
+
+  test('it refuses a text longer than the table of positions', () => {
+    const model = tinyTransformer({ device: 'native' }, { maxSeqLen: 6 }).eval();
+    const session = new TransformerSession(model, collate([[4, eos]], { padId: pad }), 9, { best: 1 });
+    const next = () => nextTokens(session, [4], { count: 1, wanted: [] });
+    for (let step = 0; step < 6; step++) next();
+    expect(next).toThrow('expected at most 6 positions (maxSeqLen), got 7');
+    session.dispose();
+  });
 });

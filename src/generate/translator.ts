@@ -157,7 +157,9 @@ export class Translator {
     const common = { bos, eos, maxNewTokens: limits, prefixes, forbidden: [pad, bos], lengthPenalty };
     checkBeamOptions({ ...common, beamSize, nBest });
     const batch = collate(sources, { padId: this.tokenizers.source.specialTokens.pad });
-    const session = new TransformerSession(this.model, batch, Math.max(...limits) + 1);
+    const session = new TransformerSession(this.model, batch, Math.max(...limits) + 1, {
+      best: beamSize,
+    });
     try {
       if (beamSize === 1) return greedySearch(session, common).map((best) => [best]);
       return beamSearch(session, { ...common, beamSize, nBest });

@@ -1,4 +1,6 @@
 /** Architectures, one file each. */
+export { Gpt, GptCache } from './gpt.ts';
+export { checkGptConfig, type GptConfig, gptDefaults } from './gpt-config.ts';
 export { Decoder, Encoder, Transformer } from './transformer.ts';
 export { TransformerCache } from './transformer-cache.ts';
 export { checkTransformerConfig, type TransformerConfig, transformerDefaults } from './transformer-config.ts';

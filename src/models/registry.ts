@@ -1,19 +1,34 @@
 /** Architectures by the name that a configuration gives them. */
 import { ConfigError, suggest } from '../errors.ts';
 import type { ModuleContext } from '../nn/module.ts';
+import { quantize } from '../nn/quantize.ts';
+import type { QuantizedType } from '../ops/quantized-linear/panels.ts';
+import { Gpt } from './gpt.ts';
+import type { GptConfig } from './gpt-config.ts';
 import { Transformer } from './transformer.ts';
 import type { TransformerConfig } from './transformer-config.ts';
 
-const kinds = {
-  transformer: (config: TransformerConfig, context: ModuleContext) => new Transformer(config, context),
-} as const;
+/** Configuration and class of each architecture; a new one is a line here and below. */
+interface Kinds {
+  readonly transformer: { readonly config: TransformerConfig; readonly model: Transformer };
+  readonly gpt: { readonly config: GptConfig; readonly model: Gpt };
+}
 
-export type ModelKind = keyof typeof kinds;
+export type ModelKind = keyof Kinds;
+
+const kinds: {
+  readonly [K in ModelKind]: (config: Kinds[K]['config'], context: ModuleContext) => Kinds[K]['model'];
+} = {
+  transformer: (config, context) => new Transformer(config, context),
+  gpt: (config, context) => new Gpt(config, context),
+};
 
 /** What a checkpoint says of its model. */
-export interface ModelDescription {
-  readonly kind: ModelKind;
-  readonly config: TransformerConfig;
+export interface ModelDescription<K extends ModelKind = 'transformer'> {
+  readonly kind: K;
+  readonly config: Kinds[K]['config'];
+  /** Element type of the weights, where they are quantised. */
+  readonly quantization?: QuantizedType | undefined;
 }
 
 /**
@@ -21,7 +36,10 @@ export interface ModelDescription {
  *
  * @throws {ConfigError} when the kind is unknown or its configuration cannot be used
  */
-export function buildModel({ kind, config }: ModelDescription, context: ModuleContext): Transformer {
+export function buildModel<K extends ModelKind>(
+  { kind, config, quantization }: ModelDescription<K>,
+  context: ModuleContext,
+): Kinds[K]['model'] {
   if (!Object.hasOwn(kinds, kind)) {
     throw new ConfigError({
       where: 'model.kind',
@@ -30,5 +48,6 @@ export function buildModel({ kind, config }: ModelDescription, context: ModuleCo
       hint: suggest(String(kind), Object.keys(kinds)),
     });
   }
-  return kinds[kind](config, context);
+  const model = kinds[kind](config, context);
+  return quantization === undefined ? model : quantize(model, { dtype: quantization });
 }

@@ -18,7 +18,6 @@ import { Linear } from '../nn/linear.ts';
 import { Module, type ModuleContext } from '../nn/module.ts';
 import { type Position, positions } from '../nn/position/index.ts';
 import { Dropout, Residual } from '../nn/residual.ts';
-import { linear } from '../ops/linear/index.ts';
 import { reshape } from '../ops/shape/reshape.ts';
 import { slice } from '../ops/shape/slice.ts';
 import { type LayerCache, TransformerCache } from './transformer-cache.ts';
@@ -275,8 +274,8 @@ export class Transformer extends Module {
   }
 
   private logits(x: Tensor): Tensor {
-    const weight = this.projection?.weight ?? this.targetEmbedding.weight;
-    return this.expose('logits', linear(x, weight));
+    const logits = this.projection ? this.projection.forward(x) : this.targetEmbedding.project(x);
+    return this.expose('logits', logits);
   }
 }
 

@@ -26,6 +26,11 @@ function pathOf(module: object, name: string): string | undefined {
   return path === undefined ? undefined : path ? `${path}.${name}` : name;
 }
 
+/** Not for users: whether anybody looks inside now. */
+export function isCapturing(): boolean {
+  return current !== undefined;
+}
+
 /** Not for users: whether the intermediate `name` of `module` was asked for. */
 export function isWanted(module: object, name: string): boolean {
   if (!current) return false;

@@ -4,6 +4,7 @@ import { add } from '../ops/elementwise/binary.ts';
 import { embedding } from '../ops/embedding/index.ts';
 import { normal } from './initializers.ts';
 import { Module, type ModuleContext, type Parameter, parameter } from './module.ts';
+import { WeightModule } from './weight-module.ts';
 
 /** Scale, padding and initial values of an embedding. */
 export interface EmbeddingOptions {
@@ -16,7 +17,7 @@ export interface EmbeddingOptions {
 }
 
 /** `[B, T]` ids to `[B, T, C]` vectors. Papers: Bengio et al. 2003; Vaswani et al. 2017, §3.4. */
-export class Embedding extends Module {
+export class Embedding extends WeightModule {
   readonly weight: Parameter;
   readonly scale: number;
   readonly paddingId: number;
@@ -30,7 +31,13 @@ export class Embedding extends Module {
   }
 
   forward(ids: Tensor): Tensor {
+    if (this.quantized) return this.quantized.rows(ids, this.scale);
     return embedding(this.weight, ids, { scale: this.scale, paddingId: this.paddingId });
+  }
+
+  /** `[..., C]` to logits `[..., V]`, with the table as output projection. Paper: Press & Wolf 2016. */
+  project(x: Tensor): Tensor {
+    return this.multiply(x);
   }
 }
 

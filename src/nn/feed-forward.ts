@@ -1,9 +1,9 @@
 /** Position-wise feed-forward network. */
 import type { Tensor } from '../core/tensor.ts';
 import { type Activation, activate } from '../ops/activate/index.ts';
-import { linear } from '../ops/linear/index.ts';
 import { nextDropoutKey } from './dropout-keys.ts';
-import { Linear } from './linear.ts';
+import type { Initializer } from './initializers.ts';
+import { Linear, type LinearOptions } from './linear.ts';
 import { Module, type ModuleContext } from './module.ts';
 
 /** Sizes, activation and dropout of a feed-forward network. */
@@ -11,8 +11,15 @@ export interface FeedForwardOptions {
   readonly dModel: number;
   readonly dFf: number;
   readonly activation?: Activation;
+  readonly bias?: boolean;
   /** Rate between the two layers. */
   readonly dropout?: number;
+  readonly innerInitializer?: Initializer;
+  readonly outerInitializer?: Initializer;
+}
+
+function linearOptions(bias: boolean, initializer: Initializer | undefined): LinearOptions {
+  return initializer ? { bias, initializer } : { bias };
 }
 
 /** `FFN(x) = activation(x W₁ + b₁) W₂ + b₂`, for each position alone. Paper: Vaswani et al. 2017, §3.3. */
@@ -22,18 +29,19 @@ export class FeedForward extends Module {
   private readonly activation: Activation;
   private readonly dropout: number;
 
-  constructor({ dModel, dFf, activation = 'relu', dropout = 0 }: FeedForwardOptions, context: ModuleContext) {
+  constructor(options: FeedForwardOptions, context: ModuleContext) {
     super();
-    this.inner = new Linear(dModel, dFf, context);
-    this.outer = new Linear(dFf, dModel, context);
-    this.activation = activation;
-    this.dropout = dropout;
+    const { dModel, dFf, bias = true } = options;
+    this.inner = new Linear(dModel, dFf, context, linearOptions(bias, options.innerInitializer));
+    this.outer = new Linear(dFf, dModel, context, linearOptions(bias, options.outerInitializer));
+    this.activation = options.activation ?? 'relu';
+    this.dropout = options.dropout ?? 0;
   }
 
   /** `[B, T, C]` to `[B, T, C]` */
   forward(x: Tensor): Tensor {
     const p = this.training ? this.dropout : 0;
-    const hidden = linear(x, this.inner.weight); // [B, T, F]
+    const hidden = this.inner.multiply(x); // [B, T, F]
     const active = activate(hidden, this.inner.bias, {
       activation: this.activation,
       p,

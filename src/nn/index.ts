@@ -22,6 +22,7 @@ export {
 } from './attention/masks.ts';
 export { MultiHeadAttention, type MultiHeadAttentionOptions } from './attention/multi-head.ts';
 export { Packing, Segments, type Visible } from './attention/packing.ts';
+export { SelfAttention, type SelfAttentionLayerOptions } from './attention/self.ts';
 export { type CaptureOptions, capture } from './capture.ts';
 export { withDropoutKeys } from './dropout-keys.ts';
 export { Embedding, type EmbeddingOptions, SegmentEmbedding } from './embedding.ts';
@@ -38,4 +39,6 @@ export {
   SinusoidalPosition,
   sinusoidalTable,
 } from './position/index.ts';
+export { modelBytes, type QuantizeOptions, quantize } from './quantize.ts';
+export { QuantizedMatrix } from './quantized-matrix.ts';
 export { Dropout, type NormPlacement, Residual } from './residual.ts';

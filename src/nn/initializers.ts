@@ -6,7 +6,9 @@ import { type Shape, sizeOf } from '../core/shape.ts';
 export type Initializer = (shape: Shape, random: Random) => Float64Array;
 
 function draw(shape: Shape, next: () => number): Float64Array {
-  return Float64Array.from({ length: sizeOf(shape) }, next);
+  const values = new Float64Array(sizeOf(shape));
+  for (let i = 0; i < values.length; i++) values[i] = next();
+  return values;
 }
 
 /** Every element equal. */

@@ -1,8 +1,8 @@
 /** The affine layer. */
 import type { Tensor } from '../core/tensor.ts';
-import { linear } from '../ops/linear/index.ts';
 import { constant, type Initializer, xavierUniform } from './initializers.ts';
-import { Module, type ModuleContext, type Parameter, parameter } from './module.ts';
+import { type ModuleContext, type Parameter, parameter } from './module.ts';
+import { WeightModule } from './weight-module.ts';
 
 /** Bias and initial values of a linear layer. */
 export interface LinearOptions {
@@ -11,7 +11,7 @@ export interface LinearOptions {
 }
 
 /** `y = x Wᵀ + b` with weight W `[out, in]` and bias `[out]`. */
-export class Linear extends Module {
+export class Linear extends WeightModule {
   readonly weight: Parameter;
   readonly bias: Parameter | null;
 
@@ -23,6 +23,6 @@ export class Linear extends Module {
 
   /** `[..., in]` to `[..., out]` */
   forward(x: Tensor): Tensor {
-    return linear(x, this.weight, this.bias);
+    return this.multiply(x, this.bias);
   }
 }

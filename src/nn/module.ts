@@ -89,13 +89,21 @@ export abstract class Module {
     return this.parameters().reduce((total, { size }) => total + size, 0);
   }
 
-  /** Parameters by path. */
+  /** Tensors of this module alone that are saved with the parameters but never trained, by name. */
+  buffers(): readonly (readonly [string, Tensor])[] {
+    return [];
+  }
+
+  /** Parameters and buffers by path. */
   stateDict(): Map<string, Tensor> {
-    return new Map(this.namedParameters());
+    const buffers = this.namedModules().flatMap(([path, module]) =>
+      module.buffers().map(([name, value]) => [join(path, name), value] as const),
+    );
+    return new Map([...this.namedParameters(), ...buffers]);
   }
 
   /**
-   * Copies values into the parameters.
+   * Copies values into the parameters and buffers.
    *
    * @throws {FormatError} when names or shapes differ; all of them are listed and nothing is changed
    */

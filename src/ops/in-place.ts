@@ -13,29 +13,59 @@ export function addInPlace(a: Tensor, b: Tensor): void {
   for (let i = 0; i < to.length; i++) to[i]! += from[i]!;
 }
 
+/** Copies of rows: `width` elements each, from and to places that are a stride apart. */
+interface RowCopies {
+  readonly count: number;
+  readonly width: number;
+  readonly to: { readonly start: number; readonly stride: number };
+  readonly from: { readonly start: number; readonly stride: number };
+}
+
+function copyRows(target: Tensor, source: Tensor, { count, width, to, from }: RowCopies): void {
+  const { device } = target;
+  if (device.supports('copy_rows')) {
+    device.launch({
+      name: 'copy_rows',
+      tensors: [target.data, source.data],
+      ints: [count, width, to.stride, from.stride, to.start, from.start],
+      floats: [],
+      items: count,
+      workPerItem: width,
+    });
+    return;
+  }
+  for (let i = 0; i < count; i++) {
+    const start = from.start + i * from.stride;
+    target.data.set(source.data.subarray(start, start + width), to.start + i * to.stride);
+  }
+}
+
 /**
  * Writes `rows` into `cache` from entry `at` of axis 1 on.
  *
  * @param cache - `[B, room, C]`
- * @param rows - `[B, T, C]` with at + T <= room
+ * @param rows - `[B, T, W]` with at + T <= room and W >= C
+ * @param column - the first of the C columns of `rows` that are taken
  */
-export function writeRows(cache: Tensor, rows: Tensor, at: number): void {
+export function writeRows(cache: Tensor, rows: Tensor, at: number, column = 0): void {
   const [batch, room, width] = cache.shape as [number, number, number];
-  const block = rows.shape[1]! * width;
-  const { device } = cache;
-  if (device.supports('copy_rows')) {
-    device.launch({
-      name: 'copy_rows',
-      tensors: [cache.data, rows.data],
-      ints: [batch, block, room * width, block, at * width, 0],
-      floats: [],
-      items: batch,
-      workPerItem: block,
+  const [, length, row] = rows.shape as [number, number, number];
+  if (row === width || length === 1) {
+    copyRows(cache, rows, {
+      count: batch,
+      width: length * width,
+      to: { start: at * width, stride: room * width },
+      from: { start: column, stride: length * row },
     });
     return;
   }
   for (let b = 0; b < batch; b++) {
-    cache.data.set(rows.data.subarray(b * block, (b + 1) * block), (b * room + at) * width);
+    copyRows(cache, rows, {
+      count: length,
+      width,
+      to: { start: (b * room + at) * width, stride: width },
+      from: { start: b * length * row + column, stride: row },
+    });
   }
 }
 

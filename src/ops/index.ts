@@ -9,6 +9,7 @@ export {
   mergeHeads,
   splitHeads,
 } from './attention/reference.ts';
+export { type SelfAttentionOptions, selfAttention } from './attention/self.ts';
 export { type CrossEntropyParams, crossEntropy } from './cross-entropy/index.ts';
 export { type DropoutKey, type DropoutParams, dropout } from './dropout/index.ts';
 export { dropoutResidual } from './dropout-residual/index.ts';
@@ -39,6 +40,8 @@ export { addInPlace, gatherRows, writeRows } from './in-place.ts';
 export { layerNorm } from './layer-norm/index.ts';
 export { linear } from './linear/index.ts';
 export { matmul } from './matmul/index.ts';
+export { quantizedEmbedding, quantizedLinear } from './quantized-linear/index.ts';
+export type { QuantizedParams, QuantizedType } from './quantized-linear/panels.ts';
 export { argmax, max, topK } from './reduce/max.ts';
 export { broadcastTo, mean, sum, sumTo } from './reduce/sum.ts';
 export { permute, transpose } from './shape/permute.ts';

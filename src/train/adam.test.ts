@@ -14,7 +14,7 @@ const recorded: Readonly<Record<string, Partial<AdamOptions>>> = {
   optimiser_adam_l2: { ...torchDefaults, weightDecay: 0.1, decoupled: false },
   optimiser_adamw: { ...torchDefaults, weightDecay: 0.1, decoupled: true },
 };
-const tolerances = { reference: 1e-9, native: 1e-6 } as const;
+const tolerances = { reference: 1e-9, native: 1e-6, wasm: 1e-6 } as const;
 
 function leaf(values: ArrayLike<number>, shape: readonly number[], device = 'reference'): Tensor {
   return tensor(values, shape, { device, requiresGrad: true }).keep();
@@ -26,7 +26,7 @@ function giveGrad(parameter: Tensor, values: ArrayLike<number>): void {
 
 describe('a hundred recorded steps of PyTorch', () => {
   for (const [name, options] of Object.entries(recorded)) {
-    for (const device of ['reference', 'native'] as const) {
+    for (const device of ['reference', 'native', 'wasm'] as const) {
       test(`${name} on ${device}`, (context) => {
         needDevice(context, device);
         const oracle = needOracle(context, `oracles/modules/${name}.safetensors`);

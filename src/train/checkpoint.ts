@@ -10,7 +10,7 @@ import { FormatError, HeedError } from '../errors.ts';
 import { readSafetensors, type StoredTensor, writeSafetensors } from '../formats/safetensors.ts';
 import type { Tokenizers } from '../generate/translator.ts';
 import { buildModel, type ModelDescription } from '../models/registry.ts';
-import type { Transformer } from '../models/transformer.ts';
+import { Transformer } from '../models/transformer.ts';
 import { loadTokenizer } from '../tokenizers/load.ts';
 import { heedVersion } from '../version.ts';
 import { newerVersion, numberedFolders, readFolder, VERSION_CODE, writeFolder } from './checkpoint-store.ts';
@@ -216,6 +216,12 @@ export function restoreModel(
   device: string,
 ): { readonly model: Transformer; readonly tokenizers: Tokenizers } {
   const model = buildModel(facts.model, { random: new Random(0, 'restored'), device });
+  if (!(model instanceof Transformer)) {
+    throw damaged(
+      join(path, files.facts),
+      `expected an encoder–decoder model, got kind "${facts.model.kind}"`,
+    );
+  }
   model.loadStateDict(weights, join(path, files.weights));
   const source = loadTokenizer(facts.tokenizers.source, path);
   const target = facts.tokenizers.target === 'source' ? source : loadTokenizer(facts.tokenizers.target, path);

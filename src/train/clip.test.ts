@@ -21,6 +21,7 @@ describe('PyTorch clip_grad_norm_', () => {
     for (const [device, tolerance] of [
       ['reference', 1e-12],
       ['native', 1e-6],
+      ['wasm', 1e-6],
     ] as const) {
       test(`${name} on ${device}`, (context) => {
         needDevice(context, device);

@@ -10,7 +10,7 @@ import {
 } from '../../src/backends/native/binding.ts';
 import { launchCopied, wasmBuilds } from './wasm-kernels.ts';
 
-export type Numbers = Float32Array | Float64Array | Int32Array | Uint8Array;
+export type Numbers = Float32Array | Float64Array | Int32Array | Int8Array | Uint8Array;
 
 export interface KernelCase {
   readonly kernel: string;

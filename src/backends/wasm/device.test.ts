@@ -36,7 +36,7 @@ describe('memory', () => {
     }
     expect(thrown).toMatchObject({
       code: 'E_OUT_OF_MEMORY',
-      message: expect.stringContaining('no room for a tensor of 4 MiB beside 3 MiB in use'),
+      message: expect.stringContaining('out of memory: no room for a tensor of 4 MiB beside 3 MiB in use'),
     });
     device.release(held);
     expect(device.allocate('float32', (64 * page) / 4)).toHaveLength((64 * page) / 4);

@@ -11,8 +11,8 @@ export interface WasmKernels {
   /**
    * Runs one kernel. Shapes are the caller's business, as with the native kernels.
    *
-   * @throws {DeviceError} for an unknown kernel, too many arguments, a tensor outside the memory, or when there is no
-   *   room for what the kernel needs itself; the kernels stay usable
+   * @throws {DeviceError} for an unknown kernel, too many arguments or a tensor outside the memory
+   * @throws {OutOfMemoryError} when the kernel's working memory was not to be had
    */
   launch(name: string, given: KernelArguments): void;
 }
@@ -20,7 +20,6 @@ export interface WasmKernels {
 /** What native/wasm/module.c and the linker export. */
 interface ModuleExports {
   readonly __heap_base: { readonly value: number };
-  readonly __stack_pointer: { value: number };
   readonly block: () => number;
   readonly blockLength: () => number;
   readonly kernelCount: () => number;
@@ -62,28 +61,21 @@ export function instantiateKernels(module: CompiledModule, limit = maximumPages)
       const index = indexOf.get(name);
       if (index === undefined) throw unknownKernel(name, names);
       writeArguments(`wasm kernel ${name}`, block, given, addressOf);
-      const stack = exports.__stack_pointer.value;
-      try {
-        exports.launch(index);
-      } catch (error) {
-        exports.__stack_pointer.value = stack; // an exception leaves the module's frames without unwinding them
-        throw error;
+      const lacking = exports.launch(index);
+      if (lacking > 0) {
+        const [what, inUse] = ['working memory', memory.usedBytes];
+        throw new OutOfMemoryError({ where: `wasm kernel ${name}`, what, bytes: lacking, inUse });
       }
     },
   };
 }
 
+/** Where a kernel's working memory begins; 0 when there is no room. */
 function allocateScratch(memory: LinearMemory, bytes: number): number {
   try {
     return memory.allocate(bytes).byteOffset;
-  } catch (cause) {
-    throw new OutOfMemoryError({
-      where: 'wasm',
-      what: 'working memory',
-      bytes,
-      inUse: memory.usedBytes,
-      cause,
-    });
+  } catch {
+    return 0;
   }
 }
 

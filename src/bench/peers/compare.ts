@@ -49,7 +49,7 @@ export interface Measurer {
 }
 
 /** The figure's value in the line that fits. */
-export function valueOf(figure: Figure, lines: readonly Line[]): number | undefined {
+export function figureIn(figure: Figure, lines: readonly Line[]): number | undefined {
   const fits = (line: Line): boolean =>
     Object.entries(figure.where ?? {}).every(([key, value]) => !(key in line) || line[key] === value);
   const value = lines.find(fits)?.[figure.key];
@@ -57,11 +57,16 @@ export function valueOf(figure: Figure, lines: readonly Line[]): number | undefi
 }
 
 function seriesOf(figure: Figure, rounds: readonly (readonly Line[])[]): Series | undefined {
-  const values = rounds.flatMap((lines) => valueOf(figure, lines) ?? []);
+  const values = rounds.flatMap((lines) => figureIn(figure, lines) ?? []);
   return values.length === 0 ? undefined : { median: median(values), values };
 }
 
-function compare(figure: Figure, ours: Series, contender: Contender, peers: readonly PeerSeries[]): Comparison[] {
+function compare(
+  figure: Figure,
+  ours: Series,
+  contender: Contender,
+  peers: readonly PeerSeries[],
+): Comparison[] {
   const own = peers.filter((series) => series.contender === contender.name);
   if (own.length === 0) return [];
   const sign = figure.better === 'higher' ? 1 : -1;

@@ -68,7 +68,12 @@ function compiled(folder: string, name: string, flags: readonly string[], debian
   return { command: target, args: [] };
 }
 
-function script(folder: string, packageName: string, file: string, node = process.execPath): Program | Missing {
+function script(
+  folder: string,
+  packageName: string,
+  file: string,
+  node = process.execPath,
+): Program | Missing {
   if (!existsSync(join(folder, 'node_modules', packageName))) {
     return { missing: `${packageName} is not installed in bench/peers (npm install there)` };
   }
@@ -101,6 +106,7 @@ export const peerNames = Object.keys(finders) as readonly PeerName[];
 /** The program of a peer, or why there is none. */
 export function findProgram(peer: PeerName, options: SearchOptions = {}): Program | Missing {
   const folder = options.folder ?? peersFolder;
-  if (!existsSync(folder)) return { missing: `${folder} is not here: the peers' halves are in a checkout of heed` };
+  if (!existsSync(folder))
+    return { missing: `${folder} is not here: the peers' halves are in a checkout of heed` };
   return finders[peer](folder, options.python);
 }

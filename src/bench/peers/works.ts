@@ -68,7 +68,8 @@ function pyTorch(script: string, args: readonly string[], variants: readonly str
   }));
 }
 
-const tokenRate = (key: string, label: string) => ({ label, key, unit: 'tokens/s', better: 'higher' }) as const;
+const tokenRate = (key: string, label: string) =>
+  ({ label, key, unit: 'tokens/s', better: 'higher' }) as const;
 
 function training(shape: 'base256' | 'tiny', precision: 'fp32' | 'bf16', atLeast: number): Work {
   const repeats = ['--rounds', REPEATS.train];
@@ -82,7 +83,9 @@ function training(shape: 'base256' | 'tiny', precision: 'fp32' | 'bf16', atLeast
     contenders: [{ name: 'PyTorch', variants: pyTorch('torch_seq2seq', args, ['eager', 'sdpa', 'compile']) }],
     figures: [
       { ...tokenRate('targetTokensPerSecond', 'training'), goals: { PyTorch: { atLeast } } },
-      ...(shape === 'base256' && precision === 'fp32' ? [{ ...memory, goals: { PyTorch: { atLeast: 1 } } }] : []),
+      ...(shape === 'base256' && precision === 'fp32'
+        ? [{ ...memory, goals: { PyTorch: { atLeast: 1 } } }]
+        : []),
     ],
   };
 }
@@ -94,10 +97,19 @@ const decoding: Work = {
   contenders: [
     {
       name: 'PyTorch',
-      variants: pyTorch('torch_seq2seq', ['decode', 'base256', '--rounds', REPEATS.decode], ['eager', 'sdpa']),
+      variants: pyTorch(
+        'torch_seq2seq',
+        ['decode', 'base256', '--rounds', REPEATS.decode],
+        ['eager', 'sdpa'],
+      ),
     },
   ],
-  figures: ([[1, 4], [32, 3]] as const).map(([batch, atLeast]) => ({
+  figures: (
+    [
+      [1, 4],
+      [32, 3],
+    ] as const
+  ).map(([batch, atLeast]) => ({
     ...tokenRate('tokensPerSecond', `greedy decoding, batch ${batch}`),
     where: { batch },
     goals: { PyTorch: { atLeast } },
@@ -143,7 +155,13 @@ const charGpt: Work = {
   contenders: [{ name: 'PyTorch', variants: pyTorch('torch_char_gpt', [], ['eager', 'sdpa']) }],
   figures: [
     { label: '2000 steps', key: 'seconds', unit: 's', better: 'lower', goals: { PyTorch: { atLeast: 1.5 } } },
-    { label: 'validation loss', key: 'validationLoss', unit: 'nats', better: 'lower', goals: { PyTorch: { within: 0.02 } } },
+    {
+      label: 'validation loss',
+      key: 'validationLoss',
+      unit: 'nats',
+      better: 'lower',
+      goals: { PyTorch: { within: 0.02 } },
+    },
   ],
 };
 
@@ -174,7 +192,13 @@ function gemm(shape: GemmShape, threads: number): Work {
     threads,
     ours: ['gemm', '--shape', shapeName(shape), '--rounds', rounds],
     contenders: [library('oneDNN'), library('OpenBLAS'), ...(isSquare ? [onnx] : [])],
-    figures: [{ ...product, label: `product ${shapeName(shape)}, ${threads === 1 ? '1 thread' : `${threads} threads`}`, goals }],
+    figures: [
+      {
+        ...product,
+        label: `product ${shapeName(shape)}, ${threads === 1 ? '1 thread' : `${threads} threads`}`,
+        goals,
+      },
+    ],
   };
 }
 

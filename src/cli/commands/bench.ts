@@ -1,19 +1,26 @@
 /** `heed bench`: how fast this machine trains and decodes. */
 import type { Command } from 'commander';
-import { type BenchLine, benches, profiledBenches } from '../../bench/index.ts';
+import { type BenchLine, benches, benchesWithData, parseShape, profiledBenches } from '../../bench/index.ts';
 import { fallbackCounts } from '../../core/counter.ts';
 import { defaultDevice } from '../../core/device.ts';
 import { checkPrecision, type Precision, precisions } from '../../core/precision.ts';
 import { ConfigError, suggest } from '../../errors.ts';
+import { benchPeers } from '../bench-peers.ts';
 import { printProfile } from '../bench-profile.ts';
 import { addDeviceOptions, applyDeviceOptions, type DeviceOptions } from '../device-options.ts';
 import { wholeNumber } from '../numbers.ts';
 import { note, printJson } from '../output.ts';
 
 interface BenchFlags extends DeviceOptions {
-  readonly rounds: string;
+  readonly rounds?: string;
+  readonly shape?: string;
+  readonly peers?: boolean;
+  readonly only?: string;
+  readonly python?: string;
+  readonly out: string;
   readonly profile?: string;
   readonly precision: string;
+  readonly data?: string;
   readonly json?: boolean;
 }
 
@@ -21,10 +28,16 @@ export function registerBench(program: Command): void {
   const command = program
     .command('bench')
     .description(`measure speed and memory: ${[...benches.keys()].join(', ')}`)
-    .argument('[names...]', 'benchmarks to run; all of them by default')
-    .option('--rounds <n>', 'measured rounds; medians are printed', '11')
+    .argument('[names...]', 'benchmarks to run; all that need no data by default')
+    .option('--rounds <n>', 'measured rounds, medians are printed: 11, beside peers 5')
     .option('--profile <name>', `where the time goes, op by op: ${[...profiledBenches.keys()].join(', ')}`)
     .option('--precision <name>', `of training: ${precisions.join(', ')}`, 'fp32')
+    .option('--data <file>', 'text that char-gpt learns from; HEED_BENCH_TEXT by default')
+    .option('--shape <MxNxK>', 'one shape of gemm, At or Bt after it for a transposed operand')
+    .option('--peers', 'heed and the peers in bench/peers in turns; the goals, and results in a file')
+    .option('--only <name>', 'one work of --peers, or all whose names begin so')
+    .option('--python <path>', 'the Python that has PyTorch; HEED_PYTHON or bench/peers/venv by default')
+    .option('--out <file>', 'where --peers writes its results', 'bench/results.json')
     .option('--json', 'print one JSON object per line');
   addDeviceOptions(command)
     .addHelpText(
@@ -35,10 +48,13 @@ export function registerBench(program: Command): void {
 }
 
 function bench(names: string[], flags: BenchFlags): void {
-  const rounds = wholeNumber(flags.rounds, '--rounds');
+  const rounds = wholeNumber(flags.rounds ?? (flags.peers ? '5' : '11'), '--rounds');
   for (const name of names) if (!benches.has(name)) throw unknown('bench', name, [...benches.keys()]);
   applyDeviceOptions(flags);
-  if (flags.profile === undefined) runBenches(names, rounds, flags);
+  if (flags.peers) {
+    const { only, python, out, json = false } = flags;
+    benchPeers({ rounds, only, python, data: textFile(flags), out, json });
+  } else if (flags.profile === undefined) runBenches(names, rounds, flags);
   else profile(flags.profile, rounds, flags);
 }
 
@@ -46,15 +62,21 @@ function runBenches(names: readonly string[], rounds: number, flags: BenchFlags)
   const device = defaultDevice();
   const precision = precisionOf(flags.precision);
   checkPrecision(precision, device, '--precision');
+  const data = textFile(flags);
+  const shape = flags.shape === undefined ? undefined : parseShape(flags.shape);
   for (const [name, run] of benches) {
-    if (names.length > 0 && !names.includes(name)) continue;
-    for (const line of run(name, { device, rounds, precision })) {
+    if (names.length > 0 ? !names.includes(name) : benchesWithData.has(name)) continue;
+    for (const line of run(name, { device, rounds, precision, data, shape })) {
       if (flags.json) printJson(line);
       else process.stdout.write(`${describe(line)}\n`);
     }
   }
   for (const [op, calls] of fallbackCounts())
     note(`note: ${op} has no kernel on ${device.name}: ${calls} calls ran the reference`);
+}
+
+function textFile({ data }: BenchFlags): string | undefined {
+  return data ?? process.env.HEED_BENCH_TEXT;
 }
 
 function precisionOf(name: string): Precision {

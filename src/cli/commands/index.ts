@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { registerBench } from './bench.ts';
 import { registerEvaluate } from './evaluate.ts';
 import { registerInspect } from './inspect.ts';
+import { registerQuantize } from './quantize.ts';
 import { registerQuickstart } from './quickstart.ts';
 import { registerReport } from './report.ts';
 import { registerScore } from './score.ts';
@@ -15,6 +16,7 @@ export const commands: readonly ((program: Command) => void)[] = [
   registerTranslate,
   registerEvaluate,
   registerScore,
+  registerQuantize,
   registerInspect,
   registerReport,
   registerTokenizer,

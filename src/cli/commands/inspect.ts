@@ -6,7 +6,7 @@ import { formatShape } from '../../core/shape.ts';
 import { Tensor } from '../../core/tensor.ts';
 import type { Module } from '../../nn/module.ts';
 import { findModel, restoreModel } from '../../train/checkpoint.ts';
-import { wholeNumber } from '../numbers.ts';
+import { byteSize, wholeNumber } from '../numbers.ts';
 import { note, printJson } from '../output.ts';
 
 export function registerInspect(program: Command): void {
@@ -94,10 +94,6 @@ function header(summary: {
       : []),
     '',
   ];
-}
-
-function byteSize(bytes: number): string {
-  return bytes < 2 ** 20 ? `${(bytes / 2 ** 10).toFixed(1)} KiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }
 
 /** A member of a list, as `layers.0`, is one level of the tree. */

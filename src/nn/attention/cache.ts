@@ -32,8 +32,27 @@ export class KeyValueCache {
    * @throws {ShapeError} when there is no room
    */
   append(keys: Tensor, values: Tensor): void {
+    this.extend(keys.shape[1]!, (at) => {
+      writeRows(this.keys, keys, at);
+      writeRows(this.values, values, at);
+    });
+  }
+
+  /**
+   * As `append`, from the queries, keys and values of each token side by side, `[B, T, 3C]`.
+   *
+   * @throws {ShapeError} when there is no room
+   */
+  appendJoined(qkv: Tensor): void {
+    const width = this.keys.shape[2]!;
+    this.extend(qkv.shape[1]!, (at) => {
+      writeRows(this.keys, qkv, at, width);
+      writeRows(this.values, qkv, at, 2 * width);
+    });
+  }
+
+  private extend(added: number, write: (at: number) => void): void {
     const room = this.keys.shape[1]!;
-    const added = keys.shape[1]!;
     if (this.length + added > room) {
       throw new ShapeError({
         where: 'KeyValueCache',
@@ -42,8 +61,7 @@ export class KeyValueCache {
         hint: 'make the cache for the longest output that may come',
       });
     }
-    writeRows(this.keys, keys, this.length);
-    writeRows(this.values, values, this.length);
+    write(this.length);
     this.length += added;
   }
 

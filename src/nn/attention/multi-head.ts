@@ -53,7 +53,8 @@ export class MultiHeadAttention extends Module {
   readonly value: Linear;
   readonly output: Linear;
   readonly numHeads: number;
-  private readonly scale: number;
+  /** Factor on the scores. */
+  readonly scale: number;
   private readonly dropout: number;
 
   /** @throws {ConfigError} when dModel is not divisible by numHeads and no head width is given */

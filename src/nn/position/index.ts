@@ -15,6 +15,11 @@ export { sinusoidalTable } from './sinusoidal.ts';
 export abstract class Position extends Module {
   /** @param place - of the first token; or the place of each, int32 `[1, T]`, in packed sequences */
   abstract forward(x: Tensor, place?: number | Tensor): Tensor;
+
+  /** The vectors that `forward` adds, `[maxSeqLen, C]`; null when it adds none, undefined when it does something else. */
+  get addend(): Tensor | null | undefined {
+    return undefined;
+  }
 }
 
 /** Adds the rows of a table of vectors `[maxSeqLen, C]` that belong to the places of `x`. */
@@ -22,11 +27,12 @@ function addRows(where: string, table: Tensor, x: Tensor, place: number | Tensor
   const room = table.shape[0]!;
   const isStart = typeof place === 'number';
   const end = isStart ? place + x.shape[1]! : 1 + largest(place.data);
-  if (end > room) throw tooLong(where, end, room);
+  if (end > room) throw tooManyPositions(where, end, room);
   return add(x, isStart ? slice(table, 0, place, end) : embedding(table, place));
 }
 
-function tooLong(where: string, needed: number, room: number): ShapeError {
+/** Not for users: the error of a text longer than a table of positions. */
+export function tooManyPositions(where: string, needed: number, room: number): ShapeError {
   return new ShapeError({
     where,
     expected: `at most ${room} positions (maxSeqLen)`,
@@ -46,6 +52,10 @@ export class NoPosition extends Position {
   forward(x: Tensor): Tensor {
     return x;
   }
+
+  override get addend(): null {
+    return null;
+  }
 }
 
 /** Fixed sine and cosine waves; see `sinusoidalTable`. Defined for every length, computed up to `maxSeqLen`. */
@@ -61,19 +71,28 @@ export class SinusoidalPosition extends Position {
   forward(x: Tensor, place: number | Tensor = 0): Tensor {
     return addRows('SinusoidalPosition', this.table, x, place);
   }
+
+  override get addend(): Tensor {
+    return this.table;
+  }
 }
 
 /** A learned vector for each position. Paper: Gehring et al. 2017, https://arxiv.org/abs/1705.03122 */
 export class LearnedPosition extends Position {
   readonly weight: Parameter;
 
-  constructor(width: number, maxSeqLen: number, context: ModuleContext) {
+  /** @param std - of the first values; 1/√width by default */
+  constructor(width: number, maxSeqLen: number, context: ModuleContext, std = width ** -0.5) {
     super();
-    this.weight = parameter([maxSeqLen, width], normal(width ** -0.5), context);
+    this.weight = parameter([maxSeqLen, width], normal(std), context);
   }
 
   forward(x: Tensor, place: number | Tensor = 0): Tensor {
     return addRows('LearnedPosition', this.weight, x, place);
+  }
+
+  override get addend(): Tensor {
+    return this.weight;
   }
 }
 

@@ -24,6 +24,11 @@ export const activations: Readonly<Record<Activation, (x: Tensor) => Tensor>> = 
   sigmoid,
 };
 
+/** The number by which kernels know an activation. */
+export function activationCode(activation: Activation): number {
+  return kernelOrder.indexOf(activation);
+}
+
 interface ActivateParams extends DropoutParams {
   readonly activation: Activation;
 }
@@ -56,7 +61,7 @@ const op = defineOp<readonly [x: Tensor, bias: Tensor | null], ActivateParams>({
     forward: ({ inputs: [x, bias], output, params }) => ({
       name: 'bias_activation_dropout',
       tensors: [output.data, x.data, bias?.data ?? null],
-      ints: [x.shape.at(-1)!, kernelOrder.indexOf(params.activation), ...params.key],
+      ints: [x.shape.at(-1)!, activationCode(params.activation), ...params.key],
       floats: [params.p],
       items: sizeOf(x.shape.slice(0, -1)),
       workPerItem: x.shape.at(-1)! * 2,
@@ -64,12 +69,7 @@ const op = defineOp<readonly [x: Tensor, bias: Tensor | null], ActivateParams>({
     backward: ({ inputs: [x, bias], grad, inputGrads: [dx, dBias], params }) => ({
       name: 'bias_activation_dropout_backward',
       tensors: [dx?.data ?? null, dBias?.data ?? null, grad.data, x.data, bias?.data ?? null],
-      ints: [
-        sizeOf(x.shape.slice(0, -1)),
-        x.shape.at(-1)!,
-        kernelOrder.indexOf(params.activation),
-        ...params.key,
-      ],
+      ints: [sizeOf(x.shape.slice(0, -1)), x.shape.at(-1)!, activationCode(params.activation), ...params.key],
       floats: [params.p],
       items: 1,
     }),

@@ -103,7 +103,12 @@ const gradientOp: Op<readonly [grad: Tensor, ids: Tensor], GradientParams> = def
  */
 export function embedding(table: Tensor, ids: Tensor, options: Partial<EmbeddingParams> = {}): Tensor {
   expectType('embedding', 'ids', ids, 'int32');
-  const vocabSize = table.shape[0] ?? 0;
+  checkIds(ids, table.shape[0] ?? 0);
+  return embeddingOp(table, ids, { scale: options.scale ?? 1, paddingId: options.paddingId ?? -1 });
+}
+
+/** @throws {ShapeError} when an id is not from 0 to vocabSize − 1 */
+export function checkIds(ids: Tensor, vocabSize: number): void {
   const bad = ids.data.findIndex((id) => id < 0 || id >= vocabSize);
   if (bad >= 0) {
     throw new ShapeError({
@@ -113,5 +118,4 @@ export function embedding(table: Tensor, ids: Tensor, options: Partial<Embedding
       hint: 'the tokenizer and the model must have the same vocabulary (or the text is longer than the position table)',
     });
   }
-  return embeddingOp(table, ids, { scale: options.scale ?? 1, paddingId: options.paddingId ?? -1 });
 }

@@ -1,0 +1,168 @@
+// One step of a Transformer's decoder for many unfinished texts, in one launch: embedding, every layer, the output
+// projection and its best tokens. A text is one row; what it remembers stands in caches that are never copied: `slots`
+// says in which row of the self-attention cache each of its earlier tokens was written, `sources` which entry of the
+// cross-attention cache is its own, so that beams that split or texts that leave only change these numbers.
+#include "decoder_step.h"
+
+// ints, floats and the first tensors, in the order of the launch
+enum { ROWS, WIDTH, HEADS, KEY_WIDTH, VALUE_WIDTH, HIDDEN, LAYERS, ROOM, SOURCES, PLACE, VOCAB, BEST, ACTIVATION, PRE_NORM };
+enum { EPS, SCALE, EMBEDDING_SCALE };
+enum { OUT_TOKENS, OUT_SCORES, TOKENS, WANTED, EMBEDDING, POSITION, SLOTS, SOURCE_OF, MASK, PROJECTION, FORBIDDEN,
+       FINAL_GAIN, FINAL_BIAS, FIRST_LAYER };
+
+typedef struct {
+  const heed_args *a;
+  float *x, *y, *query, *context, *hidden; // [rows, …]
+  int64_t *places; // [rows, room or sources]: rows of a cache that a text attends to
+  int64_t *counts; // [rows]
+} step;
+
+static int64_t size(const step *s, int which) { return s->a->i[which]; }
+
+static void normalise(const step *s, float *y, const float *x, const float *gain, const float *bias) {
+  float *statistics = s->hidden; // not in use between sublayers
+  int64_t rows = size(s, ROWS), ints[] = {size(s, WIDTH)};
+  void *tensors[] = {y, statistics, statistics + rows, (void *)x, (void *)gain, (void *)bias};
+  heed_args a = {tensors, ints, s->a->f + EPS};
+  HEED_NAME(layer_norm)(&a, 0, rows);
+}
+
+// x = scale * embedding of the token + its position
+static void embed(const step *s) {
+  int64_t C = size(s, WIDTH);
+  const int32_t *tokens = s->a->t[TOKENS];
+  const float *position = s->a->t[POSITION] ? (const float *)s->a->t[POSITION] + size(s, PLACE) * C : NULL;
+  float factor = (float)s->a->f[EMBEDDING_SCALE];
+  for (int64_t row = 0; row < size(s, ROWS); row++) {
+    const float *vector = (const float *)s->a->t[EMBEDDING] + tokens[row] * C;
+    FOR_VECTORS(c, C, {
+      vf v = load(vector + c, W) * factor;
+      if (position) v += load(position + c, W);
+      store(s->x + row * C + c, v, W);
+    });
+  }
+}
+
+// What a text attends to in its own past, this step included.
+static void find_own_places(const step *s) {
+  const int32_t *slots = s->a->t[SLOTS];
+  int64_t room = size(s, ROOM), seen = size(s, PLACE) + 1;
+  for (int64_t row = 0; row < size(s, ROWS); row++) {
+    s->counts[row] = seen;
+    for (int64_t t = 0; t < seen; t++) s->places[row * seen + t] = slots[row * room + t] * room + t;
+  }
+}
+
+// What a text attends to in its source: the tokens that the mask shows.
+static void find_source_places(const step *s) {
+  const int32_t *sourceOf = s->a->t[SOURCE_OF];
+  const uint8_t *mask = s->a->t[MASK];
+  int64_t S = size(s, SOURCES);
+  for (int64_t row = 0; row < size(s, ROWS); row++) {
+    int64_t count = 0, first = sourceOf[row] * S;
+    for (int64_t t = 0; t < S; t++) {
+      if (!mask || mask[first + t]) s->places[row * S + count++] = first + t;
+    }
+    s->counts[row] = count;
+  }
+}
+
+static void attend_to(const step *s, const float *keys, const float *values, int64_t stride) {
+  step_attention job = {.query = s->query, .keys = keys, .values = values, .out = s->context, .places = s->places,
+                        .counts = s->counts, .rows = size(s, ROWS), .heads = size(s, HEADS), .stride = stride,
+                        .keyWidth = size(s, KEY_WIDTH), .valueWidth = size(s, VALUE_WIDTH), .scale = (float)s->a->f[SCALE]};
+  attend_step(&job);
+}
+
+// Keys and values of this step go where slots says: row r into row r of the cache.
+static void project_own(const step *s, const decoder_layer *l, const float *x) {
+  int64_t C = size(s, WIDTH), room = size(s, ROOM), place = size(s, PLACE);
+  int64_t keys = size(s, HEADS) * size(s, KEY_WIDTH), values = size(s, HEADS) * size(s, VALUE_WIDTH);
+  step_product parts[] = {
+      {.weight = l->query.weight, .bias = l->query.bias, .y = s->query, .N = keys, .stride = keys},
+      {.weight = l->key.weight, .bias = l->key.bias, .y = l->keys + place * keys, .N = keys, .stride = room * keys},
+      {.weight = l->value.weight, .bias = l->value.bias, .y = l->values + place * values, .N = values,
+       .stride = room * values}};
+  multiply_step(x, size(s, ROWS), C, parts, 3);
+}
+
+static void project(const step *s, const float *x, int64_t K, affine w, float *y, int64_t N, int add, int activation) {
+  step_product part = {.weight = w.weight, .bias = w.bias, .y = y, .N = N, .stride = N, .add = add,
+                       .activation = activation};
+  multiply_step(x, size(s, ROWS), K, &part, 1);
+}
+
+// The input of a sublayer: x, normalised where the norm comes before.
+static const float *enter(const step *s, const float *const norm[2]) {
+  if (!size(s, PRE_NORM)) return s->x;
+  normalise(s, s->y, s->x, norm[0], norm[1]);
+  return s->y;
+}
+
+// Its end: what it gave has been added to x.
+static void leave(const step *s, const float *const norm[2]) {
+  if (!size(s, PRE_NORM)) normalise(s, s->x, s->x, norm[0], norm[1]);
+}
+
+static void run_layer(const step *s, const decoder_layer *l) {
+  int64_t C = size(s, WIDTH), F = size(s, HIDDEN);
+  int64_t keys = size(s, HEADS) * size(s, KEY_WIDTH), values = size(s, HEADS) * size(s, VALUE_WIDTH);
+  project_own(s, l, enter(s, l->selfNorm));
+  find_own_places(s);
+  attend_to(s, l->keys, l->values, size(s, PLACE) + 1);
+  project(s, s->context, values, l->output, s->x, C, 1, ACT_NONE);
+  leave(s, l->selfNorm);
+
+  project(s, enter(s, l->crossNorm), C, l->crossQuery, s->query, keys, 0, ACT_NONE);
+  find_source_places(s);
+  attend_to(s, l->memoryKeys, l->memoryValues, size(s, SOURCES));
+  project(s, s->context, values, l->crossOutput, s->x, C, 1, ACT_NONE);
+  leave(s, l->crossNorm);
+
+  project(s, enter(s, l->innerNorm), C, l->inner, s->hidden, F, 0, (int)size(s, ACTIVATION));
+  project(s, s->hidden, F, l->outer, s->x, C, 1, ACT_NONE);
+  leave(s, l->innerNorm);
+}
+
+// Working memory in slot A; the parts of the step may use slots B and C.
+static int prepare(step *s) {
+  int64_t rows = size(s, ROWS), C = size(s, WIDTH), hidden = max64(size(s, HIDDEN), 2);
+  int64_t keys = size(s, HEADS) * size(s, KEY_WIDTH), values = size(s, HEADS) * size(s, VALUE_WIDTH);
+  int64_t places = rows * max64(size(s, PLACE) + 1, size(s, SOURCES)) + rows;
+  size_t bytes = (size_t)places * sizeof(int64_t) + (size_t)(rows * (2 * C + keys + values + hidden)) * sizeof(float);
+  char *memory = heed_scratch(HEED_SCRATCH_A, bytes);
+  if (!memory) return 0;
+  s->counts = (int64_t *)memory;
+  s->places = s->counts + rows;
+  s->x = (float *)(s->counts + places);
+  s->y = s->x + rows * C;
+  s->query = s->y + rows * C;
+  s->context = s->query + rows * keys;
+  s->hidden = s->context + rows * values;
+  return 1;
+}
+
+// tensors tokens[rows, best] (int32), log-probabilities[rows, best + 1], tokens[rows] (int32), wanted[rows] (int32),
+// embedding[V, C], position[any, C] or NULL, slots[rows, room] (int32), sourceOf[rows] (int32), mask[any, sources] (uint8)
+// or NULL, projection[V, C], forbidden[V] (uint8) or NULL, final gain and bias [C] or NULL, then those of each layer (see
+// decoder_layer); ints rows, C, heads, key width, value width, hidden width, layers, room, sources, place, V, best,
+// activation, preNorm; floats eps, attention scale, embedding scale; items = 1
+// The last log-probability of a row is that of `wanted`, where that is not negative.
+KERNEL(decoder_step) {
+  (void)begin;
+  (void)end;
+  step s = {.a = a};
+  if (!prepare(&s)) return;
+  embed(&s);
+  const decoder_layer *layers = (const decoder_layer *)(a->t + FIRST_LAYER);
+  for (int64_t l = 0; l < size(&s, LAYERS); l++) run_layer(&s, layers + l);
+  const float *top = s.x;
+  if (a->t[FINAL_GAIN]) {
+    normalise(&s, s.y, s.x, a->t[FINAL_GAIN], a->t[FINAL_BIAS]);
+    top = s.y;
+  }
+  best_tokens job = {.x = top, .weight = a->t[PROJECTION], .forbidden = a->t[FORBIDDEN], .wanted = a->t[WANTED],
+                     .tokens = a->t[OUT_TOKENS], .scores = a->t[OUT_SCORES], .rows = size(&s, ROWS),
+                     .C = size(&s, WIDTH), .V = size(&s, VOCAB), .k = size(&s, BEST)};
+  find_best_tokens(&job);
+}

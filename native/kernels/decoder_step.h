@@ -1,0 +1,58 @@
+// The parts of decoder_step.c: products of few rows, attention of single queries, and the best tokens of a projection.
+#pragma once
+#include "gemm.h"
+#include "simd.h"
+#include "vmath.h"
+
+typedef struct {
+  const float *weight, *bias; // [N, K] and [N]
+} affine;
+
+// The tensors of a layer, in the order of the launch.
+typedef struct {
+  const float *selfNorm[2]; // gain and bias
+  affine query, key, value, output;
+  float *keys, *values; // [any, room, heads * width]
+  const float *crossNorm[2];
+  affine crossQuery, crossOutput;
+  const float *memoryKeys, *memoryValues; // [any, sources, heads * width]
+  const float *innerNorm[2];
+  affine inner, outer;
+} decoder_layer;
+
+// y[rows, N] = activation((add ? y : 0) + x weight^T + bias), rows of y `stride` apart
+typedef struct {
+  const float *weight, *bias;
+  float *y;
+  int64_t N, stride;
+  int add, activation;
+} step_product;
+
+// Several products of the same x[rows, K], in one parallel loop.
+void HEED_NAME(multiply_step)(const float *x, int64_t rows, int64_t K, const step_product *parts, int count);
+
+// out[row] = softmax(scale query keys^T) values for every head, over the rows places[row, 0 … counts[row]) of the caches
+typedef struct {
+  const float *query, *keys, *values; // [rows, heads * keyWidth], [any, heads * keyWidth], [any, heads * valueWidth]
+  float *out;                         // [rows, heads * valueWidth]
+  const int64_t *places, *counts;     // [rows, stride], [rows]
+  int64_t rows, heads, stride, keyWidth, valueWidth;
+  float scale;
+} step_attention;
+void HEED_NAME(attend_step)(const step_attention *s);
+
+// The k likeliest of x weight^T in each row, of equal ones the lowest first, with their log-probabilities, without the
+// forbidden ones; and the log-probability of the wanted one.
+typedef struct {
+  const float *x, *weight;  // [rows, C], [V, C]
+  const uint8_t *forbidden; // [V] or NULL
+  const int32_t *wanted;    // [rows], negative where none is
+  int32_t *tokens;          // [rows, k]
+  float *scores;            // [rows, k + 1]
+  int64_t rows, C, V, k;
+} best_tokens;
+void HEED_NAME(find_best_tokens)(const best_tokens *s);
+
+#define multiply_step HEED_NAME(multiply_step)
+#define attend_step HEED_NAME(attend_step)
+#define find_best_tokens HEED_NAME(find_best_tokens)

@@ -1,0 +1,60 @@
+/** The kernel of quantised weights on every instruction set, against sums of whole numbers. */
+import { describe, it } from 'vitest';
+import { blank, expectKernel, noise } from '../../../tests/support/native-kernels.ts';
+import { slowDequantize } from '../../../tests/support/slow-quantized.ts';
+
+const bytes = (length: number, seed: number): Uint8Array =>
+  Uint8Array.from(noise(length, seed), (x) => Math.floor((x + 1) * 128));
+/** Every code but −128. */
+const signed = (length: number, seed: number): Int8Array =>
+  Int8Array.from(bytes(length, seed), (byte) => Math.max(-127, byte - 128));
+
+const sizes: readonly (readonly [M: number, N: number, K: number])[] = [
+  [1, 1, 32],
+  [1, 16, 64],
+  [2, 17, 96],
+  [3, 15, 32],
+  [4, 33, 128],
+  [7, 31, 32],
+  [8, 48, 64],
+  [13, 35, 96],
+  [70, 19, 32],
+];
+
+describe.each([8, 4] as const)('quantized_linear with %i bits', (bits) => {
+  const int8 = bits === 8;
+  const more = int8
+    ? ([
+        [5, 18, 45],
+        [2, 3, 1],
+        [0, 4, 32],
+      ] as const)
+    : [];
+  it.for([...sizes, ...more])('%i × %i × %i', ([M, N, K], context) => {
+    const [panels, groups] = [Math.ceil(N / 16), Math.ceil(K / 32)];
+    const codes = int8 ? signed(panels * groups * 512, N) : bytes(panels * groups * 256, N);
+    const scales = noise(int8 ? panels * 16 : panels * groups * 16, 3);
+    // Sixteenths, of which every group has 127 at most and once: rounding the activations changes nothing.
+    const x = Float32Array.from(noise(M * K, 7), (v, i) =>
+      (i % K) % 32 === 0 ? -127 / 16 : Math.trunc(v * 127) / 16,
+    );
+    const bias = noise(N, 9);
+    const dtype = int8 ? 'int8' : 'int4';
+    const weights = slowDequantize({
+      codes: { data: codes },
+      scales: { data: scales },
+      rows: N,
+      columns: K,
+      dtype,
+    });
+    const wanted = Float64Array.from({ length: M * N }, (_, i) => {
+      const [m, n] = [Math.floor(i / N), i % N];
+      let sum = bias[n]!;
+      for (let k = 0; k < K; k++) sum += x[m * K + k]! * weights[n * K + k]!;
+      return sum;
+    });
+    const test = { kernel: 'quantized_linear', outputs: [blank(M * N)], inputs: [codes, scales, x, bias] };
+    const size = wanted.reduce((most, v) => Math.max(most, Math.abs(v)), 1);
+    expectKernel(context, { ...test, ints: [M, N, K, bits] }, [wanted], { absolute: 1e-6 * size });
+  });
+});

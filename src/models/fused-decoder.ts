@@ -1,0 +1,207 @@
+/**
+ * The Transformer's decoder, a token for each of many texts at a time, as a single kernel launch a step.
+ *
+ * Keys and values stay where they were written: `slots` says in which row of the cache each earlier token of a text
+ * stands, `sources` which source is its own. Beams that split and texts that leave only change these numbers.
+ */
+import type { Device } from '../core/device.ts';
+import { scope } from '../core/scope.ts';
+import { Tensor } from '../core/tensor.ts';
+import type { Mask } from '../nn/attention/masks.ts';
+import { isCapturing } from '../nn/capture.ts';
+import { tooManyPositions } from '../nn/position/index.ts';
+import { activationCode } from '../ops/activate/index.ts';
+import { type DecoderParts, decoderParts } from './decoder-parts.ts';
+import type { Transformer } from './transformer.ts';
+
+/** What a step is asked for. */
+export interface BestQuery {
+  /** Tokens for each text, at most V. */
+  readonly count: number;
+  /** Ids that are never chosen. */
+  readonly forbidden: readonly number[];
+  /** An id for each text whose log-probability is needed too, negative where none is. */
+  readonly wanted: ArrayLike<number>;
+}
+
+/** The likeliest next tokens of each text, best first; of equal ones the lowest id first. */
+export interface BestTokens {
+  /** `[rows, count]` */
+  readonly tokens: Int32Array;
+  /** `[rows, count]` */
+  readonly logProbs: Float32Array | Float64Array;
+  /** Of the wanted ids, `[rows]`. */
+  readonly wanted: Float32Array | Float64Array;
+}
+
+/** Most tokens for each text that the kernel keeps sorted. */
+const MOST_BEST = 64;
+
+/** The caches of one layer. */
+interface LayerMemory {
+  keys: Tensor;
+  values: Tensor;
+  readonly memoryKeys: Tensor;
+  readonly memoryValues: Tensor;
+}
+
+export class FusedDecoder {
+  /** Tokens so far. */
+  length = 0;
+  private rows: number;
+  private readonly parts: DecoderParts;
+  private readonly device: Device;
+  private readonly room: number;
+  private readonly layers: LayerMemory[];
+  private readonly mask: Tensor | null;
+  private readonly sourceLength: number;
+  private slots: Int32Array;
+  private sources: Int32Array;
+  private capacity: number;
+
+  /** Whether the kernel knows this model: plain layers, positions that are added, nobody looking inside. */
+  static knows(model: Transformer, count: number): boolean {
+    const { device, dtype } = model.targetEmbedding.weight;
+    const plain = device.supports('decoder_step') && dtype === 'float32' && count <= MOST_BEST;
+    return plain && !model.training && !isCapturing() && decoderParts(model) !== undefined;
+  }
+
+  /**
+   * @param memory - `[B, S, C]`, from the encoder
+   * @param mask - `[B, 1, 1, S]`
+   * @param room - most target tokens that will come
+   */
+  constructor(model: Transformer, memory: Tensor, mask: Mask | null, room: number) {
+    const [batch, length] = memory.shape as [number, number, number];
+    this.parts = decoderParts(model)!;
+    this.device = memory.device;
+    this.room = room;
+    this.sourceLength = length;
+    this.rows = batch;
+    this.capacity = batch;
+    this.mask = mask ? copyOf(mask) : null;
+    this.slots = new Int32Array(batch * room);
+    this.sources = Int32Array.from({ length: batch }, (_, row) => row);
+    this.layers = model.decoder.layers.map(({ selfAttention, crossAttention }) => {
+      const { keys, values } = crossAttention.project(memory);
+      return {
+        keys: this.cache(batch, selfAttention.key.weight.shape[0]!),
+        values: this.cache(batch, selfAttention.value.weight.shape[0]!),
+        memoryKeys: keys.keep(),
+        memoryValues: values.keep(),
+      };
+    });
+  }
+
+  private cache(rows: number, width: number): Tensor {
+    return Tensor.empty([rows, this.room, width], 'float32', this.device).keep();
+  }
+
+  /** Appends one token to each text and gives the likeliest ones after it. */
+  step(tokens: readonly number[], query: BestQuery): BestTokens {
+    const { parts, rows, room, length } = this;
+    const { positions: table } = parts;
+    if (table && length >= table.shape[0]!) throw tooManyPositions('decoder', length + 1, table.shape[0]!);
+    for (let row = 0; row < rows; row++) this.slots[row * room + length] = row;
+    const count = Math.min(query.count, parts.projection.shape[0]!);
+    const result = scope(() => this.launch(tokens, { ...query, count }));
+    this.length++;
+    return result;
+  }
+
+  private launch(tokens: readonly number[], { count, forbidden, wanted }: BestQuery): BestTokens {
+    const { parts, rows, room, device } = this;
+    const given = (dtype: 'int32' | 'bool', values: ArrayLike<number>): Tensor => {
+      const tensor = Tensor.empty([values.length], dtype, device);
+      tensor.data.set(values);
+      return tensor;
+    };
+    const best = Tensor.empty([rows, count], 'int32', device);
+    const scores = Tensor.empty([rows, count + 1], 'float32', device);
+    const tensors = [
+      ...[best, scores, given('int32', tokens), given('int32', wanted), parts.embedding, parts.positions],
+      given('int32', this.slots.subarray(0, rows * room)),
+      given('int32', this.sources.subarray(0, rows)),
+      ...[this.mask, parts.projection, forbidden.length > 0 ? given('bool', this.flags(forbidden)) : null],
+      ...parts.finalNorm,
+      ...parts.layers.flatMap((layer, l) => layer(this.layers[l]!)),
+    ];
+    device.launch({
+      name: 'decoder_step',
+      tensors: tensors.map((tensor) => tensor?.data ?? null),
+      ints: this.sizes(count),
+      floats: [parts.normEps, parts.attentionScale, parts.embeddingScale],
+      items: 1,
+    });
+    return split(best.data as Int32Array, scores.data as Float32Array, rows, count);
+  }
+
+  /** In the order of native/kernels/decoder_step.c. */
+  private sizes(count: number): number[] {
+    const { parts } = this;
+    const { numHeads, keyWidth, valueWidth, dModel, dFf, activation, isPreNorm } = parts;
+    const widths = [dModel, numHeads, keyWidth, valueWidth, dFf];
+    const vocabSize = parts.projection.shape[0]!;
+    const places = [this.layers.length, this.room, this.sourceLength, this.length];
+    const ints = [this.rows, ...widths, ...places, vocabSize, count];
+    return [...ints, activationCode(activation), Number(isPreNorm)];
+  }
+
+  private flags(ids: readonly number[]): Uint8Array {
+    const flags = new Uint8Array(this.parts.projection.shape[0]!);
+    for (const id of ids) flags[id] = 1;
+    return flags;
+  }
+
+  /** Keeps the texts at `places`, in that order; one may appear several times or not at all. */
+  select(places: readonly number[]): void {
+    const { room, length } = this;
+    if (places.length > this.capacity) this.grow(places.length);
+    const slots = new Int32Array(this.capacity * room);
+    const sources = new Int32Array(this.capacity);
+    places.forEach((place, row) => {
+      slots.set(this.slots.subarray(place * room, place * room + length), row * room);
+      sources[row] = this.sources[place]!;
+    });
+    this.slots = slots;
+    this.sources = sources;
+    this.rows = places.length;
+  }
+
+  private grow(rows: number): void {
+    for (const layer of this.layers) {
+      for (const side of ['keys', 'values'] as const) {
+        const old = layer[side];
+        layer[side] = this.cache(rows, old.shape[2]!);
+        layer[side].data.set(old.data);
+        old.dispose();
+      }
+    }
+    this.capacity = rows;
+  }
+
+  dispose(): void {
+    this.mask?.dispose();
+    for (const layer of this.layers) {
+      for (const tensor of [layer.keys, layer.values, layer.memoryKeys, layer.memoryValues]) tensor.dispose();
+    }
+  }
+}
+
+function copyOf(mask: Tensor): Tensor {
+  const copy = Tensor.empty(mask.shape, mask.dtype, mask.device).keep();
+  copy.data.set(mask.data);
+  return copy;
+}
+
+/** Takes the wanted log-probability off the end of each row. */
+function split(best: Int32Array, scores: Float32Array, rows: number, count: number): BestTokens {
+  const logProbs = new Float32Array(rows * count);
+  const wanted = new Float32Array(rows);
+  for (let row = 0; row < rows; row++) {
+    const start = row * (count + 1);
+    logProbs.set(scores.subarray(start, start + count), row * count);
+    wanted[row] = scores[start + count]!;
+  }
+  return { tokens: best.slice(0, rows * count), logProbs, wanted };
+}

@@ -1,0 +1,179 @@
+/**
+ * The decoder-only Transformer: a language model that predicts each token from those before it.
+ *
+ * Papers: Radford et al., Improving Language Understanding by Generative Pre-Training, 2018; Radford et al.,
+ * Language Models are Unsupervised Multitask Learners (GPT-2), 2019.
+ *
+ * Shapes: B batch · T tokens · C dModel · V vocabulary · L layers.
+ */
+import { Random } from '../core/random.ts';
+import type { Tensor } from '../core/tensor.ts';
+import type { KeyValueCache } from '../nn/attention/cache.ts';
+import type { Mask } from '../nn/attention/masks.ts';
+import { SelfAttention } from '../nn/attention/self.ts';
+import { Embedding } from '../nn/embedding.ts';
+import { FeedForward } from '../nn/feed-forward.ts';
+import { type Initializer, normal } from '../nn/initializers.ts';
+import { LayerNorm } from '../nn/layer-norm.ts';
+import { Linear } from '../nn/linear.ts';
+import { Module, type ModuleContext } from '../nn/module.ts';
+import { LearnedPosition } from '../nn/position/index.ts';
+import { Dropout, Residual } from '../nn/residual.ts';
+import { reshape } from '../ops/shape/reshape.ts';
+import { slice } from '../ops/shape/slice.ts';
+import { checkGptConfig, type GptConfig, gptDefaults } from './gpt-config.ts';
+
+/** First values: those that end a sublayer are smaller, so that the residual stream does not grow with depth. */
+function initializersOf({ initializerStd, numLayers }: GptConfig): {
+  inner: Initializer;
+  outer: Initializer;
+} {
+  return { inner: normal(initializerStd), outer: normal(initializerStd / Math.sqrt(2 * numLayers)) };
+}
+
+/** Masked self-attention and a feed-forward network, each in a pre-norm residual connection. */
+class GptLayer extends Module {
+  readonly selfAttention: SelfAttention;
+  readonly selfAttentionResidual: Residual;
+  readonly feedForward: FeedForward;
+  readonly feedForwardResidual: Residual;
+
+  constructor(config: GptConfig, context: ModuleContext) {
+    super();
+    const { dModel, numHeads, bias, activation, dropout, normEps } = config;
+    const { inner, outer } = initializersOf(config);
+    const residual = { dModel, placement: 'pre', dropout, normEps } as const;
+    this.selfAttention = new SelfAttention(
+      {
+        dModel,
+        numHeads,
+        bias,
+        dropout: config.attentionDropout,
+        initializer: inner,
+        outputInitializer: outer,
+      },
+      context,
+    );
+    this.selfAttentionResidual = new Residual(residual, context);
+    const dFf = config.dFf ?? 4 * dModel;
+    this.feedForward = new FeedForward(
+      { dModel, dFf, activation, bias, innerInitializer: inner, outerInitializer: outer },
+      context,
+    );
+    this.feedForwardResidual = new Residual(residual, context);
+  }
+
+  /** x `[B, T, C]` and what its self-attention does */
+  forward(x: Tensor, attend: (y: Tensor) => Tensor): Tensor {
+    const attended = this.selfAttentionResidual.forward(x, attend);
+    return this.feedForwardResidual.forward(attended, (y) => this.feedForward.forward(y));
+  }
+}
+
+/** Keys and values of every layer: grows by a token a step. */
+export class GptCache {
+  readonly layers: readonly KeyValueCache[];
+
+  constructor(layers: readonly KeyValueCache[]) {
+    this.layers = layers;
+  }
+
+  /** Tokens so far. */
+  get length(): number {
+    return this.layers[0]!.length;
+  }
+
+  /** Keeps the texts at `places`, in that order. */
+  select(places: readonly number[]): void {
+    for (const layer of this.layers) layer.select(places);
+  }
+
+  dispose(): void {
+    for (const layer of this.layers) layer.dispose();
+  }
+}
+
+/** A GPT-2 style language model: learned positions, pre-norm, a last norm, tied or separate output projection. */
+export class Gpt extends Module {
+  readonly config: GptConfig;
+  readonly embedding: Embedding;
+  readonly position: LearnedPosition;
+  readonly embeddingDropout: Dropout;
+  readonly layers: readonly GptLayer[];
+  readonly norm: LayerNorm;
+  /** Present only when the output does not use the token table. */
+  readonly projection: Linear | null;
+
+  /**
+   * @param config - anything left out has the value of GPT-2 with 124 million parameters
+   * @throws {ConfigError} listing every field that cannot be used
+   * @example
+   * const model = new Gpt({ vocabSize: 65, maxSeqLen: 64, dModel: 128, numLayers: 4, numHeads: 4 });
+   */
+  constructor(
+    config: Partial<GptConfig> & Pick<GptConfig, 'vocabSize'>,
+    context: ModuleContext = { random: new Random(0, 'init') },
+  ) {
+    super();
+    this.config = checkGptConfig({ ...gptDefaults, ...config });
+    const { vocabSize, maxSeqLen, dModel, numLayers, dropout, normEps, initializerStd } = this.config;
+    this.embedding = new Embedding(vocabSize, dModel, context, { std: initializerStd });
+    this.position = new LearnedPosition(dModel, maxSeqLen, context, initializerStd);
+    this.embeddingDropout = new Dropout(dropout);
+    this.layers = Array.from({ length: numLayers }, () => new GptLayer(this.config, context));
+    this.norm = new LayerNorm(dModel, context, normEps);
+    const output = { bias: false, initializer: normal(initializerStd) };
+    this.projection = this.config.tieEmbeddings ? null : new Linear(dModel, vocabSize, context, output);
+  }
+
+  /**
+   * Logits of the next token after every token.
+   *
+   * @param ids - int32 `[B, T]`
+   * @param mask - `[B, 1, 1, T]`, true for tokens; needed only where padding stands before a token
+   * @returns logits `[B, T, V]`
+   * @throws {ShapeError} when an id is outside the vocabulary or T is above maxSeqLen
+   */
+  forward(ids: Tensor, mask: Mask | null = null): Tensor {
+    const top = this.layers.reduce(
+      (x, layer) => layer.forward(x, (y) => layer.selfAttention.forward(y, mask)),
+      this.embed(ids, 0),
+    );
+    return this.logits(this.norm.forward(top));
+  }
+
+  /**
+   * Prepares decoding.
+   *
+   * @param batch - texts that grow side by side
+   * @param room - most tokens of a text, its prompt included
+   */
+  startDecoding(batch: number, room: number): GptCache {
+    return new GptCache(this.layers.map(({ selfAttention }) => selfAttention.makeCache(batch, room)));
+  }
+
+  /**
+   * Continues texts by new tokens: the whole prompt at first (prefill), then one token a step.
+   *
+   * @param ids - int32 `[B, T]`
+   * @returns logits after the last of them, `[B, V]`
+   */
+  step(ids: Tensor, cache: GptCache): Tensor {
+    const top = this.layers.reduce(
+      (x, layer, i) => layer.forward(x, (y) => layer.selfAttention.step(y, cache.layers[i]!)),
+      this.embed(ids, cache.length),
+    );
+    const [batch, length, width] = top.shape as [number, number, number];
+    const last = length === 1 ? top : slice(top, 1, -1);
+    return this.logits(this.norm.forward(reshape(last, [batch, width])));
+  }
+
+  private embed(ids: Tensor, start: number): Tensor {
+    const x = this.position.forward(this.embedding.forward(ids), start);
+    return this.expose('embedded', this.embeddingDropout.forward(x));
+  }
+
+  private logits(x: Tensor): Tensor {
+    return this.expose('logits', this.projection ? this.projection.forward(x) : this.embedding.project(x));
+  }
+}
