@@ -5,12 +5,16 @@ import { benchCharGpt, readCharacters } from './char-gpt.ts';
 import { benchDecoding, decodingRun } from './decode.ts';
 import { benchGemm, type GemmShape, gemmShapes } from './gemm.ts';
 import { benchGpt2, benchGpt2Model } from './gpt2.ts';
+import { measureScaling } from './scaling.ts';
 import { benchShapes } from './shapes.ts';
+import { measureSharing } from './sharing.ts';
 import { benchTraining, trainingStep } from './train.ts';
 
 export { type Ceilings, measureCeilings } from './ceilings.ts';
 export { parseShape } from './gemm.ts';
 export { type OpProfile, type Profile, profile } from './profile.ts';
+export type { ScalingPoint } from './scaling.ts';
+export { scalingPlot } from './scaling-plot.ts';
 
 /** One line of a benchmark's output. */
 export type BenchLine = Readonly<Record<string, string | number>>;
@@ -80,8 +84,18 @@ const charGpt: Bench = function* (name, options) {
   yield { ...facts(name, options), precision, ...benchCharGpt(readCharacters(data), device, { precision }) };
 };
 
-/** Those that run only when they are named: they need a text file. */
-export const benchesWithData: ReadonlySet<string> = new Set(['char-gpt']);
+const scaling: Bench = function* (name, options) {
+  for (const point of measureScaling(options.device, options.rounds))
+    yield { ...facts(name, options), ...point, overTrend: point.overTrend ?? '' };
+};
+
+const sharing: Bench = function* (name, options) {
+  for (const figures of measureSharing(options.device, options.rounds))
+    yield { ...facts(name, options), ...figures };
+};
+
+/** Those that run only when they are named: they need a text file, or minutes. */
+export const namedBenches: ReadonlySet<string> = new Set(['char-gpt', 'scaling', 'threads']);
 
 export const benches: ReadonlyMap<string, Bench> = new Map([
   ['train-base256', training('base256')],
@@ -91,6 +105,8 @@ export const benches: ReadonlyMap<string, Bench> = new Map([
   ['gemm', gemm],
   ['decode-gpt2', gpt2],
   ['char-gpt', charGpt],
+  ['scaling', scaling],
+  ['threads', sharing],
 ]);
 
 /** A piece of work that `--profile` takes apart. */

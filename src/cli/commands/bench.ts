@@ -1,6 +1,15 @@
 /** `heed bench`: how fast this machine trains and decodes. */
+import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { type BenchLine, benches, benchesWithData, parseShape, profiledBenches } from '../../bench/index.ts';
+import {
+  type BenchLine,
+  benches,
+  namedBenches,
+  parseShape,
+  profiledBenches,
+  type ScalingPoint,
+  scalingPlot,
+} from '../../bench/index.ts';
 import { fallbackCounts } from '../../core/counter.ts';
 import { defaultDevice } from '../../core/device.ts';
 import { checkPrecision, type Precision, precisions } from '../../core/precision.ts';
@@ -14,6 +23,7 @@ import { note, printJson } from '../output.ts';
 interface BenchFlags extends DeviceOptions {
   readonly rounds?: string;
   readonly shape?: string;
+  readonly plot?: string;
   readonly peers?: boolean;
   readonly only?: string;
   readonly python?: string;
@@ -28,12 +38,13 @@ export function registerBench(program: Command): void {
   const command = program
     .command('bench')
     .description(`measure speed and memory: ${[...benches.keys()].join(', ')}`)
-    .argument('[names...]', 'benchmarks to run; all that need no data by default')
+    .argument('[names...]', `benchmarks to run; all but ${[...namedBenches].join(', ')} by default`)
     .option('--rounds <n>', 'measured rounds, medians are printed: 11, beside peers 5')
     .option('--profile <name>', `where the time goes, op by op: ${[...profiledBenches.keys()].join(', ')}`)
     .option('--precision <name>', `of training: ${precisions.join(', ')}`, 'fp32')
     .option('--data <file>', 'text that char-gpt learns from; HEED_BENCH_TEXT by default')
     .option('--shape <MxNxK>', 'one shape of gemm, At or Bt after it for a transposed operand')
+    .option('--plot <file.svg>', 'a picture of scaling')
     .option('--peers', 'heed and the peers in bench/peers in turns; the goals, and results in a file')
     .option('--only <name>', 'one work of --peers, or all whose names begin so')
     .option('--python <path>', 'the Python that has PyTorch; HEED_PYTHON or bench/peers/venv by default')
@@ -65,11 +76,15 @@ function runBenches(names: readonly string[], rounds: number, flags: BenchFlags)
   const data = textFile(flags);
   const shape = flags.shape === undefined ? undefined : parseShape(flags.shape);
   for (const [name, run] of benches) {
-    if (names.length > 0 ? !names.includes(name) : benchesWithData.has(name)) continue;
+    if (names.length > 0 ? !names.includes(name) : namedBenches.has(name)) continue;
+    const lines: BenchLine[] = [];
     for (const line of run(name, { device, rounds, precision, data, shape })) {
+      lines.push(line);
       if (flags.json) printJson(line);
       else process.stdout.write(`${describe(line)}\n`);
     }
+    if (name === 'scaling' && flags.plot)
+      writeFileSync(flags.plot, scalingPlot(lines as unknown as ScalingPoint[]));
   }
   for (const [op, calls] of fallbackCounts())
     note(`note: ${op} has no kernel on ${device.name}: ${calls} calls ran the reference`);
