@@ -9,36 +9,30 @@ const units = { bytes: (value) => `${Math.round(value / 1e6).toLocaleString('en'
 const digits = (value) => (value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3));
 const quantity = (value, unit) => units[unit]?.(value) ?? `${digits(value)} ${unit}`;
 
-function goalCells({ goal, ratio }) {
-  if (goal && 'within' in goal)
-    return [`${ratio < 0 ? '−' : '+'}${Math.abs(ratio).toFixed(3)}`, `within ${goal.within}`];
-  return [`${ratio.toFixed(2)}×`, goal ? `${goal.atLeast}×` : ''];
+function verdict({ goal, ratio }) {
+  if (goal && 'within' in goal) {
+    return `${ratio < 0 ? '−' : '+'}${Math.abs(ratio).toFixed(3)} (goal: within ${goal.within})`;
+  }
+  return `${ratio.toFixed(2)}×${goal ? ` (${goal.atLeast}×)` : ''}`;
 }
 
-function tableRows({ label, unit, ours, comparisons }) {
-  return comparisons.map((comparison) => {
-    const [ratio, goal] = goalCells(comparison);
-    const cells = [
-      label,
-      quantity(ours.median, unit),
-      `${comparison.best}: ${quantity(comparison.median, unit)}`,
-      ratio,
-      goal,
-    ];
-    return `| ${cells.join(' | ')} |`;
-  });
+function tableRow({ label, unit, ours, comparisons }) {
+  const peers = comparisons.map(({ best, median }) => `${best} ${quantity(median, unit)}`);
+  const cells = [label, quantity(ours.median, unit), peers.join('; '), comparisons.map(verdict).join('; ')];
+  return `| ${cells.join(' | ')} |`;
 }
 
 /** The text between the markers. */
-export function speedTable({ machine, date, versions, rounds, rows, skipped }) {
+export function speedTable({ machine, date, versions, rows, skipped }) {
+  const rounds = Math.min(...rows.map(({ ours }) => ours.values.length));
   const known = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   const left = skipped.length === 0 ? '' : ` Not measured: ${skipped.map(({ name }) => name).join(', ')}.`;
   return [
-    `${machine.cpu}, ${machine.cores} processors, ${machine.memoryGiB} GiB, ${machine.system}; ${date}; ${known.join(', ')}. Medians of ${rounds} rounds in turns.${left}`,
+    `${machine.cpu}, ${machine.cores} processors, ${machine.memoryGiB} GiB, ${machine.system}, load ${machine.load} at the start; ${date}; ${known.join(', ')}. Medians of ${rounds} round${rounds === 1 ? '' : 's or more'} in turns.${left}`,
     '',
-    '| work | heed | best peer | ratio | goal |',
-    '| --- | --- | --- | --- | --- |',
-    ...rows.flatMap(tableRows),
+    '| work | heed | peers | ratio (goal) |',
+    '| --- | --- | --- | --- |',
+    ...rows.filter(({ comparisons }) => comparisons.length > 0).map(tableRow),
   ].join('\n');
 }
 

@@ -53,7 +53,7 @@ export function benchPeers({ rounds, only, python, data, out, json }: PeerFlags)
   });
   for (const { name, reason, works } of results.skipped)
     note(`skipped: ${name} (${reason}), in ${works.length === 1 ? works[0] : `${works.length} works`}`);
-  write(out, results);
+  write(out, results, only);
   const reached = results.rows.flatMap(({ comparisons }) =>
     comparisons.flatMap(({ reached: is }) => is ?? []),
   );
@@ -81,15 +81,25 @@ function figure(value: number): string {
 }
 
 /** A run of some works keeps what the file has of the others. */
-function write(out: string, results: PeerResults): void {
-  const before = existsSync(out) ? (JSON.parse(readFileSync(out, 'utf8')) as PeerResults) : undefined;
-  const measured = new Set(results.rows.map(({ work }) => work));
-  const kept = before?.rows.filter(({ work }) => !measured.has(work)) ?? [];
+function merged(
+  before: PeerResults | undefined,
+  results: PeerResults,
+  chosen: ReadonlySet<string>,
+): PeerResults {
   const order = chooseWorks(undefined).map(({ name }) => name);
-  const rows = [...kept, ...results.rows].sort((a, b) => order.indexOf(a.work) - order.indexOf(b.work));
+  const kept = before?.rows.filter(({ work }) => !chosen.has(work)) ?? [];
+  const stillSkipped = before?.skipped.filter(({ works }) => !works.some((work) => chosen.has(work))) ?? [];
+  return {
+    ...results,
+    versions: { ...before?.versions, ...results.versions },
+    rows: [...kept, ...results.rows].sort((a, b) => order.indexOf(a.work) - order.indexOf(b.work)),
+    skipped: [...stillSkipped, ...results.skipped],
+  };
+}
+
+function write(out: string, results: PeerResults, only: string | undefined): void {
+  const before = existsSync(out) ? (JSON.parse(readFileSync(out, 'utf8')) as PeerResults) : undefined;
+  const chosen = new Set(chooseWorks(only).map(({ name }) => name));
   mkdirSync(dirname(out), { recursive: true });
-  writeFileSync(
-    out,
-    `${JSON.stringify({ ...results, versions: { ...before?.versions, ...results.versions }, rows }, null, 2)}\n`,
-  );
+  writeFileSync(out, `${JSON.stringify(merged(before, results, chosen), null, 2)}\n`);
 }

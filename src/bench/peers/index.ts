@@ -18,6 +18,8 @@ export interface PeerResults {
     readonly cpu: string;
     readonly cores: number;
     readonly memoryGiB: number;
+    /** Average number of processes that wanted to run in the minute before the first measurement. */
+    readonly load: number;
     readonly system: string;
   };
   /** Of heed, Node and the peers. */
@@ -62,6 +64,7 @@ export function chooseWorks(only: string | undefined): readonly Work[] {
 export function measurePeers(options: PeerOptions): PeerResults {
   const { rounds, only, onRound = () => {}, onRows = () => {} } = options;
   const measurer = new ProcessMeasurer(options);
+  const load = Number(os.loadavg()[0]!.toFixed(1));
   const rows = chooseWorks(only).flatMap((work) => {
     const found = measureWork(work, rounds, measurer, (round) => onRound(work.name, round)) ?? [];
     onRows(found);
@@ -73,6 +76,7 @@ export function measurePeers(options: PeerOptions): PeerResults {
       cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
       cores: os.availableParallelism(),
       memoryGiB: Math.round(os.totalmem() / 2 ** 30),
+      load,
       system: `${os.type()} ${os.release()} ${os.arch()}`,
     },
     versions: { heed: heedVersion, Node: process.versions.node, ...Object.fromEntries(measurer.versions) },

@@ -74,7 +74,12 @@ const tokenRate = (key: string, label: string) =>
 function training(shape: 'base256' | 'tiny', precision: 'fp32' | 'bf16', atLeast: number): Work {
   const repeats = ['--rounds', REPEATS.train];
   const args = ['train', shape, '--precision', precision, ...repeats];
-  const memory = { label: 'peak memory', key: 'peakProcessBytes', unit: 'bytes', better: 'lower' } as const;
+  const memory = {
+    label: `peak memory of training ${shape}`,
+    key: 'peakProcessBytes',
+    unit: 'bytes',
+    better: 'lower',
+  } as const;
   return {
     name: `train-${shape}${precision === 'bf16' ? '-bf16' : ''}`,
     threads: THREADS,
@@ -82,7 +87,10 @@ function training(shape: 'base256' | 'tiny', precision: 'fp32' | 'bf16', atLeast
     ...(precision === 'bf16' ? { needs: 'bf16' as const } : {}),
     contenders: [{ name: 'PyTorch', variants: pyTorch('torch_seq2seq', args, ['eager', 'sdpa', 'compile']) }],
     figures: [
-      { ...tokenRate('targetTokensPerSecond', 'training'), goals: { PyTorch: { atLeast } } },
+      {
+        ...tokenRate('targetTokensPerSecond', `training ${shape}, ${precision}`),
+        goals: { PyTorch: { atLeast } },
+      },
       ...(shape === 'base256' && precision === 'fp32'
         ? [{ ...memory, goals: { PyTorch: { atLeast: 1 } } }]
         : []),
@@ -110,7 +118,7 @@ const decoding: Work = {
       [32, 3],
     ] as const
   ).map(([batch, atLeast]) => ({
-    ...tokenRate('tokensPerSecond', `greedy decoding, batch ${batch}`),
+    ...tokenRate('tokensPerSecond', `greedy decoding base256, batch ${batch}`),
     where: { batch },
     goals: { PyTorch: { atLeast } },
   })),
@@ -154,9 +162,15 @@ const charGpt: Work = {
   needs: 'text file',
   contenders: [{ name: 'PyTorch', variants: pyTorch('torch_char_gpt', [], ['eager', 'sdpa']) }],
   figures: [
-    { label: '2000 steps', key: 'seconds', unit: 's', better: 'lower', goals: { PyTorch: { atLeast: 1.5 } } },
     {
-      label: 'validation loss',
+      label: 'char-GPT, 2000 steps',
+      key: 'seconds',
+      unit: 's',
+      better: 'lower',
+      goals: { PyTorch: { atLeast: 1.5 } },
+    },
+    {
+      label: 'char-GPT, validation loss',
       key: 'validationLoss',
       unit: 'nats',
       better: 'lower',
