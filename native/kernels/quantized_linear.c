@@ -145,6 +145,7 @@ static void multiply_panels(void *context, int64_t task) {
   for (int64_t panel = task * s->panelsPerTask; panel < last; panel++) s->panel(s, panel);
 }
 
+// Returns whether there was room.
 static int make_room(quantized_job *s) {
   int64_t all = s->M * s->groups;
   s->xCodes = heed_scratch(HEED_SCRATCH_A, (size_t)all * (GROUP + sizeof(float) + sizeof(int32_t)));

@@ -6,12 +6,11 @@ import { type BenchShape, benchModel, median, randomIds } from './shapes.ts';
 
 const NEW_TOKENS = 32;
 
-/** Tokens per second, median over `rounds`, encoding included. */
-export function benchDecoding(shape: BenchShape, device: Device, batch: number, rounds: number): number {
+/** A function that encodes and decodes a batch each time it is called. */
+export function decodingRun(shape: BenchShape, device: Device, batch: number): () => void {
   const model = benchModel(shape, device).eval();
   const source = randomIds(batch, shape.sourceLength, shape.vocabSize, device);
-  const decode = (): number => {
-    const start = performance.now();
+  return () => {
     const session = new TransformerSession(
       model,
       {
@@ -25,8 +24,17 @@ export function benchDecoding(shape: BenchShape, device: Device, batch: number, 
     );
     greedySearch(session, { bos: 2, eos: 3, forbidden: [3], maxNewTokens: NEW_TOKENS });
     session.dispose();
-    return performance.now() - start;
   };
+}
+
+/** Tokens per second, median over `rounds`, encoding included. */
+export function benchDecoding(shape: BenchShape, device: Device, batch: number, rounds: number): number {
+  const decode = decodingRun(shape, device, batch);
   decode();
-  return (1000 * batch * NEW_TOKENS) / median(Array.from({ length: rounds }, decode));
+  const times = Array.from({ length: rounds }, () => {
+    const start = performance.now();
+    decode();
+    return performance.now() - start;
+  });
+  return (1000 * batch * NEW_TOKENS) / median(times);
 }

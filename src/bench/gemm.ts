@@ -4,6 +4,7 @@ import { Random } from '../core/random.ts';
 import { scope } from '../core/scope.ts';
 import { noGrad } from '../core/tape.ts';
 import { type Tensor, tensor } from '../core/tensor.ts';
+import { ConfigError } from '../errors.ts';
 import { matmul } from '../ops/matmul/index.ts';
 import { median } from './shapes.ts';
 
@@ -26,7 +27,31 @@ export const gemmShapes: readonly GemmShape[] = [
   { m: 4096, n: 4096, k: 1024 },
   { m: 1024, n: 8000, k: 256, transposeB: true },
   { m: 256, n: 1024, k: 1024, transposeA: true },
+  { m: 8000, n: 256, k: 1024, transposeA: true },
 ];
+
+/** `1024x8000x256`, with `At` or `Bt` after it for operands that are stored transposed. */
+export function shapeName({ m, n, k, transposeA, transposeB }: GemmShape): string {
+  return `${m}x${n}x${k}${transposeA ? 'At' : ''}${transposeB ? 'Bt' : ''}`;
+}
+
+/**
+ * The shape of a name as `shapeName` gives it.
+ *
+ * @throws {ConfigError} when it is none
+ */
+export function parseShape(name: string): GemmShape {
+  const parts = /^([1-9]\d*)x([1-9]\d*)x([1-9]\d*)(At)?(Bt)?$/.exec(name);
+  if (!parts) {
+    throw new ConfigError({
+      where: '--shape',
+      expected: 'MxNxK, with At or Bt for a transposed operand, as in 1024x8000x256Bt',
+      got: JSON.stringify(name),
+    });
+  }
+  const [m, n, k] = parts.slice(1, 4).map(Number) as [number, number, number];
+  return { m, n, k, transposeA: parts[4] !== undefined, transposeB: parts[5] !== undefined };
+}
 
 function random(shape: readonly number[], device: Device): Tensor {
   const source = new Random(3, 'gemm');

@@ -2,15 +2,19 @@
 import type { Device } from '../core/device.ts';
 import type { Precision } from '../core/precision.ts';
 import { benchCharGpt, readCharacters } from './char-gpt.ts';
-import { benchDecoding } from './decode.ts';
-import { benchGemm, gemmShapes } from './gemm.ts';
+import { benchDecoding, decodingRun } from './decode.ts';
+import { benchGemm, type GemmShape, gemmShapes } from './gemm.ts';
 import { benchGpt2, benchGpt2Model } from './gpt2.ts';
+import { measureScaling } from './scaling.ts';
 import { benchShapes } from './shapes.ts';
-import { benchTraining } from './train.ts';
+import { measureSharing } from './sharing.ts';
+import { benchTraining, trainingStep } from './train.ts';
 
-export { type KernelProfile, profileKernels } from './profile.ts';
-export { benchShapes } from './shapes.ts';
-export { trainingStep } from './train.ts';
+export { type Ceilings, measureCeilings } from './ceilings.ts';
+export { parseShape } from './gemm.ts';
+export { type OpProfile, type Profile, profile } from './profile.ts';
+export type { ScalingPoint } from './scaling.ts';
+export { scalingPlot } from './scaling-plot.ts';
 
 /** One line of a benchmark's output. */
 export type BenchLine = Readonly<Record<string, string | number>>;
@@ -22,6 +26,8 @@ export interface BenchOptions {
   readonly precision: Precision;
   /** Text file for the benchmarks that learn from one. */
   readonly data?: string | undefined;
+  /** Of `gemm`, instead of all. */
+  readonly shape?: GemmShape | undefined;
 }
 
 type Bench = (name: string, options: BenchOptions) => Iterable<BenchLine>;
@@ -64,7 +70,7 @@ const gpt2: Bench = function* (name, options) {
 };
 
 const gemm: Bench = function* (name, options) {
-  for (const shape of gemmShapes) {
+  for (const shape of options.shape ? [options.shape] : gemmShapes) {
     const { best, median } = benchGemm(shape, options.device, options.rounds);
     const { m, n, k, transposeA = false, transposeB = false } = shape;
     const trans = `${transposeA ? 'Aᵀ' : ''}${transposeB ? 'Bᵀ' : ''}`;
@@ -78,8 +84,18 @@ const charGpt: Bench = function* (name, options) {
   yield { ...facts(name, options), precision, ...benchCharGpt(readCharacters(data), device, { precision }) };
 };
 
-/** Those that run only when they are named: they need a text file. */
-export const benchesWithData: ReadonlySet<string> = new Set(['char-gpt']);
+const scaling: Bench = function* (name, options) {
+  for (const point of measureScaling(options.device, options.rounds))
+    yield { ...facts(name, options), ...point, overTrend: point.overTrend ?? '' };
+};
+
+const sharing: Bench = function* (name, options) {
+  for (const figures of measureSharing(options.device, options.rounds))
+    yield { ...facts(name, options), ...figures };
+};
+
+/** Those that run only when they are named: they need a text file, or minutes. */
+export const namedBenches: ReadonlySet<string> = new Set(['char-gpt', 'scaling', 'threads']);
 
 export const benches: ReadonlyMap<string, Bench> = new Map([
   ['train-base256', training('base256')],
@@ -89,4 +105,35 @@ export const benches: ReadonlyMap<string, Bench> = new Map([
   ['gemm', gemm],
   ['decode-gpt2', gpt2],
   ['char-gpt', charGpt],
+  ['scaling', scaling],
+  ['threads', sharing],
+]);
+
+/** A piece of work that `--profile` takes apart. */
+export interface ProfiledWork {
+  /** What tells it from the others of its benchmark; empty where it is the only one. */
+  readonly label: string;
+  readonly run: () => void;
+}
+
+type Works = (options: Pick<BenchOptions, 'device' | 'precision'>) => readonly ProfiledWork[];
+
+const trainingWork =
+  (shape: keyof typeof benchShapes): Works =>
+  ({ device, precision }) => [{ label: '', run: trainingStep(benchShapes[shape], device, precision) }];
+
+const decodingWorks =
+  (shape: keyof typeof benchShapes): Works =>
+  ({ device }) =>
+    [1, 32].map((batch) => ({
+      label: `batch ${batch}`,
+      run: decodingRun(benchShapes[shape], device, batch),
+    }));
+
+/** The benchmarks that can be taken apart. */
+export const profiledBenches: ReadonlyMap<string, Works> = new Map([
+  ['train-base256', trainingWork('base256')],
+  ['train-tiny', trainingWork('tiny')],
+  ['decode-base256', decodingWorks('base256')],
+  ['decode-tiny', decodingWorks('tiny')],
 ]);

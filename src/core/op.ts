@@ -7,6 +7,7 @@ import { countCall, countFallback, isCounting } from './counter.ts';
 import type { Device, KernelCall } from './device.ts';
 import { defaultDevice } from './device.ts';
 import type { DType } from './dtype.ts';
+import { observed } from './observer.ts';
 import { scope } from './scope.ts';
 import { formatShape, type Shape, sizeOf } from './shape.ts';
 import { isRecording, noGrad, record } from './tape.ts';
@@ -132,7 +133,7 @@ export function defineOp<I extends Inputs, P>(definition: OpDefinition<I, P>): O
   const call = (...args: [...I, P]): Tensor => {
     const params = args[args.length - 1] as P;
     const inputs = args.slice(0, -1) as unknown as I;
-    return run(definition, inputs, params);
+    return observed(definition.name, () => run(definition, inputs, params));
   };
   const op = Object.assign(call, { definition });
   registry.set(definition.name, op as unknown as AnyOp);

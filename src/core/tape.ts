@@ -4,6 +4,7 @@
  * Papers: Linnainmaa 1970; Rumelhart, Hinton & Williams, Learning representations by back-propagating errors, 1986.
  */
 import { HeedError, ShapeError } from '../errors.ts';
+import { observed } from './observer.ts';
 import { giveTo } from './ownership.ts';
 import { scope } from './scope.ts';
 import { formatShape, sameShape } from './shape.ts';
@@ -221,10 +222,12 @@ function propagate(
   { createGraph, isSpare }: { readonly createGraph: boolean; readonly isSpare: (input: Tensor) => boolean },
 ): void {
   const node = tensor.node!;
-  const found = scope(() => {
-    if (createGraph && node.recompute) return recomputedGradients(node, grad);
-    return node.backward(grad, tensor, isSpare);
-  });
+  const found = scope(() =>
+    observed(`${node.op}.backward`, () => {
+      if (createGraph && node.recompute) return recomputedGradients(node, grad);
+      return node.backward(grad, tensor, isSpare);
+    }),
+  );
   for (const [index, input] of node.inputs.entries()) {
     const returned = found[index];
     if (!returned) continue;

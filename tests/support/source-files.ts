@@ -9,7 +9,8 @@ export function projectFiles(): string[] {
   const folders = ['src', 'tests', 'native', 'scripts', 'examples', 'recipes', 'docs', 'bench', '.ci'];
   const below = folders
     .filter((folder) => existsSync(join(root, folder)))
-    .flatMap((folder) => filesBelow(join(root, folder)).map((file) => join(folder, file)));
+    .flatMap((folder) => filesBelow(join(root, folder)).map((file) => join(folder, file)))
+    .filter((file) => !/\/(node_modules|venv)\//.test(file)); // peers of the benchmarks
   const above = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'LICENSE', 'package.json', 'biome.json'];
   return [...below, ...above];
 }

@@ -1,0 +1,49 @@
+/** Writes the table of speeds in README.md from bench/results.json, which `heed bench --peers` writes. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const file = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
+const [begin, end] = ['<!-- speed: begin -->', '<!-- speed: end -->'];
+
+const units = { bytes: (value) => `${Math.round(value / 1e6).toLocaleString('en')} MB` };
+const digits = (value) => (value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3));
+const quantity = (value, unit) => units[unit]?.(value) ?? `${digits(value)} ${unit}`;
+
+function verdict({ goal, ratio }) {
+  if (goal && 'within' in goal) {
+    return `${ratio < 0 ? '−' : '+'}${Math.abs(ratio).toFixed(3)} (goal: within ${goal.within})`;
+  }
+  return `${ratio.toFixed(2)}×${goal ? ` (${goal.atLeast}×)` : ''}`;
+}
+
+function tableRow({ label, unit, ours, comparisons }) {
+  const peers = comparisons.map(({ best, median }) => `${best} ${quantity(median, unit)}`);
+  const cells = [label, quantity(ours.median, unit), peers.join('; '), comparisons.map(verdict).join('; ')];
+  return `| ${cells.join(' | ')} |`;
+}
+
+/** The text between the markers. */
+export function speedTable({ machine, date, versions, rows, skipped }) {
+  const rounds = Math.min(...rows.map(({ ours }) => ours.values.length));
+  const known = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  const left = skipped.length === 0 ? '' : ` Not measured: ${skipped.map(({ name }) => name).join(', ')}.`;
+  return [
+    `${machine.cpu}, ${machine.cores} processors, ${machine.memoryGiB} GiB, ${machine.system}, load ${machine.load} at the start; ${date}; ${known.join(', ')}. Medians of ${rounds} round${rounds === 1 ? '' : 's or more'} in turns.${left}`,
+    '',
+    '| work | heed | peers | ratio (goal) |',
+    '| --- | --- | --- | --- |',
+    ...rows.filter(({ comparisons }) => comparisons.length > 0).map(tableRow),
+  ].join('\n');
+}
+
+/** README.md with the table of these results. */
+export function withSpeedTable(readme, results) {
+  const [from, to] = [readme.indexOf(begin), readme.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`README.md: expected ${begin} before ${end}`);
+  return `${readme.slice(0, from + begin.length)}\n\n${speedTable(results)}\n\n${readme.slice(to)}`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const results = JSON.parse(readFileSync(file('bench/results.json'), 'utf8'));
+  writeFileSync(file('README.md'), withSpeedTable(readFileSync(file('README.md'), 'utf8'), results));
+}

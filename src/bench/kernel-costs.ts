@@ -1,0 +1,86 @@
+/** Floating-point operations and fewest bytes of a launch, from its arguments. */
+import type { KernelCall } from '../core/device.ts';
+
+/** What a launch has to do at least. */
+export interface KernelCost {
+  readonly flops: number;
+  /** Every number that has to be read or written, once. */
+  readonly bytes: number;
+}
+
+function sizeOfAll({ tensors }: KernelCall): number {
+  return tensors.reduce((total, tensor) => total + (tensor?.byteLength ?? 0), 0);
+}
+
+function gemm({ ints }: KernelCall): KernelCost {
+  const [, , m, n, k, , , , accumulate, batch, strideA, strideB] = ints as [
+    ...[number, number, number, number, number, number],
+    ...[number, number, number, number, number, number],
+  ];
+  const times = (stride: number): number => (stride === 0 ? 1 : batch);
+  const numbers = times(strideA) * m * k + times(strideB) * k * n + batch * m * n * (accumulate ? 2 : 1);
+  return { flops: 2 * m * n * k * batch, bytes: 4 * numbers };
+}
+
+/** Pairs of a query and a key, over all sequences. */
+function pairs({ ints }: KernelCall, segments: KernelCall['tensors'][number]): number {
+  const [entries, , , queries, keys] = ints as [number, number, number, number, number];
+  const causal = ints[15] ? 0.5 : 1;
+  if (!segments) return entries * queries * keys * (queries > 1 ? causal : 1);
+  let total = 0;
+  for (let b = 0; b < entries; b++) {
+    const lengthAt = (at: number): number => segments[at + 1]! - segments[at]!;
+    total += lengthAt(b) * lengthAt(entries + 1 + b);
+  }
+  return causal * total;
+}
+
+/** Queries, keys, values and outputs, each so many times. */
+function attention(call: KernelCall, segmentsAt: number, products: number, times: number): KernelCost {
+  const [entries, heads, kvHeads, queries, keys, width, valueWidth] = call.ints as [
+    ...[number, number, number, number],
+    ...[number, number, number],
+  ];
+  const segments = call.tensors[segmentsAt] ?? null;
+  const perEntry = queries * heads + keys * kvHeads;
+  const numbers = (segments ? 1 : entries) * perEntry * (width + valueWidth);
+  return {
+    flops: products * pairs(call, segments) * heads * (width + valueWidth),
+    bytes: 4 * numbers * times,
+  };
+}
+
+/** Kernels whose arguments say more than the sizes of their tensors. */
+const costs: Readonly<Record<string, (call: KernelCall) => KernelCost>> = {
+  gemm,
+  // Its unit multiplies faster than the fp32 probe, so that only its bytes bound it from below.
+  gemm_bf16: (call) => ({ ...gemm(call), flops: 0 }),
+  attention: (call) => attention(call, 6, 2, 1),
+  attention_backward: (call) => attention(call, 7, 5, 2),
+  // Only the rows that are asked for are read.
+  embedding: (call) => rows(call),
+  gather_rows: (call) => rows(call),
+  copy_rows: (call) => ({ flops: 0, bytes: 8 * call.items * call.ints[1]! }),
+  // Parameters and both moments are written again.
+  adam: (call) => ({ flops: 3 * (sizeOfAll(call) / 4), bytes: 1.75 * sizeOfAll(call) }),
+  axpy: (call) => ({ flops: 2 * call.items, bytes: 12 * call.items }),
+};
+
+function rows({ tensors: [target] }: KernelCall): KernelCost {
+  return { flops: 0, bytes: 2 * target!.byteLength };
+}
+
+/** The cost of a launch; of a kernel without a rule, one operation an element and every tensor once. */
+export function costOf(call: KernelCall): KernelCost {
+  const rule = costs[call.name];
+  return rule?.(call) ?? { flops: call.items * (call.workPerItem ?? 1), bytes: sizeOfAll(call) };
+}
+
+/** What tells launches of a kernel apart: the shape of a matrix product. */
+export function shapeOf({ name, ints }: KernelCall): string {
+  if (!name.startsWith('gemm')) return '';
+  const [transA, transB, m, n, k] = ints;
+  const batch = ints[9]! > 1 ? ` ×${ints[9]}` : '';
+  const unit = name === 'gemm' ? '' : ` ${name.slice('gemm_'.length)}`;
+  return ` ${m}×${n}×${k}${batch}${transA ? ' Aᵀ' : ''}${transB ? ' Bᵀ' : ''}${unit}`;
+}

@@ -1,0 +1,135 @@
+/** Ours and theirs in turns: medians of rounds, the best of each contender, the ratio and whether it is enough. */
+import { median } from '../shapes.ts';
+import type { Contender, Figure, Goal, PeerName, Variant, Work } from './works.ts';
+
+/** One JSON line of a measurement. */
+export type Line = Readonly<Record<string, unknown>>;
+
+/** The values of all rounds. */
+export interface Series {
+  readonly median: number;
+  readonly values: readonly number[];
+}
+
+/** What a variant of a peer reached. */
+export interface PeerSeries extends Series {
+  readonly contender: string;
+  readonly peer: PeerName;
+  readonly variant: string;
+}
+
+/** Heed against the best variant of a contender. */
+export interface Comparison {
+  readonly contender: string;
+  /** Peer and variant that was best. */
+  readonly best: string;
+  readonly median: number;
+  /** How many times better heed is; of a goal of nearness, the difference of the values. */
+  readonly ratio: number;
+  readonly goal: Goal | null;
+  readonly reached: boolean | null;
+}
+
+/** One figure of one work. */
+export interface Row {
+  readonly work: string;
+  readonly label: string;
+  readonly unit: string;
+  readonly better: Figure['better'];
+  readonly threads: number;
+  readonly ours: Series;
+  readonly peers: readonly PeerSeries[];
+  readonly comparisons: readonly Comparison[];
+}
+
+/** Measures heed or a variant once; undefined where it is missing or failed, which the measurer notes. */
+export interface Measurer {
+  ours(work: Work): readonly Line[] | undefined;
+  theirs(work: Work, variant: Variant): readonly Line[] | undefined;
+}
+
+/** The figure's value in the line that fits. */
+export function figureIn(figure: Figure, lines: readonly Line[]): number | undefined {
+  const fits = (line: Line): boolean =>
+    Object.entries(figure.where ?? {}).every(([key, value]) => !(key in line) || line[key] === value);
+  const value = lines.find(fits)?.[figure.key];
+  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
+}
+
+function seriesOf(figure: Figure, rounds: readonly (readonly Line[])[]): Series | undefined {
+  const values = rounds.flatMap((lines) => figureIn(figure, lines) ?? []);
+  return values.length === 0 ? undefined : { median: median(values), values };
+}
+
+function compare(
+  figure: Figure,
+  ours: Series,
+  contender: Contender,
+  peers: readonly PeerSeries[],
+): Comparison[] {
+  const own = peers.filter((series) => series.contender === contender.name);
+  if (own.length === 0) return [];
+  const sign = figure.better === 'higher' ? 1 : -1;
+  const best = own.reduce((a, b) => (sign * b.median > sign * a.median ? b : a));
+  const goal = figure.goals[contender.name] ?? null;
+  const isNear = goal !== null && 'within' in goal;
+  const quotient = (ours.median / best.median) ** sign;
+  const ratio = isNear ? ours.median - best.median : quotient;
+  const reached = goal === null ? null : 'within' in goal ? ratio <= goal.within : ratio >= goal.atLeast;
+  const name = best.variant === '' ? best.peer : `${best.peer} ${best.variant}`;
+  return [{ contender: contender.name, best: name, median: best.median, ratio, goal, reached }];
+}
+
+/** Only the contenders that a figure has a goal for, and those that no figure has: they are shown. */
+function contendersOf(work: Work, figure: Figure): Contender[] {
+  const isShownOnly = (name: string): boolean => !work.figures.some(({ goals }) => name in goals);
+  return work.contenders.filter(({ name }) => name in figure.goals || isShownOnly(name));
+}
+
+/**
+ * Measures one work: in every round heed, then every variant, so that what else the machine does meets all alike.
+ *
+ * @returns one row per figure, or undefined where heed's half could not be measured
+ */
+export function measureWork(
+  work: Work,
+  rounds: number,
+  measurer: Measurer,
+  onRound: (round: number) => void = () => {},
+): Row[] | undefined {
+  const ours: (readonly Line[])[] = [];
+  const theirs = new Map<Variant, (readonly Line[])[]>();
+  // A variant that stands in two contenders is measured once.
+  const variants = new Set(work.contenders.flatMap((contender) => contender.variants));
+  for (let round = 0; round < rounds; round++) {
+    onRound(round);
+    const lines = measurer.ours(work);
+    if (!lines) return undefined;
+    ours.push(lines);
+    for (const variant of variants) {
+      const found = measurer.theirs(work, variant);
+      if (found) theirs.set(variant, [...(theirs.get(variant) ?? []), found]);
+    }
+  }
+  return work.figures.flatMap((figure) => rowOf(work, figure, ours, theirs) ?? []);
+}
+
+function rowOf(
+  work: Work,
+  figure: Figure,
+  ourRounds: readonly (readonly Line[])[],
+  theirRounds: ReadonlyMap<Variant, readonly (readonly Line[])[]>,
+): Row | undefined {
+  const ours = seriesOf(figure, ourRounds);
+  if (!ours) return undefined;
+  const contenders = contendersOf(work, figure);
+  const peers = contenders.flatMap(({ name, variants }) =>
+    variants.flatMap((variant): PeerSeries[] => {
+      const series = seriesOf(figure, theirRounds.get(variant) ?? []);
+      return series ? [{ contender: name, peer: variant.peer, variant: variant.name, ...series }] : [];
+    }),
+  );
+  const comparisons = contenders.flatMap((contender) => compare(figure, ours, contender, peers));
+  const { label, unit, better } = figure;
+  return { work: work.name, label, unit, better, threads: work.threads, ours, peers, comparisons };
+}

@@ -1,0 +1,135 @@
+/** Costs against slow counts, floors against arithmetic, and what a profile says of work that is known. */
+import { describe, expect, it } from 'vitest';
+import { needDevice } from '../../tests/support/devices.ts';
+import { attention, backward, getDevice, matmul, scope, sum, type Tensor, tensor } from '../index.ts';
+import { type Ceilings, floorOf, measureCeilings } from './ceilings.ts';
+import { costOf, shapeOf } from './kernel-costs.ts';
+import { profile } from './profile.ts';
+
+const noTensors = (count: number): null[] => new Array<null>(count).fill(null);
+
+describe('costs of a launch', () => {
+  it('of a matrix product: counted multiply by multiply', () => {
+    const [m, n, k, batch] = [3, 5, 7, 2];
+    let flops = 0;
+    for (let i = 0; i < batch * m * n; i++) for (let p = 0; p < k; p++) flops += 2;
+    const ints = [0, 1, m, n, k, k, k, n, 0, batch, m * k, 0, m * n];
+    const call = { name: 'gemm', tensors: noTensors(4), ints, floats: [], items: 1 };
+    // B is shared by the batch: its stride is 0.
+    expect(costOf(call)).toEqual({ flops, bytes: 4 * (batch * m * k + k * n + batch * m * n) });
+    expect(shapeOf(call)).toBe(' 3×5×7 ×2 Bᵀ');
+    expect(costOf({ ...call, ints: ints.with(8, 1) }).bytes).toBe(
+      4 * (batch * m * k + k * n + 2 * batch * m * n),
+    );
+  });
+
+  it('of attention: counted pair by pair, also in segments', () => {
+    const [batch, heads, queries, keys, width] = [2, 3, 4, 6, 8];
+    let flops = 0;
+    for (let pair = 0; pair < batch * heads * queries * keys; pair++) flops += 2 * width + 2 * width;
+    const ints = [batch, heads, heads, queries, keys, width, width, ...new Array(8).fill(0), 0];
+    const call = { name: 'attention', tensors: noTensors(7), ints, floats: [], items: 1 };
+    const numbers = batch * heads * width * 2 * (queries + keys);
+    expect(costOf(call)).toEqual({ flops, bytes: 4 * numbers });
+    // Sequences of 1 and 3 queries that read 4 and 2 keys.
+    const segments = Int32Array.of(0, 1, 4, 0, 4, 6);
+    const packed = { ...call, tensors: [...noTensors(6), segments] };
+    expect(costOf(packed).flops).toBe((1 * 4 + 3 * 2) * heads * 4 * width);
+    expect(costOf(packed).bytes).toBe(4 * heads * width * 2 * (queries + keys));
+  });
+
+  it('of any other kernel: every tensor once', () => {
+    const call = {
+      name: 'binary',
+      tensors: [new Float32Array(6), null, new Float32Array(6)],
+      ints: [],
+      floats: [],
+      items: 6,
+    };
+    expect(costOf(call)).toEqual({ flops: 6, bytes: 48 });
+  });
+});
+
+it('the floor is the larger of arithmetic and memory, at the speed of the memory that holds it', () => {
+  const ceilings: Ceilings = {
+    gflops: new Map([
+      [1, 100],
+      [2, 180],
+    ]),
+    bandwidths: [
+      { bytes: 1000, read: 80, triad: 90 },
+      { bytes: 1e6, read: 20, triad: 15 },
+    ],
+  };
+  expect(floorOf(ceilings, 180e6, 0)).toBeCloseTo(1);
+  expect(floorOf(ceilings, 0, 900)).toBeCloseTo(900 / 90e6);
+  expect(floorOf(ceilings, 0, 1001)).toBeCloseTo(1001 / 20e6);
+  expect(floorOf(ceilings, 0, 2e7)).toBeCloseTo(1);
+  expect(floorOf(ceilings, 180e6, 4e7)).toBeCloseTo(2);
+});
+
+it('the probes compute what they say, on every number of threads', (context) => {
+  needDevice(context, 'native');
+  const device = getDevice('native');
+  const x = Float32Array.from({ length: 2 * 4096 }, (_, i) => i % 7);
+  const z = Float32Array.from({ length: x.length }, (_, i) => i % 5);
+  const [y, sums] = [new Float32Array(x.length), new Float32Array(2)];
+  device.launch({ name: 'probe_triad', tensors: [y, x, z], ints: [0], floats: [], items: 2 });
+  expect(y).toEqual(x.map((value, i) => value + z[i]! / 2));
+  device.launch({ name: 'probe_read', tensors: [sums, x], ints: [], floats: [], items: 2 });
+  expect([...sums]).toEqual(
+    [0, 1].map((block) => x.subarray(block * 4096, (block + 1) * 4096).reduce((a, b) => a + b)),
+  );
+  const ceilings = measureCeilings(device)!;
+  expect([...ceilings.gflops.keys()].at(-1)).toBe(device.threads());
+  for (const rate of ceilings.gflops.values()) expect(rate).toBeGreaterThan(0.1);
+  for (const { read, triad } of ceilings.bandwidths) expect(Math.min(read, triad)).toBeGreaterThan(0.01);
+});
+
+describe('a profile', () => {
+  const work = (): void => {
+    const noise = (...shape: number[]): Tensor =>
+      tensor(new Float32Array(shape.reduce((a, b) => a * b)).fill(0.5), shape, {
+        device: 'native',
+        requiresGrad: true,
+      });
+    scope(() => {
+      const x = matmul(noise(4, 3), noise(3, 6));
+      const heads = attention(x.view([1, 4, 6]), noise(1, 5, 6), noise(1, 5, 6), null, { numHeads: 2 });
+      backward(sum(heads));
+      backward(sum(matmul(noise(4, 3), noise(3, 6))));
+    });
+  };
+
+  it('names the ops of the tape, forward and backward apart, matrix products by shape', (context) => {
+    needDevice(context, 'native');
+    const { ops, scriptMilliseconds, milliseconds } = profile(getDevice('native'), undefined, 3, work);
+    const calls = Object.fromEntries(ops.map(({ op, calls: count }) => [op, count]));
+    expect(calls).toMatchObject({
+      'matmul 4×6×3': 2,
+      attention: 1,
+      'attention.backward': 1,
+      'matmul.backward 4×3×6 Bᵀ': 1,
+      'matmul.backward 3×6×4 Aᵀ': 1,
+      sum: 2,
+    });
+    expect(ops.every(({ rate }) => rate === undefined)).toBe(true);
+    expect(scriptMilliseconds).toBeLessThanOrEqual(milliseconds);
+  });
+
+  it('accounts for all of the time, and leaves the device as it was', (context) => {
+    needDevice(context, 'native');
+    const device = getDevice('native');
+    const { launch } = device;
+    const { ops, scriptMilliseconds, milliseconds } = profile(device, measureCeilings(device), 1, work);
+    const inKernels = ops.reduce((total, op) => total + op.milliseconds, 0);
+    expect(inKernels + scriptMilliseconds).toBeCloseTo(milliseconds, 6);
+    expect(ops.every(({ overFloor, unit }) => overFloor! > 0 && unit !== undefined)).toBe(true);
+    expect(device.launch).toBe(launch);
+    const boom = (): never => {
+      throw new Error('boom');
+    };
+    expect(() => profile(device, undefined, 1, boom)).toThrow('boom');
+    expect(device.launch).toBe(launch);
+  });
+});

@@ -1,0 +1,147 @@
+/**
+ * How the cost of one layer, forward and backward, grows with its width, the length of the sequences and the batch.
+ * A cliff is a point that takes much longer than its neighbours promise.
+ */
+import type { Device } from '../core/device.ts';
+import { Random } from '../core/random.ts';
+import { scope } from '../core/scope.ts';
+import { backward } from '../core/tape.ts';
+import { full, tensor } from '../core/tensor.ts';
+import { withDropoutKeys } from '../nn/dropout-keys.ts';
+import { FeedForward, MultiHeadAttention, Residual } from '../nn/index.ts';
+
+/** A layer and what it reads. */
+export interface ScalingSize {
+  readonly width: number;
+  readonly sequence: number;
+  readonly batch: number;
+}
+
+/** One measured point of a sweep. */
+export interface ScalingPoint extends ScalingSize {
+  /** Which size this sweep changes. */
+  readonly sweep: keyof ScalingSize;
+  readonly milliseconds: number;
+  readonly tokensPerSecond: number;
+  readonly gflops: number;
+  /** Measured time over the trend between its neighbours; undefined at the ends of a sweep. */
+  readonly overTrend: number | undefined;
+}
+
+const HEAD_WIDTH = 32;
+/** At least so long is one value of a round. */
+const ROUND_MILLISECONDS = 20;
+/** The sizes that each sweep goes through; with the others it keeps to those of its base. */
+export type Sweeps = Readonly<Record<keyof ScalingSize, readonly number[]>>;
+
+const allSweeps: Sweeps = {
+  width: [64, 96, 128, 192, 256, 320, 384, 512, 640, 768, 1024],
+  sequence: [16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048],
+  batch: [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256],
+};
+const base: ScalingSize = { width: 256, sequence: 64, batch: 4 };
+
+/** Multiply-adds of matrix products, forward once and backward twice, each two operations. */
+export function layerFlops({ width, sequence, batch }: ScalingSize): number {
+  const tokens = batch * sequence;
+  const projections = 4 * width * width;
+  const feedForward = 2 * width * (4 * width);
+  const attention = 2 * sequence * width;
+  return 3 * 2 * tokens * (projections + feedForward + attention);
+}
+
+/** A function that runs a pre-norm encoder layer forward and backward, and how to free what it holds. */
+function layerStep({ width, sequence, batch }: ScalingSize, device: Device) {
+  const context = { random: new Random(1, 'scaling'), device };
+  const dropout = 0.1;
+  const residual = () => new Residual({ dModel: width, placement: 'pre', dropout, normEps: 1e-5 }, context);
+  const attention = new MultiHeadAttention({ dModel: width, numHeads: width / HEAD_WIDTH, dropout }, context);
+  const feedForward = new FeedForward({ dModel: width, dFf: 4 * width, dropout }, context);
+  const [first, second] = [residual(), residual()];
+  const modules = [attention, feedForward, first, second];
+  const noise = new Random(2, 'scaling');
+  const values = Float32Array.from({ length: batch * sequence * width }, () => noise.uniform() - 0.5);
+  const x = tensor(values, [batch, sequence, width], { device, requiresGrad: true });
+  const step = (): void => {
+    withDropoutKeys(1, 1, () =>
+      scope(() => {
+        const attended = first.forward(x, (y) => attention.forward(y, y));
+        const output = second.forward(attended, (y) => feedForward.forward(y));
+        backward(output, { grad: full(output.shape, 1, { device }) });
+      }),
+    );
+    for (const each of modules) each.zeroGrad();
+    x.grad?.dispose();
+    x.grad = undefined;
+  };
+  const dispose = (): void => {
+    for (const each of modules) for (const parameter of each.parameters()) parameter.dispose();
+    x.dispose();
+  };
+  return { step, dispose };
+}
+
+/**
+ * Milliseconds of one step, the fastest of the rounds: what else runs only ever adds time. Sizes do not take turns,
+ * because each would then find the memory pool filled with buffers of another.
+ */
+function measure(size: ScalingSize, device: Device, rounds: number): number {
+  const { step, dispose } = layerStep(size, device);
+  const timed = (steps: number): number => {
+    const start = performance.now();
+    for (let i = 0; i < steps; i++) step();
+    return (performance.now() - start) / steps;
+  };
+  timed(2);
+  const steps = Math.max(1, Math.ceil(ROUND_MILLISECONDS / timed(1)));
+  const times = Array.from({ length: rounds }, () => timed(steps));
+  dispose();
+  return Math.min(...times);
+}
+
+/**
+ * Measured times over the trend: the time that a straight line between both neighbours, logarithm of the time against
+ * logarithm of the work, gives at this point.
+ *
+ * @param points - work (any unit) and time, the work ascending
+ * @returns undefined for the first and the last point
+ */
+export function overTrend(
+  points: readonly { readonly work: number; readonly time: number }[],
+): (number | undefined)[] {
+  return points.map(({ work, time }, i) => {
+    const [before, after] = [points[i - 1], points[i + 1]];
+    if (!before || !after) return undefined;
+    const place = Math.log(work / before.work) / Math.log(after.work / before.work);
+    return time / (before.time ** (1 - place) * after.time ** place);
+  });
+}
+
+/**
+ * Measures all sweeps, one after the other.
+ *
+ * @param rest - the sizes that a sweep does not change
+ */
+export function* measureScaling(
+  device: Device,
+  rounds: number,
+  sweeps = allSweeps,
+  rest = base,
+): Generator<ScalingPoint> {
+  for (const sweep of ['width', 'sequence', 'batch'] as const) {
+    const sizes = sweeps[sweep].map((value) => ({ ...rest, [sweep]: value }));
+    const times = sizes.map((size) => measure(size, device, rounds));
+    const ratios = overTrend(sizes.map((size, i) => ({ work: layerFlops(size), time: times[i]! })));
+    for (const [i, size] of sizes.entries()) {
+      const milliseconds = times[i]!;
+      yield {
+        sweep,
+        ...size,
+        milliseconds,
+        tokensPerSecond: (1000 * size.batch * size.sequence) / milliseconds,
+        gflops: layerFlops(size) / milliseconds / 1e6,
+        overTrend: ratios[i],
+      };
+    }
+  }
+}

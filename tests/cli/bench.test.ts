@@ -1,0 +1,92 @@
+/** `heed bench`: what it prints, what it writes, and what it refuses. */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { expectMistake, heed, jsonLines } from '../support/heed-binary.ts';
+
+let cwd: string;
+beforeAll(() => {
+  cwd = mkdtempSync(join(tmpdir(), 'heed-bench-'));
+});
+afterAll(() => rmSync(cwd, { recursive: true, force: true }));
+
+const bench = (...args: string[]) => heed(['bench', ...args], { cwd });
+
+describe('heed bench', () => {
+  it.each([
+    [
+      ['train-base25'],
+      /^bench: expected a known name, got "train-base25"; hint: did you mean "train-base256"\?/,
+    ],
+    [['--profile', 'base256'], /^bench --profile: .*got "base256"; hint: one of train-base256, /],
+    [['gemm', '--shape', '3x3'], /^--shape: expected MxNxK, .*, got "3x3"$/],
+    [['gemm', '--shape', '0x3x3'], /^--shape: /],
+    [['gemm', '--rounds', '0'], /^--rounds: expected a whole number of at least 1, got "0"$/],
+    [['gemm', '--threads', '0'], /^--threads: /],
+    [['--peers', '--only', 'decode-gpt3'], /^--only: .*did you mean "decode-gpt2"\?/],
+    [['--peers', '--rounds', 'x'], /^--rounds: /],
+  ] as const)('%j is a mistake', async (args, message) => {
+    expect(expectMistake(await bench(...args))).toMatch(message);
+    expect(existsSync(join(cwd, 'bench'))).toBe(false);
+  });
+
+  it.each(['0', 'abc', '', '1.5'])('HEED_THREADS=%j is a mistake', async (threads) => {
+    const outcome = await heed(['bench', 'gemm'], { cwd, env: { HEED_THREADS: threads } });
+    expect(expectMistake(outcome)).toBe(
+      `HEED_THREADS: expected a number of threads from 1 to 256, got ${JSON.stringify(threads)}`,
+    );
+  });
+
+  it('measures one product, on the threads that were asked for', async () => {
+    const { code, stdout, stderr } = await bench(
+      'gemm',
+      '--shape',
+      '33x20x17Bt',
+      '--rounds',
+      '1',
+      '--threads',
+      '1',
+      '--json',
+    );
+    expect(code, stderr).toBe(0);
+    const [line, ...rest] = jsonLines(stdout);
+    expect(rest).toEqual([]);
+    expect(line).toMatchObject({ name: 'gemm', m: 33, n: 20, k: 17, transposed: 'Bᵀ', threads: 1 });
+    expect(line!.gflops).toBeGreaterThan(0);
+  });
+
+  it('--peers names peers that are not installed, counts them, and writes what it has', async () => {
+    const args = ['--peers', '--only', 'gemm-256x256x256-1', '--rounds', '1', '--out', 'out/results.json'];
+    const { code, stdout, stderr } = await bench(...args, '--json');
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(/^skipped: oneDNN \(.*\), in gemm-256x256x256-1$/m);
+    expect(stderr).toMatch(/^skipped: OpenBLAS \(.*\), in gemm-256x256x256-1$/m);
+    expect(stderr).toMatch(/^1 figures: 0 goals reached, 0 missed, 2 skipped; out\/results.json$/m);
+    const written = JSON.parse(readFileSync(join(cwd, 'out/results.json'), 'utf8'));
+    expect(written.rows).toEqual(jsonLines(stdout));
+    expect(written.rows[0]).toMatchObject({
+      work: 'gemm-256x256x256-1',
+      comparisons: [],
+      ours: { values: [expect.any(Number)] },
+    });
+    expect(written.skipped.map(({ name }: { name: string }) => name)).toEqual(['oneDNN', 'OpenBLAS']);
+    // Another work joins those that the file has.
+    const more = await bench(
+      '--peers',
+      '--only',
+      'gemm-256x256x256-2',
+      '--rounds',
+      '1',
+      '--out',
+      'out/results.json',
+    );
+    expect(more.code, more.stderr).toBe(0);
+    const joined = JSON.parse(readFileSync(join(cwd, 'out/results.json'), 'utf8'));
+    expect(joined.rows.map(({ work }: { work: string }) => work)).toEqual([
+      'gemm-256x256x256-1',
+      'gemm-256x256x256-2',
+    ]);
+    expect(joined.rows[0]).toEqual(written.rows[0]);
+  });
+});

@@ -1,0 +1,89 @@
+/** README's table of speeds is what the script makes of bench/results.json. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { PeerResults } from '../src/bench/peers/index.ts';
+import { root } from './support/built-package.ts';
+
+interface Script {
+  speedTable(results: PeerResults): string;
+  withSpeedTable(readme: string, results: PeerResults): string;
+}
+const { speedTable, withSpeedTable } = (await import(`${root}scripts/write-speed-table.mjs`)) as Script;
+
+const results: PeerResults = {
+  date: '2026-11-21',
+  machine: { cpu: 'Some CPU', cores: 2, memoryGiB: 24, load: 0.3, system: 'Linux' },
+  versions: { heed: '1.0.0', PyTorch: '2.13.0' },
+  rounds: 3,
+  skipped: [{ name: 'jax-js', reason: 'not installed', works: ['gemm-wasm'] }],
+  rows: [
+    {
+      ...{ work: 'train-x', label: 'training', unit: 'tokens/s', better: 'higher', threads: 2, peers: [] },
+      ours: { median: 3521.4, values: [1, 2, 3] },
+      comparisons: [
+        {
+          contender: 'PyTorch',
+          best: 'PyTorch sdpa',
+          median: 2000,
+          ratio: 1.7607,
+          goal: { atLeast: 1.5 },
+          reached: true,
+        },
+      ],
+    },
+    {
+      ...{ work: 'char', label: 'loss', unit: 'nats', better: 'lower', threads: 2, peers: [] },
+      ours: { median: 1.5, values: [1, 2, 3, 4] },
+      comparisons: [
+        {
+          contender: 'PyTorch',
+          best: 'PyTorch eager',
+          median: 1.51,
+          ratio: -0.01,
+          goal: { within: 0.02 },
+          reached: true,
+        },
+        { contender: 'other', best: 'jax-js', median: 2, ratio: 1.3333, goal: null, reached: null },
+      ],
+    },
+    {
+      ...{ work: 'train-x', label: 'peak memory', unit: 'bytes', better: 'lower', threads: 2, peers: [] },
+      ours: { median: 484_880_384, values: [1, 2, 3] },
+      comparisons: [],
+    },
+  ],
+};
+
+describe('the table', () => {
+  it('has one row for every figure that was compared', () => {
+    expect(speedTable(results).split('\n').slice(2)).toEqual([
+      '| work | heed | peers | ratio (goal) |',
+      '| --- | --- | --- | --- |',
+      '| training | 3,521 tokens/s | PyTorch sdpa 2,000 tokens/s | 1.76× (1.5×) |',
+      '| loss | 1.50 nats | PyTorch eager 1.51 nats; jax-js 2.00 nats | −0.010 (goal: within 0.02); 1.33× |',
+    ]);
+  });
+
+  it('says on what machine, with what versions and what is missing', () => {
+    expect(speedTable(results).split('\n')[0]).toBe(
+      'Some CPU, 2 processors, 24 GiB, Linux, load 0.3 at the start; 2026-11-21; heed 1.0.0, PyTorch 2.13.0. Medians of 3 rounds or more in turns. Not measured: jax-js.',
+    );
+  });
+
+  it('replaces what stands between the markers, and nothing else', () => {
+    const readme = 'before\n<!-- speed: begin -->\nold\n<!-- speed: end -->\nafter\n';
+    const written = withSpeedTable(readme, results);
+    expect(written).toMatch(/^before\n<!-- speed: begin -->\n\n/);
+    expect(written).toMatch(/\n\n<!-- speed: end -->\nafter\n$/);
+    expect(written).not.toContain('old');
+    expect(withSpeedTable(written, results)).toBe(written);
+    expect(() => withSpeedTable('no markers', results)).toThrow('README.md: expected');
+  });
+});
+
+it('README is current with bench/results.json', () => {
+  const readme = readFileSync(`${root}README.md`, 'utf8');
+  const measured = JSON.parse(readFileSync(`${root}bench/results.json`, 'utf8')) as PeerResults;
+  expect(measured.rows.length).toBeGreaterThan(0);
+  expect(readme, 'run node scripts/write-speed-table.mjs').toBe(withSpeedTable(readme, measured));
+});
