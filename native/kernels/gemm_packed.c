@@ -149,7 +149,7 @@ static int64_t even_tile(int64_t size, int64_t largest, int64_t unit) {
 // Tiles of nearly equal size, small enough that every thread gets several.
 static void choose_tiles(packed_job *s) {
   const matmul *g = &s->g;
-  int64_t rows = s->e->rows, columns = s->e->columns, wanted = 6 * heed_threads();
+  int64_t rows = s->e->rows, columns = s->e->columns, wanted = heed_threads() > 1 ? 6 * heed_threads() : 1;
   s->kc = even_tile(g->K, s->e->kc, s->e->depth);
   s->mc = even_tile(g->M, TILE_ROWS / rows * rows, rows);
   s->nc = even_tile(g->N, TILE_COLUMNS / columns * columns, columns);

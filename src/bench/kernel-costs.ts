@@ -50,6 +50,17 @@ function attention(call: KernelCall, segmentsAt: number, products: number, times
   };
 }
 
+/** One token of every row through all layers: each weight and each cached key and value once. */
+function decoderStep({ ints }: KernelCall): KernelCost {
+  const [rowCount, width, , keys, values, hidden, layers, , sources, place, vocab] = ints as [
+    ...[number, number, number, number, number, number],
+    ...[number, number, number, number, number],
+  ];
+  const weights = layers * width * (3 * (keys + values) + 2 * hidden) + vocab * width;
+  const cached = rowCount * layers * (place + 1 + sources) * (keys + values);
+  return { flops: 2 * (rowCount * weights + cached), bytes: 4 * (weights + cached) };
+}
+
 /** Kernels whose arguments say more than the sizes of their tensors. */
 const costs: Readonly<Record<string, (call: KernelCall) => KernelCost>> = {
   gemm,
@@ -57,6 +68,9 @@ const costs: Readonly<Record<string, (call: KernelCall) => KernelCost>> = {
   gemm_bf16: (call) => ({ ...gemm(call), flops: 0 }),
   attention: (call) => attention(call, 6, 2, 1),
   attention_backward: (call) => attention(call, 7, 5, 2),
+  decoder_step: decoderStep,
+  // Whole numbers multiply faster than the fp32 probe.
+  quantized_linear: (call) => ({ flops: 0, bytes: sizeOfAll(call) }),
   // Only the rows that are asked for are read.
   embedding: (call) => rows(call),
   gather_rows: (call) => rows(call),

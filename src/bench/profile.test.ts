@@ -38,6 +38,21 @@ describe('costs of a launch', () => {
     expect(costOf(packed).bytes).toBe(4 * heads * width * 2 * (queries + keys));
   });
 
+  it('of a decoding step: counted layer by layer', () => {
+    const [rows, width, keys, values, hidden, layers, sources, place, vocab] = [2, 8, 6, 10, 16, 3, 5, 4, 20];
+    let weights = vocab * width;
+    let cached = 0;
+    for (let layer = 0; layer < layers; layer++) {
+      weights += width * keys + width * keys + width * values + values * width; // own query, key, value, output
+      weights += width * keys + values * width; // query and output of the attention to the source
+      weights += width * hidden + hidden * width;
+      for (let row = 0; row < rows; row++) cached += (place + 1 + sources) * (keys + values);
+    }
+    const ints = [rows, width, 2, keys, values, hidden, layers, 9, sources, place, vocab, 1, 0, 1];
+    const call = { name: 'decoder_step', tensors: [], ints, floats: [], items: 1 };
+    expect(costOf(call)).toEqual({ flops: 2 * (rows * weights + cached), bytes: 4 * (weights + cached) });
+  });
+
   it('of any other kernel: every tensor once', () => {
     const call = {
       name: 'binary',
