@@ -24,6 +24,7 @@ describe('reading bytes written by hand', () => {
     ['BF16', [0x80, 0x3f, 0x49, 0x40, 0x80, 0xff], [1, 3.140625, -Infinity]],
     ['I64', [0xfe, ...new Array(7).fill(255), 255, 255, 255, 127, 0, 0, 0, 0], [-2, 2 ** 31 - 1]],
     ['I32', [0, 0, 0, 0x80, 7, 0, 0, 0], [-(2 ** 31), 7]],
+    ['I8', [0, 127, 128, 255], [0, 127, -128, -1]],
     ['U8', [0, 7, 255], [0, 7, 255]],
     ['BOOL', [1, 0, 1], [1, 0, 1]],
   ])('%s', (dtype, bytes, values) => {
@@ -45,7 +46,7 @@ describe('reading bytes written by hand', () => {
     };
     const { tensors, metadata } = read(fileOf(`${JSON.stringify(header)}   `, [5, 6, 7]));
     expect([...tensors.keys()]).toEqual(['first', 'second', 'empty']);
-    expect(tensors.get('first')).toEqual({ shape: [2, 1], dtype: 'bool', data: Uint8Array.of(5, 6) });
+    expect(tensors.get('first')).toEqual({ shape: [2, 1], dtype: 'uint8', data: Uint8Array.of(5, 6) });
     expect(tensors.get('second')!.shape).toEqual([]);
     expect(tensors.get('empty')!.data).toEqual(new Float32Array(0));
     expect(metadata).toEqual({ format: 'pt', ключ: '值' });
@@ -243,7 +244,7 @@ const change = fc.oneof(
       fc.jsonValue({ maxDepth: 2 }),
       fc.array(fc.integer({ min: -1, max: 40 }), { maxLength: 4 }),
       fc.array(fc.constantFrom(0, 2 ** 31, 2 ** 53 - 1, 1e300), { maxLength: 20 }),
-      fc.constantFrom('F64', 'F32', 'F16', 'BF16', 'I64', 'I32', 'U8', 'BOOL', '__proto__'),
+      fc.constantFrom('F64', 'F32', 'F16', 'BF16', 'I64', 'I32', 'I8', 'U8', 'BOOL', '__proto__'),
     ),
   }),
   fc.record({
