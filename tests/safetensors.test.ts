@@ -45,7 +45,7 @@ describe('reading bytes written by hand', () => {
     };
     const { tensors, metadata } = read(fileOf(`${JSON.stringify(header)}   `, [5, 6, 7]));
     expect([...tensors.keys()]).toEqual(['first', 'second', 'empty']);
-    expect(tensors.get('first')).toEqual({ shape: [2, 1], dtype: 'bool', data: Uint8Array.of(5, 6) });
+    expect(tensors.get('first')).toEqual({ shape: [2, 1], dtype: 'uint8', data: Uint8Array.of(5, 6) });
     expect(tensors.get('second')!.shape).toEqual([]);
     expect(tensors.get('empty')!.data).toEqual(new Float32Array(0));
     expect(metadata).toEqual({ format: 'pt', ключ: '值' });
@@ -168,7 +168,7 @@ describe('refusing', () => {
 
 const anyTensor = fc
   .record({
-    dtype: fc.constantFrom('float32', 'float64', 'int32', 'bool' as const),
+    dtype: fc.constantFrom('float32', 'float64', 'int32', 'uint8', 'bool' as const),
     shape: fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 }),
     seed: fc.integer(),
   })
@@ -176,7 +176,7 @@ const anyTensor = fc
     const size = shape.reduce((a, b) => a * b, 1);
     const at = (i: number): number => Math.sin(seed + i) * 10 ** (i % 5);
     const values = Array.from({ length: size }, (_, i) => at(i));
-    const arrays = { float32: Float32Array, float64: Float64Array, int32: Int32Array, bool: Uint8Array };
+    const arrays = { float32: Float32Array, float64: Float64Array, int32: Int32Array, uint8: Uint8Array, bool: Uint8Array };
     const data = arrays[dtype].from(dtype === 'bool' ? values.map((value) => Number(value > 0)) : values);
     return { shape, dtype, data } as StoredTensor;
   });
