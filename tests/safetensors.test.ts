@@ -176,7 +176,13 @@ const anyTensor = fc
     const size = shape.reduce((a, b) => a * b, 1);
     const at = (i: number): number => Math.sin(seed + i) * 10 ** (i % 5);
     const values = Array.from({ length: size }, (_, i) => at(i));
-    const arrays = { float32: Float32Array, float64: Float64Array, int32: Int32Array, uint8: Uint8Array, bool: Uint8Array };
+    const arrays = {
+      float32: Float32Array,
+      float64: Float64Array,
+      int32: Int32Array,
+      uint8: Uint8Array,
+      bool: Uint8Array,
+    };
     const data = arrays[dtype].from(dtype === 'bool' ? values.map((value) => Number(value > 0)) : values);
     return { shape, dtype, data } as StoredTensor;
   });

@@ -36,12 +36,16 @@ ALWAYS_INLINE vf load_up_to(const float *p, int w) {
   return v;
 }
 
-// Codes of up to 32 activations: x = scale code, scale = max |x| / 127.
+// Codes of up to 32 activations: x = scale code, scale = max |x| / 127, or NaN where one of them is not finite.
 static void quantize_group(const quantized_job *s, int64_t m, int64_t g) {
   const float *x = s->x + m * s->K + g * GROUP;
   int64_t n = min64(GROUP, s->K - g * GROUP);
-  vf top = splat(0), sum = splat(0);
-  FOR_VECTORS(k, n, top = vmax(top, absolute(load(x + k, W))););
+  vf top = splat(0), sum = splat(0), zeros = splat(0);
+  FOR_VECTORS(k, n, {
+    vf v = load(x + k, W);
+    top = vmax(top, absolute(v));
+    zeros += v * 0.0f;
+  });
   float max = lane_max(top), inverse = max > 0 ? 127 / max : 0;
   int8_t *codes = s->xCodes + (m * s->groups + g) * GROUP;
   UNROLL for (int k = 0; k < GROUP; k += VL) {
@@ -50,7 +54,7 @@ static void quantize_group(const quantized_job *s, int64_t m, int64_t g) {
     sum += rounded;
     *(byte_memory *)(codes + k) = __builtin_convertvector(__builtin_convertvector(rounded, vi), byte_lanes);
   }
-  s->xScales[m * s->groups + g] = max / 127;
+  s->xScales[m * s->groups + g] = max / 127 + lane_sum(zeros);
   s->starts[m * s->groups + g] = -s->offset * (int32_t)lane_sum(sum);
 }
 

@@ -1,6 +1,6 @@
 /** The kernel of quantised weights on every instruction set, against sums of whole numbers. */
-import { describe, it } from 'vitest';
-import { blank, expectKernel, noise } from '../../../tests/support/native-kernels.ts';
+import { describe, expect, it } from 'vitest';
+import { blank, expectKernel, noise, runKernel } from '../../../tests/support/native-kernels.ts';
 import { slowDequantize } from '../../../tests/support/slow-quantized.ts';
 
 const bytes = (length: number, seed: number): Uint8Array =>
@@ -57,4 +57,20 @@ describe.each([8, 4] as const)('quantized_linear with %i bits', (bits) => {
     const size = wanted.reduce((most, v) => Math.max(most, Math.abs(v)), 1);
     expectKernel(context, { ...test, ints: [M, N, K, bits] }, [wanted], { absolute: 1e-6 * size });
   });
+
+  it.for([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
+    '%d spoils its row, and no other',
+    (bad, context) => {
+      const [codes, scales] = int8 ? [signed(2 * 512, 1), noise(16, 3)] : [bytes(2 * 256, 1), noise(32, 3)];
+      const x = noise(3 * 64, 5);
+      x[64 + 40] = bad;
+      const test = { kernel: 'quantized_linear', outputs: [blank(3 * 16)], inputs: [codes, scales, x, null] };
+      runKernel(context, { ...test, ints: [3, 16, 64, bits] }, ([y]) => {
+        expect(Array.from(y!, Number.isFinite)).toEqual(
+          Array.from({ length: 48 }, (_, i) => i < 16 || i >= 32),
+        );
+        expect([...y!.subarray(16, 32)].every(Number.isNaN)).toBe(true);
+      });
+    },
+  );
 });
