@@ -169,7 +169,7 @@ describe('refusing', () => {
 
 const anyTensor = fc
   .record({
-    dtype: fc.constantFrom('float32', 'float64', 'int32', 'bool' as const),
+    dtype: fc.constantFrom('float32', 'float64', 'int32', 'uint8', 'bool' as const),
     shape: fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 }),
     seed: fc.integer(),
   })
@@ -177,7 +177,13 @@ const anyTensor = fc
     const size = shape.reduce((a, b) => a * b, 1);
     const at = (i: number): number => Math.sin(seed + i) * 10 ** (i % 5);
     const values = Array.from({ length: size }, (_, i) => at(i));
-    const arrays = { float32: Float32Array, float64: Float64Array, int32: Int32Array, bool: Uint8Array };
+    const arrays = {
+      float32: Float32Array,
+      float64: Float64Array,
+      int32: Int32Array,
+      uint8: Uint8Array,
+      bool: Uint8Array,
+    };
     const data = arrays[dtype].from(dtype === 'bool' ? values.map((value) => Number(value > 0)) : values);
     return { shape, dtype, data } as StoredTensor;
   });

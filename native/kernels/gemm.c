@@ -3,13 +3,19 @@
 #include "gemm.h"
 
 enum { FEW_ROWS = 96, DIRECT_MAX_ROWS = 3 * MR, TASK_FLOPS = 1 << 19 };
+// Of A, which is read again for every few columns: more of it than the second cache holds has to be packed.
+static const int64_t DIRECT_MAX_A = 1 << 19;
+// The same for engines that are faster than the direct way.
 static const double DIRECT_MAX_FLOPS = 2.0 * 96 * 96 * 96;
 
 static int is_rows(const matmul *g) { return g->ak == 1 && g->bk == 1 && g->bj != 1 && (g->M <= FEW_ROWS || g->N < 8); }
 
-static int is_direct(const matmul *g) {
-  double flops = 2.0 * (double)g->M * (double)g->N * (double)g->K;
-  return g->K == 0 || (g->bj == 1 && (g->M <= DIRECT_MAX_ROWS || flops <= DIRECT_MAX_FLOPS));
+static int is_direct(const matmul *g, const gemm_engine *engine) {
+  if (g->K == 0) return 1;
+  if (g->bj != 1) return 0;
+  int isSmall = engine == &engine_fp32 ? g->M * g->K <= DIRECT_MAX_A
+                                       : 2.0 * (double)g->M * (double)g->N * (double)g->K <= DIRECT_MAX_FLOPS;
+  return g->M <= DIRECT_MAX_ROWS || isSmall;
 }
 
 typedef struct {
@@ -44,7 +50,7 @@ static void compute_split(const matmul *g, void (*compute)(const matmul *g)) {
 
 static void multiply(const matmul *g, const gemm_engine *engine) {
   if (g->M == 0 || g->N == 0) return;
-  if (is_direct(g)) compute_split(g, matmul_direct);
+  if (is_direct(g, engine)) compute_split(g, matmul_direct);
   else if (is_rows(g)) compute_split(g, matmul_rows);
   else matmul_packed(g, engine);
 }

@@ -37,6 +37,17 @@ void HEED_NAME(matmul_rows)(const matmul *g);
 
 // How a block of C is computed from packed operands: in fp32, or with bf16 products and fp32 sums.
 enum { BLOCK_REPLACE, BLOCK_ADD, BLOCK_PAST_CACHE };
+// X(rows) for every height that a block of fewer than MR rows can have.
+#if MR == 12
+#define FOR_FEWER_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
+#elif MR == 8
+#define FOR_FEWER_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
+#elif MR == 6
+#define FOR_FEWER_ROWS(X) X(1) X(2) X(3) X(4) X(5)
+#else
+#define FOR_FEWER_ROWS(X) X(1) X(2) X(3)
+#endif
+
 typedef struct {
   int64_t rows, columns; // of a block
   int64_t depth;         // k comes in groups of so many, the last one filled up with 0
@@ -44,8 +55,9 @@ typedef struct {
   int64_t kc;            // most of k that is packed at a time
   void (*pack_a)(void *dst, const float *src, int64_t si, int64_t sk, int count, int64_t K);
   void (*pack_b)(void *dst, const float *src, int64_t sj, int64_t sk, int count, int64_t K);
-  // c[rows, columns] = (BLOCK_ADD ? c : bias or 0) + a b
-  void (*block)(int64_t K, const void *a, const void *b, float *c, int64_t ldc, const float *bias, int mode);
+  // c[columns] of the first `here` rows = (BLOCK_ADD ? c : bias or 0) + a b; only whole blocks where anyRows is 0
+  void (*block)(int64_t here, int64_t K, const void *a, const void *b, float *c, int64_t ldc, const float *bias, int mode);
+  int anyRows;
   void (*start)(void), (*stop)(void); // around the work of a task; NULL where nothing is to do
 } gemm_engine;
 

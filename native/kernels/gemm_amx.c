@@ -90,7 +90,9 @@ WITH_AMX static void store_tiles(float *c, int64_t ldc) {
   tile_store(3, c + TILE * ldc + TILE, 4 * ldc);
 }
 
-WITH_AMX static void block(int64_t K, const void *a, const void *b, float *c, int64_t ldc, const float *bias, int mode) {
+WITH_AMX static void block(int64_t here, int64_t K, const void *a, const void *b, float *c, int64_t ldc,
+                           const float *bias, int mode) {
+  (void)here;
   if (mode == BLOCK_ADD) {
     tile_load(0, c, 4 * ldc);
     tile_load(1, c + TILE, 4 * ldc);

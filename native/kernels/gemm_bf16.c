@@ -12,16 +12,17 @@ typedef union {
   __m512bh pairs;
 } bf16_vector;
 
-WITH_BF16 static inline __attribute__((always_inline)) void compute(int64_t K, const uint32_t *a, const uint32_t *b,
-                                                                    float *c, int64_t ldc, const float *bias, int mode) {
+WITH_BF16 static inline __attribute__((always_inline)) void compute(int rows, int64_t K, const uint32_t *a,
+                                                                    const uint32_t *b, float *c, int64_t ldc,
+                                                                    const float *bias, int mode) {
   __m512 acc[MR][NV];
-  UNROLL for (int r = 0; r < MR; r++) {
+  UNROLL for (int r = 0; r < rows; r++) {
     UNROLL for (int v = 0; v < NV; v++) acc[r][v] = _mm512_setzero_ps();
   }
   for (int64_t k = 0; k < K; k += 2) {
     bf16_vector row[NV];
     UNROLL for (int v = 0; v < NV; v++) row[v].bits = _mm512_loadu_si512(b + v * VL);
-    UNROLL for (int r = 0; r < MR; r++) {
+    UNROLL for (int r = 0; r < rows; r++) {
       bf16_vector x = {.bits = _mm512_set1_epi32((int)a[r])};
       UNROLL for (int v = 0; v < NV; v++) acc[r][v] = _mm512_dpbf16_ps(acc[r][v], x.pairs, row[v].pairs);
     }
@@ -30,7 +31,7 @@ WITH_BF16 static inline __attribute__((always_inline)) void compute(int64_t K, c
   }
   UNROLL for (int v = 0; v < NV; v++) {
     __m512 base = bias ? _mm512_loadu_ps(bias + v * VL) : _mm512_setzero_ps();
-    UNROLL for (int r = 0; r < MR; r++) {
+    UNROLL for (int r = 0; r < rows; r++) {
       float *p = c + r * ldc + v * VL;
       if (mode == BLOCK_PAST_CACHE) _mm512_stream_ps(p, _mm512_add_ps(acc[r][v], base));
       else _mm512_storeu_ps(p, _mm512_add_ps(acc[r][v], mode == BLOCK_ADD ? _mm512_loadu_ps(p) : base));
@@ -38,8 +39,15 @@ WITH_BF16 static inline __attribute__((always_inline)) void compute(int64_t K, c
   }
 }
 
-WITH_BF16 static void block(int64_t K, const void *a, const void *b, float *c, int64_t ldc, const float *bias, int mode) {
-  compute(K, a, b, c, ldc, bias, mode);
+WITH_BF16 static void block(int64_t here, int64_t K, const void *a, const void *b, float *c, int64_t ldc,
+                            const float *bias, int mode) {
+#define CASE(rows) \
+  case rows: compute(rows, K, a, b, c, ldc, bias, mode); break;
+  switch (here) {
+    FOR_FEWER_ROWS(CASE)
+    default: compute(MR, K, a, b, c, ldc, bias, mode);
+  }
+#undef CASE
 }
 
 // dst[(k / 2) * width + i] = the pair (src[i, k], src[i, k + 1]) for neighbouring i.
@@ -95,7 +103,7 @@ static void pack_b(void *dst, const float *src, int64_t sj, int64_t sk, int coun
 }
 
 static const gemm_engine pairs = {.rows = MR, .columns = NR, .depth = 2, .bytes = 2, .kc = 512,
-                                  .pack_a = pack_a, .pack_b = pack_b, .block = block};
+                                  .pack_a = pack_a, .pack_b = pack_b, .block = block, .anyRows = 1};
 
 const gemm_engine *engine_bf16(void) {
   switch (heed_bf16_unit()) {

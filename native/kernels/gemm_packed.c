@@ -21,11 +21,11 @@ typedef struct {
 #define IN_REGISTER(v) (void)0
 #endif
 
-// c[MR, NR] = (add ? c : bias or 0) + a[k, MR] b[k, NR] over packed panels; mode is a constant where it matters
-ALWAYS_INLINE void compute_block(int64_t K, const float *a, const float *b, float *c, int64_t ldc, const float *bias,
+// c[rows, NR] = (add ? c : bias or 0) + a[k, MR] b[k, NR] over packed panels; rows is a constant, mode where it matters
+ALWAYS_INLINE void compute_block(int rows, int64_t K, const float *a, const float *b, float *c, int64_t ldc, const float *bias,
                                  int mode) {
   vf acc[MR][NV];
-  UNROLL for (int r = 0; r < MR; r++) {
+  UNROLL for (int r = 0; r < rows; r++) {
     if (mode != BLOCK_PAST_CACHE) {
       __builtin_prefetch(c + r * ldc, 1);
       __builtin_prefetch(c + r * ldc + NR - 1, 1);
@@ -35,7 +35,7 @@ ALWAYS_INLINE void compute_block(int64_t K, const float *a, const float *b, floa
   for (int64_t k = 0; k < K; k++) {
     vf row[NV];
     UNROLL for (int v = 0; v < NV; v++) row[v] = load(b + v * VL, VL);
-    UNROLL for (int r = 0; r < MR; r++) {
+    UNROLL for (int r = 0; r < rows; r++) {
       vf x = splat(a[r]);
       IN_REGISTER(x);
       UNROLL for (int v = 0; v < NV; v++) acc[r][v] = multiply_add(x, row[v], acc[r][v]);
@@ -45,7 +45,7 @@ ALWAYS_INLINE void compute_block(int64_t K, const float *a, const float *b, floa
   }
   UNROLL for (int v = 0; v < NV; v++) {
     vf base = bias ? load(bias + v * VL, VL) : splat(0);
-    UNROLL for (int r = 0; r < MR; r++) {
+    UNROLL for (int r = 0; r < rows; r++) {
       float *p = c + r * ldc + v * VL;
       if (mode == BLOCK_PAST_CACHE) store_past_cache(p, acc[r][v] + base);
       else store(p, acc[r][v] + (mode == BLOCK_ADD ? load(p, VL) : base), VL);
@@ -53,9 +53,24 @@ ALWAYS_INLINE void compute_block(int64_t K, const float *a, const float *b, floa
   }
 }
 
-static void block(int64_t K, const void *a, const void *b, float *c, int64_t ldc, const float *bias, int mode) {
-  if (mode == BLOCK_PAST_CACHE) compute_block(K, a, b, c, ldc, bias, BLOCK_PAST_CACHE);
-  else compute_block(K, a, b, c, ldc, bias, mode);
+static void streamed_block(int64_t K, const void *a, const void *b, float *c, int64_t ldc, const float *bias) {
+  compute_block(MR, K, a, b, c, ldc, bias, BLOCK_PAST_CACHE);
+}
+
+static void block(int64_t here, int64_t K, const void *a, const void *b, float *c, int64_t ldc, const float *bias,
+                  int mode) {
+  if (mode == BLOCK_PAST_CACHE && here == MR) {
+    streamed_block(K, a, b, c, ldc, bias);
+    return;
+  }
+  if (mode == BLOCK_PAST_CACHE) mode = BLOCK_REPLACE;
+#define CASE(rows) \
+  case rows: compute_block(rows, K, a, b, c, ldc, bias, mode); break;
+  switch (here) {
+    FOR_FEWER_ROWS(CASE)
+    default: compute_block(MR, K, a, b, c, ldc, bias, mode);
+  }
+#undef CASE
 }
 
 static void pack_rows_of_a(void *dst, const float *src, int64_t si, int64_t sk, int count, int64_t K) {
@@ -67,14 +82,14 @@ static void pack_columns_of_b(void *dst, const float *src, int64_t sj, int64_t s
 }
 
 const gemm_engine engine_fp32 = {.rows = MR, .columns = NR, .depth = 1, .bytes = 4, .kc = 256,
-                                 .pack_a = pack_rows_of_a, .pack_b = pack_columns_of_b, .block = block};
+                                 .pack_a = pack_rows_of_a, .pack_b = pack_columns_of_b, .block = block, .anyRows = 1};
 
 // A block that reaches over the edge of C goes through a full one.
 static void edge_block(const packed_job *s, int64_t K, const void *a, const void *b, int64_t i, int64_t j, int mode) {
   const matmul *g = &s->g;
   int64_t width = s->e->columns, rows = min64(s->e->rows, g->M - i), columns = min64(width, g->N - j);
   float full[MAX_BLOCK] __attribute__((aligned(64)));
-  s->e->block(K, a, b, full, width, NULL, BLOCK_REPLACE);
+  s->e->block(s->e->rows, K, a, b, full, width, NULL, BLOCK_REPLACE);
   const float *bias = g->bias ? g->bias + j : NULL;
   for (int64_t r = 0; r < rows; r++) {
     float *c = g->C + (i + r) * g->ldc + j;
@@ -110,8 +125,9 @@ static void add_products(const packed_job *s, const char *packedA, int64_t i0, i
     const char *b = s->packedB + (j * s->depthB + k * e->columns) * e->bytes;
     for (int64_t i = i0; i < i1; i += e->rows) {
       const char *a = packedA + (i - i0) * whole_groups(s, kc) * e->bytes;
-      if (i + e->rows > g->M || j + e->columns > g->N) edge_block(s, kc, a, b, i, j, mode);
-      else e->block(kc, a, b, g->C + i * g->ldc + j, g->ldc, g->bias ? g->bias + j : NULL, mode);
+      int64_t here = min64(e->rows, g->M - i);
+      if (j + e->columns > g->N || (here < e->rows && !e->anyRows)) edge_block(s, kc, a, b, i, j, mode);
+      else e->block(here, kc, a, b, g->C + i * g->ldc + j, g->ldc, g->bias ? g->bias + j : NULL, mode);
     }
   }
 }
