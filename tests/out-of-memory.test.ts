@@ -85,7 +85,7 @@ describe('a kernel without working memory', () => {
     [
       'matmul',
       /^matmul: .* inputs \[300, 300\] and \[300, 300\] of 1 MiB/,
-      () => matmul(noise([300, 300]), noise([300, 300])),
+      () => matmul(noise([300, 300]), noise([300, 300]), { transposeB: true }),
     ],
     ['sum', /^sum: .* inputs \[200000\] of/, () => sum(noise([200_000]))],
     ['topK', /^topK: .* inputs \[40, 50\] of/, () => topK(noise([40, 50]), 3)],
