@@ -83,11 +83,23 @@ static const dot_function fourColumns[] = {four_1, four_2};
 static const dot_function oneColumn[] = {one_1, one_2};
 #endif
 
-// All rows of a few columns, in blocks of nearly equal height.
+// One part of `parts` of the columns [j, j + DOT_COLUMNS) on its way into the cache.
+static void fetch_ahead(const matmul *g, int64_t j, int64_t part, int64_t parts) {
+  enum { LINE = 16 };
+  if (j + DOT_COLUMNS > g->N) return;
+  int64_t first = part * g->K / parts, last = (part + 1) * g->K / parts;
+  for (int c = 0; c < DOT_COLUMNS; c++) {
+    for (int64_t k = first; k < last; k += LINE) __builtin_prefetch(g->B + (j + c) * g->bj + k);
+  }
+}
+
+// All rows of a few columns, in blocks of nearly equal height. While they are computed the next columns come from
+// memory: four short rows at a time are too little for the processor to foresee them.
 static void dot_columns(const matmul *g, const dot_function *functions, int64_t j) {
   int64_t blocks = ceil_div(g->M, DOT_ROWS), i = 0;
   for (int64_t b = 0; b < blocks; b++) {
     int64_t rows = (g->M - i) / (blocks - b);
+    fetch_ahead(g, j + DOT_COLUMNS, b, blocks);
     functions[rows - 1](g, i, j);
     i += rows;
   }
