@@ -9,6 +9,7 @@ import type { Tensor } from '../../core/tensor.ts';
 import { ConfigError } from '../../errors.ts';
 import { attention, attentionParams } from '../../ops/attention/index.ts';
 import { attentionParts } from '../../ops/attention/reference.ts';
+import type { Window } from '../../ops/attention/window.ts';
 import { nextDropoutKey } from '../dropout-keys.ts';
 import { Linear } from '../linear.ts';
 import { Module, type ModuleContext } from '../module.ts';
@@ -31,6 +32,8 @@ export interface MultiHeadAttentionOptions {
   /** Rate on the attention weights. */
   readonly dropout?: number;
   readonly scale?: ScoreScale;
+  /** How far a query sees to both sides; everywhere by default. */
+  readonly window?: Window | null;
 }
 
 export interface AttendTo {
@@ -55,6 +58,7 @@ export class MultiHeadAttention extends Module {
   readonly numHeads: number;
   /** Factor on the scores. */
   readonly scale: number;
+  readonly window: Window | null;
   private readonly dropout: number;
 
   /** @throws {ConfigError} when dModel is not divisible by numHeads and no head width is given */
@@ -77,6 +81,7 @@ export class MultiHeadAttention extends Module {
     this.output = new Linear(numHeads * valueDim, dModel, context, { bias });
     this.numHeads = numHeads;
     this.scale = scoreScale(options.scale ?? 'sqrt', headDim);
+    this.window = options.window ?? null;
     this.dropout = options.dropout ?? 0;
   }
 
@@ -103,6 +108,7 @@ export class MultiHeadAttention extends Module {
     const context = attention(query, cache.keys, cache.values, null, {
       numHeads: this.numHeads,
       scale: this.scale,
+      window: this.window,
       causal: true,
       causalOffset: before,
       keyLength: cache.length,
@@ -122,6 +128,7 @@ export class MultiHeadAttention extends Module {
     const options = {
       numHeads: this.numHeads,
       scale: this.scale,
+      window: this.window,
       causal,
       segments,
       p,
