@@ -85,6 +85,7 @@ function isPlain({ selfAttention, crossAttention, feedForward, ...layer }: Decod
   );
   const residuals = [layer.selfAttentionResidual, layer.crossAttentionResidual, layer.feedForwardResidual];
   return (
+    !selfAttention.window &&
     linears.every((linear) => linear.constructor === Linear && !linear.quantized) &&
     residuals.every(({ norm }) => norm.constructor === LayerNorm)
   );

@@ -11,6 +11,7 @@ export {
 } from './attention/reference.ts';
 export { type RelativeScores, relativeAttention } from './attention/relative.ts';
 export { type SelfAttentionOptions, selfAttention } from './attention/self.ts';
+export type { Window } from './attention/window.ts';
 export { type CrossEntropyParams, crossEntropy } from './cross-entropy/index.ts';
 export { type DropoutKey, type DropoutParams, dropout } from './dropout/index.ts';
 export { dropoutResidual } from './dropout-residual/index.ts';

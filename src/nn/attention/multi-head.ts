@@ -10,6 +10,7 @@ import { ConfigError } from '../../errors.ts';
 import { type AttentionOptions, attention, attentionParams } from '../../ops/attention/index.ts';
 import { type AttentionParts, attentionParts } from '../../ops/attention/reference.ts';
 import { type RelativeScores, relativeAttention, relativeParts } from '../../ops/attention/relative.ts';
+import type { Window } from '../../ops/attention/window.ts';
 import { add } from '../../ops/elementwise/binary.ts';
 import { slice } from '../../ops/shape/slice.ts';
 import { nextDropoutKey } from '../dropout-keys.ts';
@@ -36,6 +37,8 @@ export interface MultiHeadAttentionOptions {
   /** Rate on the attention weights. */
   readonly dropout?: number;
   readonly scale?: ScoreScale;
+  /** How far a query sees to both sides; everywhere by default. */
+  readonly window?: Window | null;
 }
 
 export interface AttendTo {
@@ -64,6 +67,7 @@ export class MultiHeadAttention extends Module {
   readonly numHeads: number;
   /** Factor on the scores. */
   readonly scale: number;
+  readonly window: Window | null;
   private readonly dropout: number;
 
   /** @throws {ConfigError} when dModel is not divisible by numHeads and no head width is given */
@@ -86,6 +90,7 @@ export class MultiHeadAttention extends Module {
     this.output = new Linear(numHeads * valueDim, dModel, context, { bias });
     this.numHeads = numHeads;
     this.scale = scoreScale(options.scale ?? 'sqrt', headDim);
+    this.window = options.window ?? null;
     this.dropout = options.dropout ?? 0;
   }
 
@@ -113,6 +118,7 @@ export class MultiHeadAttention extends Module {
     const options = {
       numHeads: this.numHeads,
       scale: this.scale,
+      window: this.window,
       causal: true,
       causalOffset: before,
       keyLength: cache.length,
@@ -135,6 +141,7 @@ export class MultiHeadAttention extends Module {
     const options = {
       numHeads: this.numHeads,
       scale: this.scale,
+      window: this.window,
       causal,
       segments: segments?.tensor ?? null,
       p,
