@@ -15,12 +15,13 @@ import { add } from '../../ops/elementwise/binary.ts';
 import { slice } from '../../ops/shape/slice.ts';
 import { nextDropoutKey } from '../dropout-keys.ts';
 import { Linear } from '../linear.ts';
-import { Module, type ModuleContext } from '../module.ts';
+import type { ModuleContext } from '../module.ts';
 import type { AttentionPosition, Places, RelativeSizes } from '../position/position.ts';
 import { type ScoreScale, scoreScale } from './attend.ts';
-import type { KeyValueCache } from './cache.ts';
+import { KeyValueCache } from './cache.ts';
+import { type AttendTo, AttentionLayer, type KeysAndValues } from './layer.ts';
 import type { Mask } from './masks.ts';
-import { Segments, type Visible } from './packing.ts';
+import { Segments } from './packing.ts';
 
 /** Sizes and dropout of multi-head attention. */
 export interface MultiHeadAttentionOptions {
@@ -41,25 +42,8 @@ export interface MultiHeadAttentionOptions {
   readonly window?: Window | null;
 }
 
-export interface AttendTo {
-  /** `[B|1, H|1, T|1, S]`, true where a key may be attended to; or the bounds of packed sequences. */
-  readonly mask?: Visible;
-  /** Query t sees keys up to its own place only. */
-  readonly causal?: boolean;
-  /** What positions do in self-attention. */
-  readonly position?: AttentionPosition | null;
-  /** Places of the tokens of `x`; from the bounds of packed sequences where they are given. */
-  readonly places?: Places;
-}
-
-/** Key and value vectors of a memory, `[B, S, H·D]` and `[B, S, H·Dv]`. */
-export interface KeysAndValues {
-  readonly keys: Tensor;
-  readonly values: Tensor;
-}
-
 /** `softmax(Q Kᵀ / √D) V` in several heads, with projections. Paper: Vaswani et al. 2017, §3.2.2. */
-export class MultiHeadAttention extends Module {
+export class MultiHeadAttention extends AttentionLayer {
   readonly query: Linear;
   readonly key: Linear;
   readonly value: Linear;
@@ -94,23 +78,20 @@ export class MultiHeadAttention extends Module {
     this.dropout = options.dropout ?? 0;
   }
 
-  /**
-   * @param x - `[B, T, C]`, from which the queries come
-   * @param memory - `[B, S, C]`, from which keys and values come; `x` itself in self-attention
-   * @returns `[B, T, C]`
-   */
   forward(x: Tensor, memory: Tensor, options: AttendTo = {}): Tensor {
     const { keys, values } = this.project(memory);
     const turned = options.position?.key?.(keys, placesOf(options)) ?? keys;
     return this.attendTo(x, { keys: turned, values }, options);
   }
 
-  /** Keys and values of a memory, to be used by many steps of decoding. */
   project(memory: Tensor): KeysAndValues {
     return { keys: this.key.forward(memory), values: this.value.forward(memory) };
   }
 
-  /** One step of self-attention in decoding: the new tokens join the cache and attend to all of it. */
+  makeCache(batch: number, room: number, like: Tensor): KeyValueCache {
+    return new KeyValueCache(batch, room, this.key.weight.shape[0]!, this.value.weight.shape[0]!, like);
+  }
+
   step(x: Tensor, cache: KeyValueCache, position: AttentionPosition | null = null): Tensor {
     const { keys, values } = this.project(x);
     const before = cache.length;
@@ -132,7 +113,6 @@ export class MultiHeadAttention extends Module {
     return this.output.forward(this.context(turned, memory, null, options, relative, position));
   }
 
-  /** Attention of `x` to keys and values that are there already. */
   attendTo(x: Tensor, { keys, values }: KeysAndValues, how: AttendTo = {}): Tensor {
     const { mask: visible = null, causal = false, position = null } = how;
     const [mask, segments] = visible instanceof Segments ? [null, visible] : [visible, null];
