@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it, type TestContext } from 'vitest';
 import { loadHuggingFaceTokenizer } from '../src/formats/hf-tokenizer.ts';
-import { BpeModel } from '../src/tokenizers/bpe-model.ts';
+import { BpeModel, rankMerges } from '../src/tokenizers/bpe-model.ts';
 import { trainBpe } from '../src/tokenizers/bpe-trainer.ts';
 import { byteToChar, toByteChars } from '../src/tokenizers/byte-alphabet.ts';
-import { splitWords } from '../src/tokenizers/pre-tokenize.ts';
-import type { Merge, PreTokenizerName, TokenCodec } from '../src/tokenizers/types.ts';
+import { splitWords, type WordSplit } from '../src/tokenizers/pre-tokenize.ts';
+import type { Merge, TokenCodec } from '../src/tokenizers/types.ts';
 import { needData, needJson } from './support/shared-data.ts';
 
 interface Expected {
@@ -104,7 +104,7 @@ describe('BPE training', () => {
 
 function learn(
   lines: readonly string[],
-  split: PreTokenizerName,
+  split: WordSplit,
   endOfWord: string,
   alphabet: readonly string[],
   maxPieces: number,
@@ -143,7 +143,7 @@ function segmenter(merges: readonly Merge[], lines: readonly string[]): (line: s
   for (const [left, right] of merges) for (const piece of [left, right, left + right]) pieces.add(piece);
   const texts = [...pieces];
   const ids = new Map(texts.map((piece, id) => [piece, id]));
-  const model = new BpeModel(ids, merges);
+  const model = new BpeModel(rankMerges(ids, merges));
   const segmentWord = (word: string): string => {
     const chars = [...word];
     chars.push(`${chars.pop()}</w>`);

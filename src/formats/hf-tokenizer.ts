@@ -2,7 +2,7 @@
 import { FormatError, TokenizerError } from '../errors.ts';
 import type { WordPieces } from '../tokenizers/base.ts';
 import { byteSymbols, mergeSymbols, type Symbols } from '../tokenizers/bpe.ts';
-import { BpeModel } from '../tokenizers/bpe-model.ts';
+import { BpeModel, rankMerges } from '../tokenizers/bpe-model.ts';
 import { bytesToText, byteToChar, pieceBytes, utf8Bytes } from '../tokenizers/byte-alphabet.ts';
 import { type AlignedText, originalSpan, wellFormed } from '../tokenizers/normalize.ts';
 import type { DecodeOptions, EncodeOptions, Encoding, Merge, TokenCodec } from '../tokenizers/types.ts';
@@ -84,7 +84,7 @@ export class HuggingFaceTokenizer implements TokenCodec {
     }
     this.normalizer = readNormalizer(json.normalizer, file);
     this.splitter = readPreTokenizer(json.pre_tokenizer, file);
-    this.model = new BpeModel(this.vocab, merges);
+    this.model = new BpeModel(rankMerges(this.vocab, merges));
     this.suffix = json.model.end_of_word_suffix ?? '';
     this.decoder = readDecoder(json.decoder, file);
     const post = readPostProcessor(json.post_processor, file);

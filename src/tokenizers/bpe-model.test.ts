@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BpeModel } from './bpe-model.ts';
+import { BpeModel, rankMerges } from './bpe-model.ts';
 import { trainBpe } from './bpe-trainer.ts';
 import type { Merge } from './types.ts';
 
@@ -25,7 +25,7 @@ function mergeSlowly(word: readonly string[], merges: readonly Merge[]): string[
 function modelOf(merges: readonly Merge[], alphabet: readonly string[]) {
   const pieces = [...new Set([...alphabet, ...merges.map(([left, right]) => left + right)])];
   const ids = new Map(pieces.map((piece, id) => [piece, id]));
-  const model = new BpeModel(ids, merges);
+  const model = new BpeModel(rankMerges(ids, merges));
   return (word: readonly string[]) =>
     model.merge(word.map((symbol) => ids.get(symbol)!)).ids.map((id) => pieces[id]!);
 }
@@ -82,10 +82,12 @@ describe('BpeModel', () => {
 
   it('counts the symbols of each piece', () => {
     const ids = new Map(['a', 'b', 'ab', 'abab'].map((piece, id) => [piece, id]));
-    const model = new BpeModel(ids, [
-      ['a', 'b'],
-      ['ab', 'ab'],
-    ]);
+    const model = new BpeModel(
+      rankMerges(ids, [
+        ['a', 'b'],
+        ['ab', 'ab'],
+      ]),
+    );
     expect(model.merge([0, 1, 0, 1, 1, 9])).toEqual({ ids: [3, 1, 9], ends: [4, 5, 6] });
     expect(model.merge([])).toEqual({ ids: [], ends: [] });
   });

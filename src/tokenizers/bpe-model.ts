@@ -4,6 +4,7 @@
  * Paper: Sennrich, Haddow and Birch, Neural Machine Translation of Rare Words with Subword Units, ACL 2016
  * (arXiv 1508.07909); Gage, A New Algorithm for Data Compression, 1994.
  */
+import type { Random } from '../core/random.ts';
 import { PairQueue } from './pair-queue.ts';
 import type { Merge } from './types.ts';
 
@@ -14,33 +15,53 @@ export interface MergedSymbols {
   readonly ends: number[];
 }
 
+/** Passes over merges by chance, each time one could be made. */
+export interface Dropout {
+  readonly probability: number;
+  readonly random: Random;
+}
+
+/** A merge in ids. */
+export interface RankedMerge {
+  readonly left: number;
+  readonly right: number;
+  readonly merged: number;
+  /** The lowest is merged first; merges of one rank go from left to right and make the same piece. */
+  readonly rank: number;
+}
+
+/** Merges by name as merges in ids; both parts and the result of each must be in `pieces`. */
+export function* rankMerges(
+  pieces: ReadonlyMap<string, number>,
+  merges: readonly Merge[],
+): Generator<RankedMerge> {
+  for (const [rank, [left, right]] of merges.entries()) {
+    yield { left: pieces.get(left)!, right: pieces.get(right)!, merged: pieces.get(left + right)!, rank };
+  }
+}
+
 /** The merges of a BPE, over the ids of a vocabulary. */
 export class BpeModel {
   /** left id → right id → rank. */
   private readonly ranks = new Map<number, Map<number, number>>();
-  private readonly results: Int32Array;
+  private readonly results = new Map<number, number>();
 
-  /**
-   * @param pieces - piece → id; both parts and the result of each merge must be in it
-   * @param merges - in the order of their ranks
-   */
-  constructor(pieces: ReadonlyMap<string, number>, merges: readonly Merge[]) {
-    this.results = new Int32Array(merges.length);
-    merges.forEach(([left, right], rank) => {
-      this.results[rank] = pieces.get(left + right)!;
-      const leftId = pieces.get(left)!;
-      let row = this.ranks.get(leftId);
-      if (!row) this.ranks.set(leftId, (row = new Map()));
-      row.set(pieces.get(right)!, rank);
-    });
+  constructor(merges: Iterable<RankedMerge>) {
+    for (const { left, right, merged, rank } of merges) {
+      this.results.set(rank, merged);
+      let row = this.ranks.get(left);
+      if (!row) this.ranks.set(left, (row = new Map()));
+      row.set(right, rank);
+    }
   }
 
   /**
    * Merges the symbols of one word: O(n log n) in its length.
    *
    * @param symbols - ids of the word's symbols; an id that no merge knows stays as it is
+   * @param dropout - BPE-dropout: at each step every possible merge is left out with this probability
    */
-  merge(symbols: readonly number[]): MergedSymbols {
+  merge(symbols: readonly number[], dropout?: Dropout): MergedSymbols {
     const n = symbols.length;
     const ids = Int32Array.from(symbols);
     const next = new Int32Array(n);
@@ -57,17 +78,26 @@ export class BpeModel {
       if (rank !== undefined) queue.push(rank, i);
     };
     for (let i = 0; i < n; i++) enqueue(i);
+    const passedOver: { readonly place: number; readonly rank: number }[] = [];
     while (queue.pop()) {
       const { rank, position } = queue;
       // Stale when the left part has been merged away (its id is −1 then) or a part has changed.
       if (rankAt(position) !== rank) continue;
+      if (dropout && dropout.random.uniform() < dropout.probability) {
+        passedOver.push({ place: position, rank });
+        continue;
+      }
       const right = next[position]!;
-      ids[position] = this.results[rank]!;
+      ids[position] = this.results.get(rank)!;
       ids[right] = -1;
       next[position] = next[right]!;
       if (next[position]! < n) previous[next[position]!] = position;
       enqueue(previous[position]!);
       enqueue(position);
+      // The next step asks again about what this one has passed over.
+      for (const { place, rank: before } of passedOver.splice(0)) {
+        if (rankAt(place) === before) queue.push(before, place);
+      }
     }
     return collect(ids, next);
   }
