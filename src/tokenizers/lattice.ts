@@ -29,7 +29,6 @@ export class Lattice {
   /** Code points of the text. */
   length = 0;
   private readonly pieces: UnigramPieces;
-  private readonly symbols: number[] = [];
   /** Edges that begin at place i: from `firstEdge[i]` to `firstEdge[i + 1]`, the shorter ones first. */
   private readonly firstEdge: number[] = [];
   private readonly edgeEnds: number[] = [];
@@ -42,9 +41,8 @@ export class Lattice {
   /** Lays out the pieces of a text; a place where no single code point is a piece gets an unknown one. */
   build(text: string): this {
     const { trie, unk } = this.pieces;
-    const { symbols, firstEdge, edgeEnds, edgeIds } = this;
-    symbols.length = 0;
-    for (const char of text) symbols.push(char.codePointAt(0)!);
+    const { firstEdge, edgeEnds, edgeIds } = this;
+    const symbols = Array.from(text, (char) => char.codePointAt(0)!);
     const n = (this.length = symbols.length);
     let edges = 0;
     for (let start = 0; start < n; start++) {
@@ -179,7 +177,8 @@ export class Lattice {
   sample(alpha: number, random: Random): Segmentation {
     const forward = this.forward(alpha);
     const incoming = this.incomingEdges();
-    const segmentation: Segmentation = { ids: [], ends: [], score: 0 };
+    const ids: number[] = [];
+    const ends: number[] = [];
     let score = 0;
     for (let end = this.length; end > 0; ) {
       const edges = incoming[end]!;
@@ -192,14 +191,12 @@ export class Lattice {
         chosen = candidate;
         break;
       }
-      segmentation.ids.push(this.edgeIds[chosen.edge]!);
-      segmentation.ends.push(end);
+      ids.push(this.edgeIds[chosen.edge]!);
+      ends.push(end);
       score += this.score(chosen.edge);
       end = chosen.start;
     }
-    segmentation.ids.reverse();
-    segmentation.ends.reverse();
-    return { ...segmentation, score };
+    return { ids: ids.reverse(), ends: ends.reverse(), score };
   }
 
   private incomingEdges(): { readonly edge: number; readonly start: number }[][] {

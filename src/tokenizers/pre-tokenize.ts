@@ -8,11 +8,11 @@ import type { PreTokenizerName } from './types.ts';
 const WORD_CHARACTER = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}';
 
 /** Ideographs, each a word of its own in BERT (Devlin et al. 2018). */
-const IDEOGRAPH =
+export const IDEOGRAPH =
   '\\u4e00-\\u9fff\\u3400-\\u4dbf\\u{20000}-\\u{2a6df}\\u{2a700}-\\u{2b81f}\\u{2b820}-\\u{2ceaf}\\uf900-\\ufaff\\u{2f800}-\\u{2fa1f}';
 
 /** BERT's punctuation: every printable ASCII character that is no letter or digit, and Unicode's. */
-const PUNCTUATION = '!-\\/:-@\\[-`\\{-~\\p{P}';
+export const PUNCTUATION = '!-\\/:-@\\[-`\\{-~\\p{P}';
 
 /** The pre-tokenizers that cut text without changing it: all but `metaspace`. */
 export type WordSplit = Exclude<PreTokenizerName, 'metaspace'>;

@@ -10,6 +10,7 @@ import { Lattice, type UnigramPieces } from './lattice.ts';
 import { repeatedSubstrings } from './substrings.ts';
 import { Trie } from './trie.ts';
 import type { TrainingReport } from './types.ts';
+import { lowest, unknownPenalty } from './unigram-model.ts';
 
 /** A piece and its log probability. */
 export interface ScoredPiece {
@@ -28,9 +29,6 @@ export interface UnigramTrainingOptions {
   /** Pieces that must never be made. */
   readonly isForbidden: (piece: string) => boolean;
 }
-
-/** What is as improbable as this much below the rarest piece is unknown. */
-export const unknownPenalty = 10;
 
 // Training stops pruning a little above the size, so that single characters find room at the end.
 const SLACK = 1.1;
@@ -114,13 +112,6 @@ export function tableOf(pieces: readonly ScoredPiece[]): UnigramPieces {
     unk: pieces.length,
     unkScore: lowest(scores) - unknownPenalty,
   };
-}
-
-/** The lowest of some scores; 0 when there is none. */
-export function lowest(scores: ArrayLike<number>): number {
-  let min = Infinity;
-  for (let i = 0; i < scores.length; i++) min = Math.min(min, scores[i]!);
-  return min === Infinity ? 0 : min;
 }
 
 /**

@@ -24,7 +24,8 @@ import { show } from './saved-fields.ts';
 import { numSpecialTokens, specialIds, specialTexts } from './special-tokens.ts';
 import { Trie } from './trie.ts';
 import type { Sampling, ScoredIds, UnigramConfig, UnigramData } from './types.ts';
-import { lowest, trainUnigram, unknownPenalty } from './unigram-trainer.ts';
+import { lowest, placePieces, unknownPenalty } from './unigram-model.ts';
+import { trainUnigram } from './unigram-trainer.ts';
 import { Vocabulary } from './vocabulary.ts';
 import { WordCache } from './word-cache.ts';
 
@@ -85,11 +86,11 @@ export class UnigramTokenizer extends BaseTokenizer {
   }
 
   protected encodeWord(word: string): WordPieces {
-    return this.cache.get(word, (text) => this.placed(text, this.lattice.build(text).best()));
+    return this.cache.get(word, (text) => this.place(text, this.lattice.build(text).best()));
   }
 
   protected override sampleWord(word: string, { random, alpha = 0.1 }: Sampling): WordPieces {
-    return this.placed(word, this.lattice.build(word).sample(alpha, random));
+    return this.place(word, this.lattice.build(word).sample(alpha, random));
   }
 
   protected override segment(words: readonly Word[], sampling: Sampling | undefined): WordPieces[] {
@@ -106,12 +107,17 @@ export class UnigramTokenizer extends BaseTokenizer {
     return joinMetaspace(ids, (id) => this.token(id), byteOfId(this.byteFallback));
   }
 
+  private place(word: string, segmentation: Segmentation): WordPieces {
+    const fallback = this.byteFallback ? (text: string) => unknownIds(text, true) : undefined;
+    return placePieces(word, segmentation, specialIds.unk, fallback);
+  }
+
   /** Words are cut independently, so the best texts are made of the best words. */
   private bestRows(words: readonly Word[], n: number): { row: readonly WordPieces[]; score: number }[] {
     let rows: { row: readonly WordPieces[]; score: number }[] = [{ row: [], score: 0 }];
     for (const { text } of words) {
       const ways = this.lattice.build(text).nBest(n);
-      const placed = ways.map((way) => this.placed(text, way));
+      const placed = ways.map((way) => this.place(text, way));
       rows = rows
         .flatMap(({ row, score }) =>
           ways.map((way, i) => ({ row: [...row, placed[i]!], score: score + way.score })),
@@ -120,31 +126,6 @@ export class UnigramTokenizer extends BaseTokenizer {
         .slice(0, n);
     }
     return rows;
-  }
-
-  /** From code points to UTF-16 units; unknown code points side by side are one, or their bytes. */
-  private placed(word: string, { ids, ends }: Segmentation): WordPieces {
-    const placed = { ids: [] as number[], starts: [] as number[], ends: [] as number[] };
-    const chars = [...word];
-    let at = 0;
-    let start = 0;
-    ids.forEach((id, i) => {
-      const text = chars.slice(at, ends[i]!).join('');
-      const end = start + text.length;
-      const isUnknown = id === specialIds.unk;
-      if (isUnknown && !this.byteFallback && placed.ids.at(-1) === id)
-        placed.ends[placed.ends.length - 1] = end;
-      else {
-        for (const each of isUnknown ? unknownIds(text, this.byteFallback) : [id]) {
-          placed.ids.push(each);
-          placed.starts.push(start);
-          placed.ends.push(end);
-        }
-      }
-      at = ends[i]!;
-      start = end;
-    });
-    return placed;
   }
 }
 
