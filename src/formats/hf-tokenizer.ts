@@ -2,6 +2,7 @@
 import { FormatError, TokenizerError } from '../errors.ts';
 import type { WordPieces } from '../tokenizers/base.ts';
 import { originalSpan, wellFormed } from '../tokenizers/normalize.ts';
+import { refuseSampling } from '../tokenizers/sampling.ts';
 import type { DecodeOptions, EncodeOptions, Encoding, TokenCodec } from '../tokenizers/types.ts';
 import { WordCache } from '../tokenizers/word-cache.ts';
 import { AddedTokenFinder, readAddedTokens, type Segment } from './hf-added-tokens.ts';
@@ -114,6 +115,7 @@ export class HuggingFaceTokenizer implements TokenCodec {
   }
 
   encodeWithOffsets(text: string, options: EncodeOptions = {}): Encoding {
+    if (options.sampling) refuseSampling('a file of Hugging Face');
     const encoding: Encoding = { ids: [], offsets: [] };
     for (const segment of this.finders[0].split(wellFormed(text))) this.encodeSegment(segment, encoding);
     const { before, after, trim } = this.post;

@@ -7,3 +7,4 @@ export {
   type StoredTensor,
   writeSafetensors,
 } from './safetensors.ts';
+export { loadSentencePiece } from './sentencepiece.ts';

@@ -1,7 +1,7 @@
 /** What all kinds share: normalise, split into words, let the model encode each word, put the ids in a row. */
-import { TokenizerError } from '../errors.ts';
 import { normalizeAligned, normalizeText, originalSpan } from './normalize.ts';
 import type { Word } from './pre-tokenize.ts';
+import { refuseSampling } from './sampling.ts';
 import { numSpecialTokens, specialIds } from './special-tokens.ts';
 import type {
   DecodeOptions,
@@ -40,13 +40,9 @@ export abstract class BaseTokenizer implements Tokenizer {
   protected abstract encodeWord(word: string): WordPieces;
   /** Draws one segmentation of a word; a kind that has several overrides it. */
   protected sampleWord(_word: string, _sampling: Sampling): WordPieces {
-    throw new TokenizerError({
-      where: 'Tokenizer.encode',
-      expected: 'no sampling',
-      got: `sampling for kind ${this.kind}, which has one segmentation for a text`,
-      hint: 'bpe and unigram can draw segmentations',
-    });
+    return refuseSampling(`kind ${this.kind}`);
   }
+
   /** Text of ids that are in the vocabulary; special tokens among them stand as their text. */
   protected abstract join(ids: readonly number[]): string;
   abstract normalize(text: string): string;
