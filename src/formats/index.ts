@@ -8,3 +8,4 @@ export {
   writeSafetensors,
 } from './safetensors.ts';
 export { loadSentencePiece } from './sentencepiece.ts';
+export { readTokenizerFile } from './tokenizer-file.ts';

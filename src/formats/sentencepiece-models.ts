@@ -4,7 +4,7 @@ import type { WordPieces } from '../tokenizers/base.ts';
 import { mergeSymbols, type Symbols } from '../tokenizers/bpe.ts';
 import { BpeModel, type RankedMerge } from '../tokenizers/bpe-model.ts';
 import { utf8Bytes } from '../tokenizers/byte-alphabet.ts';
-import { Lattice, type Segmentation } from '../tokenizers/lattice.ts';
+import { Lattice } from '../tokenizers/lattice.ts';
 import { bytePiece } from '../tokenizers/metaspace.ts';
 import { matchWords, type Word } from '../tokenizers/pre-tokenize.ts';
 import { Trie } from '../tokenizers/trie.ts';

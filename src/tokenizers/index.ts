@@ -6,3 +6,4 @@ export { normalizerNames, normalizeText } from './normalize.ts';
 export { preTokenizerNames } from './pre-tokenize.ts';
 export { trainTokenizer } from './train.ts';
 export type * from './types.ts';
+export { UnigramTokenizer } from './unigram.ts';

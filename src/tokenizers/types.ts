@@ -68,6 +68,8 @@ export interface Encoding {
 export interface TokenCodec {
   /** Number of ids, special tokens included. */
   readonly vocabSize: number;
+  /** The ids of the special tokens that it has. */
+  readonly specialTokens: Partial<SpecialTokens<number>>;
   encode(text: string, options?: EncodeOptions): number[];
   encodeWithOffsets(text: string, options?: EncodeOptions): Encoding;
   /** The pieces of a text, the unknown token where a piece is not in the vocabulary. */
