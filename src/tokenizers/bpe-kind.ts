@@ -5,7 +5,7 @@ import { type BpeTrainingOptions, trainBpe } from './bpe-trainer.ts';
 import { byteToChar, pieceBytes, toByteChars } from './byte-alphabet.ts';
 import { countUnits, mergeReport, noRoom } from './counting.ts';
 import type { KindDefinition } from './kind.ts';
-import { bytePieces, readByteFallback, trainingWords } from './metaspace.ts';
+import { bytePieces, readByteFallback, SPACE_MARK, trainingWords } from './metaspace.ts';
 import { byteFallbackOption, commonOptions, mergeOptions } from './options.ts';
 import { preTokenizerNames, splitWords } from './pre-tokenize.ts';
 import { type SavedFields, show } from './saved-fields.ts';
@@ -74,7 +74,7 @@ function wordForm({
     return {
       split: trainingWords,
       fixed: byteFallback ? bytePieces : [],
-      options: { endOfWord: '' },
+      options: { endOfWord: '', alphabet: SPACE_MARK },
       saved: byteFallback ? { byteFallback } : {},
     };
   }

@@ -10,6 +10,7 @@ import { bytesToText, byteToChar, pieceBytes, utf8Bytes } from './byte-alphabet.
 import { byteOfId, joinMetaspace, splitMetaspace, unknownIds } from './metaspace.ts';
 import { normalizeText } from './normalize.ts';
 import { splitWords, type Word } from './pre-tokenize.ts';
+import { checkSampling } from './sampling.ts';
 import { specialIds } from './special-tokens.ts';
 import type { BpeData, Merge, PreTokenizerName, Sampling } from './types.ts';
 import { Vocabulary } from './vocabulary.ts';
@@ -57,7 +58,9 @@ abstract class BpeTokenizer extends BaseTokenizer {
   }
 
   /** BPE-dropout: nothing is remembered, every call draws again. */
-  protected override sampleWord(word: string, { random, dropout = 0.1 }: Sampling): WordPieces {
+  protected override sampleWord(word: string, sampling: Sampling): WordPieces {
+    checkSampling(this.kind, ['dropout'], sampling);
+    const { random, dropout = 0.1 } = sampling;
     return mergeSymbols(this.model, this.symbols(word), { random, probability: dropout });
   }
 

@@ -30,9 +30,9 @@ export function splitMetaspace(text: string): Word[] {
   return matchWords(marked, /▁[^▁]*/gu).map(({ text: word, start }) => ({ text: word, start: start - 1 }));
 }
 
-/** The words of a text as trainers see them: a ▁ that was written ends a word, so no piece can have it. */
+/** The words of a text as trainers see them: a ▁ that was written cuts a word, so no piece can have it. */
 export function trainingWords(text: string): string[] {
-  return splitMetaspace(text).flatMap((word) => word.text.split(WRITTEN_MARK).filter((part) => part !== ''));
+  return splitMetaspace(text).flatMap((word) => word.text.split(/\ud800/u).filter((part) => part !== ''));
 }
 
 /** The piece of a byte, `<0x0A>`. */

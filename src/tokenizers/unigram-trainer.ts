@@ -21,6 +21,8 @@ export interface ScoredPiece {
 export interface UnigramTrainingOptions {
   /** Pieces to reach. */
   readonly numPieces: number;
+  /** The characters that must be pieces: at least those of the words. */
+  readonly alphabet: readonly string[];
   readonly maxPieceLength: number;
   readonly shrinkingFactor: number;
   readonly emSteps: number;
@@ -53,7 +55,7 @@ export function trainUnigram(
     if (kept.length === pieces.length) break;
     pieces = kept;
   }
-  const finished = finish(pieces, words, options.numPieces);
+  const finished = finish(pieces, options);
   return { pieces: finished, reason: finished.length === options.numPieces ? 'reached' : 'exhausted' };
 }
 
@@ -167,13 +169,12 @@ function countUses(
 /** Every character, then the pieces in their order until there are enough. */
 function finish(
   pieces: readonly ScoredPiece[],
-  words: ReadonlyMap<string, number>,
-  numPieces: number,
+  { alphabet, numPieces }: UnigramTrainingOptions,
 ): ScoredPiece[] {
   const known = new Map(pieces.map(({ text, score }) => [text, score]));
   const rarest = lowest(pieces.map(({ score }) => score));
   let missing = 0;
-  const characters = [...countSymbols(words).keys()].sort(byCodePoint).map((text) => {
+  const characters = [...alphabet].sort(byCodePoint).map((text) => {
     // Characters that training has lost come last, each with a probability of its own.
     return { text, score: known.get(text) ?? rarest - 0.0001 * missing++ };
   });

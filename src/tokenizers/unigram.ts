@@ -13,6 +13,7 @@ import {
   bytePieces,
   joinMetaspace,
   readByteFallback,
+  SPACE_MARK,
   splitMetaspace,
   trainingWords,
   unknownIds,
@@ -20,6 +21,7 @@ import {
 import { normalizeText } from './normalize.ts';
 import { byteFallbackOption, commonOptions, mergeOptions } from './options.ts';
 import type { Word } from './pre-tokenize.ts';
+import { checkSampling } from './sampling.ts';
 import { show } from './saved-fields.ts';
 import { numSpecialTokens, specialIds, specialTexts } from './special-tokens.ts';
 import { Trie } from './trie.ts';
@@ -94,6 +96,7 @@ export class UnigramTokenizer extends BaseTokenizer {
   }
 
   protected override segment(words: readonly Word[], sampling: Sampling | undefined): WordPieces[] {
+    if (sampling) checkSampling(this.kind, ['alpha', 'nBest'], sampling);
     if (sampling?.nBest === undefined) return super.segment(words, sampling);
     const { random, alpha = 0.1, nBest } = sampling;
     const rows = this.bestRows(words, nBest);
@@ -148,12 +151,15 @@ export const unigramKind: KindDefinition<UnigramConfig, UnigramData> = {
     const { vocabSize, byteFallback = false, limitAlphabet = Infinity } = config;
     const fixed = byteFallback ? bytePieces : [];
     const counts = countUnits(lines, common.normalizers, trainingWords);
-    const alphabet = new Set(mostFrequent(countSymbols(counts), limitAlphabet));
+    // Without its mark no space could come back.
+    const symbols = countSymbols(counts).set(SPACE_MARK, Infinity);
+    const alphabet = new Set(mostFrequent(symbols, limitAlphabet));
     const room = numSpecialTokens + fixed.length;
     if (vocabSize < room + alphabet.size) throw noRoom(vocabSize, room + alphabet.size, true);
     const never = new Set([...specialTexts(common.specialTokens), ...fixed]);
     const learned = trainUnigram(splitAtOthers(counts, alphabet), {
       numPieces: vocabSize - room,
+      alphabet: [...alphabet],
       maxPieceLength: config.maxPieceLength ?? 16,
       shrinkingFactor: config.shrinkingFactor ?? 0.75,
       emSteps: config.emSteps ?? 2,
