@@ -11,28 +11,8 @@ import type { Mask } from '../nn/attention/masks.ts';
 import { isCapturing } from '../nn/capture.ts';
 import { tooManyPositions } from '../nn/position/index.ts';
 import { activationCode } from '../ops/activate/index.ts';
-import { type DecoderParts, decoderParts } from './decoder-parts.ts';
-import type { Transformer } from './transformer.ts';
-
-/** What a step is asked for. */
-export interface BestQuery {
-  /** Tokens for each text, at most V. */
-  readonly count: number;
-  /** Ids that are never chosen. */
-  readonly forbidden: readonly number[];
-  /** An id for each text whose log-probability is needed too, negative where none is. */
-  readonly wanted: ArrayLike<number>;
-}
-
-/** The likeliest next tokens of each text, best first; of equal ones the lowest id first. */
-export interface BestTokens {
-  /** `[rows, count]` */
-  readonly tokens: Int32Array;
-  /** `[rows, count]` */
-  readonly logProbs: Float32Array | Float64Array;
-  /** Of the wanted ids, `[rows]`. */
-  readonly wanted: Float32Array | Float64Array;
-}
+import { type DecoderModel, type DecoderParts, decoderParts } from './decoder-parts.ts';
+import type { BestQuery, BestTokens, DecodingState } from './encoder-decoder.ts';
 
 /** Most tokens for each text that the kernel keeps sorted. */
 const MOST_BEST = 64;
@@ -45,7 +25,7 @@ interface LayerMemory {
   readonly memoryValues: Tensor;
 }
 
-export class FusedDecoder {
+export class FusedDecoder implements DecodingState {
   /** Tokens so far. */
   length = 0;
   private rows: number;
@@ -60,7 +40,7 @@ export class FusedDecoder {
   private capacity: number;
 
   /** Whether the kernel knows this model: plain layers, positions that are added, nobody looking inside. */
-  static knows(model: Transformer, count: number): boolean {
+  static knows(model: DecoderModel, count: number): boolean {
     const { device, dtype } = model.targetEmbedding.weight;
     const plain = device.supports('decoder_step') && dtype === 'float32' && count <= MOST_BEST;
     return plain && !model.training && !isCapturing() && decoderParts(model) !== undefined;
@@ -71,7 +51,7 @@ export class FusedDecoder {
    * @param mask - `[B, 1, 1, S]`
    * @param room - most target tokens that will come
    */
-  constructor(model: Transformer, memory: Tensor, mask: Mask | null, room: number) {
+  constructor(model: DecoderModel, memory: Tensor, mask: Mask | null, room: number) {
     const [batch, length] = memory.shape as [number, number, number];
     this.parts = decoderParts(model)!;
     this.device = memory.device;
@@ -82,11 +62,12 @@ export class FusedDecoder {
     this.mask = mask ? copyOf(mask) : null;
     this.slots = new Int32Array(batch * room);
     this.sources = Int32Array.from({ length: batch }, (_, row) => row);
-    this.layers = model.decoder.layers.map(({ selfAttention, crossAttention }) => {
+    const { numHeads, keyWidth, valueWidth } = this.parts;
+    this.layers = model.decoder.layers.map(({ crossAttention }) => {
       const { keys, values } = crossAttention.project(memory);
       return {
-        keys: this.cache(batch, selfAttention.key.weight.shape[0]!),
-        values: this.cache(batch, selfAttention.value.weight.shape[0]!),
+        keys: this.cache(batch, numHeads * keyWidth),
+        values: this.cache(batch, numHeads * valueWidth),
         memoryKeys: keys.keep(),
         memoryValues: values.keep(),
       };
@@ -98,7 +79,7 @@ export class FusedDecoder {
   }
 
   /** Appends one token to each text and gives the likeliest ones after it. */
-  step(tokens: readonly number[], query: BestQuery): BestTokens {
+  best(tokens: readonly number[], query: BestQuery): BestTokens {
     const { parts, rows, room, length } = this;
     const { positions: table } = parts;
     if (table && length >= table.shape[0]!) throw tooManyPositions('decoder', length + 1, table.shape[0]!);

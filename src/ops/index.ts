@@ -9,7 +9,9 @@ export {
   mergeHeads,
   splitHeads,
 } from './attention/reference.ts';
+export { type RelativeScores, relativeAttention } from './attention/relative.ts';
 export { type SelfAttentionOptions, selfAttention } from './attention/self.ts';
+export type { Window } from './attention/window.ts';
 export { type CrossEntropyParams, crossEntropy } from './cross-entropy/index.ts';
 export { type DropoutKey, type DropoutParams, dropout } from './dropout/index.ts';
 export { dropoutResidual } from './dropout-residual/index.ts';
@@ -44,6 +46,7 @@ export { quantizedEmbedding, quantizedLinear } from './quantized-linear/index.ts
 export type { QuantizedParams, QuantizedType } from './quantized-linear/panels.ts';
 export { argmax, max, topK } from './reduce/max.ts';
 export { broadcastTo, mean, sum, sumTo } from './reduce/sum.ts';
+export { type RotaryLayout, type RotaryOptions, rotary } from './rotary/index.ts';
 export { permute, transpose } from './shape/permute.ts';
 export { reshape } from './shape/reshape.ts';
 export { concat, pad, slice } from './shape/slice.ts';

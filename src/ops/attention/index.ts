@@ -7,6 +7,7 @@ import { Tensor } from '../../core/tensor.ts';
 import { ConfigError, ShapeError } from '../../errors.ts';
 import { checkRate } from '../dropout/index.ts';
 import { type AttentionParams, attentionParts } from './reference.ts';
+import { checkWindow, countPairs, mostSeen, windowInts } from './window.ts';
 
 type AttentionInputs = readonly [
   query: Tensor,
@@ -22,6 +23,7 @@ const plain: AttentionParams = {
   scale: 0.5,
   causal: false,
   causalOffset: 0,
+  window: null,
   keyLength: 5,
   p: 0,
   key: [1, 2],
@@ -76,9 +78,34 @@ const samples: readonly Sample<AttentionParams>[] = [
     params: { ...plain, numHeads: 4, causal: true, causalOffset: 1, p: 0.1 },
     note: 'causal sequences in a row, masked, grouped heads',
   },
+  {
+    inputs: [[1, 37, 6], [1, 35, 6], [1, 35, 10], null, null],
+    params: { ...plain, keyLength: 35, window: [5, 2], p: 0.2 },
+    note: 'a window; the last queries see nothing',
+  },
+  {
+    inputs: [[2, 5, 8], [2, 5, 8], [2, 5, 8], padding, null],
+    params: { ...plain, causal: true, window: [1, 3] },
+    note: 'a causal window, padded',
+  },
+  {
+    inputs: [[1, 5, 8], [1, 5, 8], [1, 5, 8], null, null],
+    params: { ...plain, causal: true, window: [Infinity, -1] },
+    note: 'strictly causal',
+  },
+  {
+    inputs: [[2, 1, 8], [2, 7, 8], [2, 7, 8], null, null],
+    params: { ...plain, causal: true, causalOffset: 4, window: [2, 0] },
+    note: 'a window on a cache',
+  },
+  {
+    inputs: [[1, 6, 12], [1, 5, 6], [1, 5, 10], segmentMask, segments],
+    params: { ...plain, numHeads: 4, window: [0, 1], p: 0.1 },
+    note: 'windows in sequences in a row',
+  },
 ];
 
-function checkShapes([query, key, value]: readonly Shape[], params: AttentionParams): void {
+export function checkShapes([query, key, value]: readonly Shape[], params: AttentionParams): void {
   const fail = (expected: string, got: string): never => {
     throw new ShapeError({ where: 'attention', expected, got });
   };
@@ -100,7 +127,7 @@ function checkShapes([query, key, value]: readonly Shape[], params: AttentionPar
   if (keyLength > key![1]!) fail(`at most ${key![1]} keys`, `keyLength ${keyLength}`);
 }
 
-function checkSegments(segments: Shape, batch: number): void {
+export function checkSegments(segments: Shape, batch: number): void {
   if (segments.length === 2 && segments[0] === 2 && segments[1]! >= 1 && batch === 1) return;
   throw new ShapeError({
     where: 'attention',
@@ -110,7 +137,7 @@ function checkSegments(segments: Shape, batch: number): void {
   });
 }
 
-function checkMask(mask: Shape, batch: number, queries: number, params: AttentionParams): void {
+export function checkMask(mask: Shape, batch: number, queries: number, params: AttentionParams): void {
   const full = [batch, params.numHeads, queries, params.keyLength].slice(4 - mask.length);
   const fits = mask.length <= 4 && mask.every((n, i) => n === full[i] || (n === 1 && i !== full.length - 1));
   if (!fits) {
@@ -124,7 +151,7 @@ function checkMask(mask: Shape, batch: number, queries: number, params: Attentio
 }
 
 /** Sizes and strides in the order of native/attention.c. */
-function kernelInts(inputs: AttentionInputs, params: AttentionParams): number[] {
+export function kernelInts(inputs: AttentionInputs, params: AttentionParams): number[] {
   const [query, key, value, mask] = inputs;
   const [batch, queries, queryWidth] = query.shape as [number, number, number];
   const [, room, keyWidth] = key.shape as [number, number, number];
@@ -137,21 +164,27 @@ function kernelInts(inputs: AttentionInputs, params: AttentionParams): number[] 
     ...[queryWidth / numHeads, valueWidth / numKvHeads],
     ...[queryWidth, keyWidth, valueWidth, outWidth],
     ...[queries * queryWidth, room * keyWidth, room * valueWidth, queries * outWidth],
-    ...[Number(causal), causalOffset, ...maskStrides.slice(0, 3), ...params.key],
+    ...[
+      Number(causal),
+      causalOffset,
+      ...maskStrides.slice(0, 3),
+      ...params.key,
+      ...windowInts(params.window),
+    ],
   ];
 }
 
 /** Sequences, each with its own keys. */
-function sequencesOf([query, , , , segments]: AttentionInputs): number {
+export function sequencesOf([query, , , , segments]: AttentionInputs): number {
   return segments ? segments.shape[1]! - 1 : query.shape[0]!;
 }
 
 /** Products for a sequence and head. */
-function workOf(inputs: AttentionInputs, { keyLength, numHeads }: AttentionParams): number {
+export function workOf(inputs: AttentionInputs, params: AttentionParams): number {
   const [query, , value, , segments] = inputs;
-  const scores = query.shape[1]! * keyLength;
-  const ownScores = segments ? scores / Math.max(1, sequencesOf(inputs)) ** 2 : scores;
-  return (ownScores * (query.shape[2]! + value.shape[2]!)) / numHeads;
+  const sequences = segments ? Math.max(1, sequencesOf(inputs)) : 1;
+  const scores = (query.shape[1]! / sequences) * mostSeen(params, params.keyLength / sequences);
+  return (scores * (query.shape[2]! + value.shape[2]!)) / params.numHeads;
 }
 
 /** A single query for each sequence, as in decoding: a kernel of its own reads keys and values in one stream. */
@@ -160,7 +193,11 @@ function isStep([query, , , , segments]: AttentionInputs, { p }: AttentionParams
 }
 
 /** Where the kernel writes a gradient: also one that nobody needs; unused room of a cache gets zeros. */
-function gradientMemory(input: Tensor, gradient: Tensor | null, { keyLength }: AttentionParams): TypedArray {
+export function gradientMemory(
+  input: Tensor,
+  gradient: Tensor | null,
+  { keyLength }: AttentionParams,
+): TypedArray {
   const memory = gradient ?? Tensor.empty(input.shape, input.dtype, input.device, 'attention.backward');
   if (input.shape[1]! > keyLength) memory.data.fill(0);
   return memory.data;
@@ -175,10 +212,11 @@ const op = defineOp<AttentionInputs, AttentionParams>({
     if (mask) checkMask(mask, query[0]!, query[1]!, params);
     return [query[0]!, query[1]!, (value[2]! / params.numKvHeads) * params.numHeads];
   },
-  flops: ([query, , value, , segments], { numHeads, numKvHeads, keyLength }) => {
+  flops: ([query, , value, , segments], params) => {
+    const { numHeads, numKvHeads, keyLength } = params;
     const sequences = segments ? Math.max(1, segments[1]! - 1) : 1; // of about one length
-    const scores = (query[0]! * query[1]! * keyLength) / sequences;
-    return scores * (2 * query[2]! + (2 * value[2]! * numHeads) / numKvHeads + 5 * numHeads);
+    const pairs = sequences * countPairs(params, query[1]! / sequences, keyLength / sequences);
+    return query[0]! * pairs * (2 * query[2]! + (2 * value[2]! * numHeads) / numKvHeads + 5 * numHeads);
   },
   reference: ([query, key, value, mask, segments], params) =>
     attentionParts(query, key, value, mask, params, segments).output,
@@ -210,7 +248,10 @@ const op = defineOp<AttentionInputs, AttentionParams>({
   },
 });
 
-/** Options of `attention`; each has the value of the paper by default. */
+/**
+ * Options of `attention`; each has the value of the paper by default. With a window, time grows with T times its width
+ * and memory with T.
+ */
 export interface AttentionOptions
   extends Partial<Omit<AttentionParams, 'numHeads'>>,
     Pick<AttentionParams, 'numHeads'> {
@@ -225,6 +266,7 @@ export interface AttentionOptions
 export function attentionParams(query: Tensor, key: Tensor, options: AttentionOptions): AttentionParams {
   const { numHeads, p = 0 } = options;
   checkRate('attention', p);
+  checkWindow('attention', options.window);
   const numKvHeads = options.numKvHeads ?? numHeads;
   if (numHeads % numKvHeads !== 0) {
     throw new ConfigError({
@@ -239,6 +281,7 @@ export function attentionParams(query: Tensor, key: Tensor, options: AttentionOp
     scale: options.scale ?? 1 / Math.sqrt(query.shape[2]! / numHeads),
     causal: options.causal ?? false,
     causalOffset: options.causalOffset ?? 0,
+    window: options.window ?? null,
     keyLength: options.keyLength ?? key.shape[1]!,
     p,
     key: options.key ?? [0, 0],
@@ -255,9 +298,10 @@ export function attentionParams(query: Tensor, key: Tensor, options: AttentionOp
  * @param mask - bool `[B|1, H|1, T|1, S]`, true where a key may be attended to, or null
  * @returns `[B, T, H·Dv]`
  * @throws {ShapeError} when a shape does not fit, or segments leave out rows
- * @throws {ConfigError} when heads or dropout cannot be used
+ * @throws {ConfigError} when heads, dropout or the window cannot be used
  * @example
  * attention(q, k, v, paddingMask, { numHeads: 8, causal: true });
+ * attention(q, k, v, null, { numHeads: 8, window: [128, 128] });
  */
 export function attention(
   query: Tensor,
@@ -273,7 +317,7 @@ export function attention(
 }
 
 /** Segments must cover every row of queries and keys, in order. */
-function checkCover(segments: Tensor, queries: number, keys: number): void {
+export function checkCover(segments: Tensor, queries: number, keys: number): void {
   expectType('attention', 'segments', segments, 'int32');
   const count = segments.shape[1] ?? 0;
   for (const [side, rows, starts] of [

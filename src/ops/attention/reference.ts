@@ -2,6 +2,7 @@
 import type { Shape } from '../../core/shape.ts';
 import { type Tensor, tensor } from '../../core/tensor.ts';
 import { type DropoutKey, dropout } from '../dropout/index.ts';
+import { add } from '../elementwise/binary.ts';
 import { scale as scaleBy } from '../elementwise/scale.ts';
 import { matmul } from '../matmul/index.ts';
 import { permute } from '../shape/permute.ts';
@@ -9,17 +10,15 @@ import { reshape } from '../shape/reshape.ts';
 import { slice } from '../shape/slice.ts';
 import { softmax } from '../softmax/index.ts';
 import { keepWhere } from '../where/index.ts';
+import { type Band, keysSeen } from './window.ts';
 
 /** Heads, scale, masking and dropout of the attention op. */
-export interface AttentionParams {
+export interface AttentionParams extends Band {
   readonly numHeads: number;
   /** Heads of key and value; each serves `numHeads / numKvHeads` query heads. */
   readonly numKvHeads: number;
   /** Factor on the scores, 1/√D in the paper. */
   readonly scale: number;
-  /** Query t sees keys 0 … t + causalOffset only. */
-  readonly causal: boolean;
-  readonly causalOffset: number;
   /** Keys that count, of the S that `key` and `value` have room for. */
   readonly keyLength: number;
   /** Dropout rate on the weights. */
@@ -29,10 +28,12 @@ export interface AttentionParams {
 
 /** What attention computes on the way. */
 export interface AttentionParts {
-  /** `scale · q kᵀ` before masks, `[B, H, T, S]`. */
+  /** `scale · q kᵀ` and what is added to it, before masks, `[B, H, T, S]`. */
   readonly scores: Tensor;
   /** After masks and softmax, before dropout, `[B, H, T, S]`. */
   readonly weights: Tensor;
+  /** After dropout. */
+  readonly dropped: Tensor;
   /** `[B, T, H·Dv]` */
   readonly output: Tensor;
 }
@@ -52,7 +53,7 @@ export function mergeHeads(x: Tensor): Tensor {
 /** `[1, 1, T, S]`, true where query t may see key s: s <= t + offset. */
 export function causalMask(queries: number, keys: number, offset: number, like: Tensor): Tensor {
   const whole = { queries: [0, queries], keys: [0, keys] };
-  return segmentMask(whole, offset, like);
+  return segmentMask(whole, { causal: true, causalOffset: offset, window: null }, like);
 }
 
 /** First row of each sequence on both sides, and the ends. */
@@ -62,32 +63,30 @@ interface Segments {
 }
 
 /**
- * `[1, 1, T, S]`, true where query and key belong to the same sequence and, with an offset, key s of the sequence is
- * not later than query t of it plus the offset.
+ * `[1, 1, T, S]`, true where query and key belong to the same sequence and the query sees the key's place in it.
  */
-function segmentMask({ queries, keys }: Segments, offset: number | undefined, like: Tensor): Tensor {
+function segmentMask({ queries, keys }: Segments, band: Band, like: Tensor): Tensor {
   const last = queries.length - 1;
   const [T, S] = [queries[last]!, keys[last]!];
   const allowed = new Uint8Array(T * S);
   for (let n = 0; n < last; n++) {
-    const [first, end] = [keys[n]!, keys[n + 1]!];
     for (let t = queries[n]!; t < queries[n + 1]!; t++) {
-      const seen = offset === undefined ? end : Math.min(end, first + t - queries[n]! + offset + 1);
-      allowed.fill(1, t * S + first, t * S + Math.max(first, seen));
+      const [first, end] = keysSeen(band, t - queries[n]!, keys[n + 1]! - keys[n]!);
+      allowed.fill(1, t * S + keys[n]! + first, t * S + keys[n]! + end);
     }
   }
   return tensor(allowed, [1, 1, T, S], { dtype: 'bool', device: like.device });
 }
 
-/** The rule of causality and segments together; null where every key is visible. */
+/** The causal rule, window and segments together; null where every key is visible. */
 function structure(segments: Tensor | null, params: AttentionParams, query: Tensor): Tensor | null {
-  const offset = params.causal ? params.causalOffset : undefined;
   if (segments) {
     const count = segments.shape[1]!;
     const { data } = segments;
-    return segmentMask({ queries: data.subarray(0, count), keys: data.subarray(count) }, offset, query);
+    return segmentMask({ queries: data.subarray(0, count), keys: data.subarray(count) }, params, query);
   }
-  return offset === undefined ? null : causalMask(query.shape[1]!, params.keyLength, offset, query);
+  if (!params.causal && !params.window) return null;
+  return segmentMask({ queries: [0, query.shape[1]!], keys: [0, params.keyLength] }, params, query);
 }
 
 /** Mask `[B|1, H|1, T|1, S]` under four axes. */
@@ -99,6 +98,8 @@ function fourAxes(mask: Tensor): Tensor {
 /**
  * Scaled dot-product attention of each head, step by step; see `attention` for the shapes.
  *
+ * @param added - `[B|1, H|1, T|1, S|1]`, to the scaled products
+ *
  * Paper: Vaswani et al., Attention Is All You Need, 2017, §3.2, https://arxiv.org/abs/1706.03762
  */
 export function attentionParts(
@@ -108,6 +109,7 @@ export function attentionParts(
   mask: Tensor | null,
   params: AttentionParams,
   segments: Tensor | null = null,
+  added: Tensor | null = null,
 ): AttentionParts {
   const { numHeads, numKvHeads, scale, keyLength } = params;
   const used = (x: Tensor): Tensor => (x.shape[1] === keyLength ? x : slice(x, 1, 0, keyLength));
@@ -119,12 +121,14 @@ export function attentionParts(
   const k = splitHeads(used(key), numKvHeads); // [B, K, S, D]
   const v = splitHeads(used(value), numKvHeads); // [B, K, S, Dv]
 
-  const scores = reshape(scaleBy(matmul(q, k, { transposeB: true }), scale), full);
+  const products = reshape(scaleBy(matmul(q, k, { transposeB: true }), scale), full);
+  const scores = added ? add(products, added) : products;
   const unpadded = mask ? keepWhere(scores, fourAxes(mask), Number.NEGATIVE_INFINITY) : scores;
   const allowed = structure(segments, params, query);
   const visible = allowed ? keepWhere(unpadded, allowed, Number.NEGATIVE_INFINITY) : unpadded;
   const weights = softmax(visible);
-  const dropped = reshape(dropout(weights, params), [batch, numKvHeads, rows, keyLength]);
-  const context = reshape(matmul(dropped, v), [batch, numHeads, queries, value.shape[2]! / numKvHeads]);
-  return { scores, weights, output: mergeHeads(context) };
+  const dropped = dropout(weights, params);
+  const grouped = reshape(dropped, [batch, numKvHeads, rows, keyLength]);
+  const context = reshape(matmul(grouped, v), [batch, numHeads, queries, value.shape[2]! / numKvHeads]);
+  return { scores, weights, dropped, output: mergeHeads(context) };
 }
