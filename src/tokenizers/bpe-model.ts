@@ -5,6 +5,7 @@
  * (arXiv 1508.07909); Gage, A New Algorithm for Data Compression, 1994.
  */
 import type { Random } from '../core/random.ts';
+import { PairMap } from './pair-map.ts';
 import { PairQueue } from './pair-queue.ts';
 import type { Merge } from './types.ts';
 
@@ -40,18 +41,20 @@ export function* rankMerges(
   }
 }
 
+// Up to so many symbols, looking at all pairs again after each merge is faster than keeping them in order.
+const MAX_SCANNED = 48;
+
 /** The merges of a BPE, over the ids of a vocabulary. */
 export class BpeModel {
-  /** left id → right id → rank. */
-  private readonly ranks = new Map<number, Map<number, number>>();
-  private readonly results = new Map<number, number>();
+  /** (left, right) → rank. */
+  private readonly ranks = new PairMap();
+  /** Rank → the piece that is made. */
+  private readonly results: number[] = [];
 
   constructor(merges: Iterable<RankedMerge>) {
     for (const { left, right, merged, rank } of merges) {
-      this.results.set(rank, merged);
-      let row = this.ranks.get(left);
-      if (!row) this.ranks.set(left, (row = new Map()));
-      row.set(right, rank);
+      this.ranks.set(left, right, rank);
+      this.results[rank] = merged;
     }
   }
 
@@ -62,6 +65,34 @@ export class BpeModel {
    * @param dropout - BPE-dropout: at each step every possible merge is left out with this probability
    */
   merge(symbols: readonly number[], dropout?: Dropout): MergedSymbols {
+    return symbols.length <= MAX_SCANNED && !dropout
+      ? this.mergeScanning(symbols)
+      : this.mergeQueued(symbols, dropout);
+  }
+
+  /** The best pair of all by looking at each; the left-most of equal ones. */
+  private mergeScanning(symbols: readonly number[]): MergedSymbols {
+    const ids = symbols.slice();
+    const ends = symbols.map((_, i) => i + 1);
+    const ranks: number[] = [];
+    for (let i = 0; i + 1 < ids.length; i++) ranks.push(this.ranks.get(ids[i]!, ids[i + 1]!));
+    for (;;) {
+      let at = -1;
+      for (let i = 0; i < ranks.length; i++) {
+        if (ranks[i]! >= 0 && (at < 0 || ranks[i]! < ranks[at]!)) at = i;
+      }
+      if (at < 0) return { ids, ends };
+      ids[at] = this.results[ranks[at]!]!;
+      ids.splice(at + 1, 1);
+      ends.splice(at, 1);
+      ranks.splice(at, 1);
+      if (at > 0) ranks[at - 1] = this.ranks.get(ids[at - 1]!, ids[at]!);
+      if (at < ranks.length) ranks[at] = this.ranks.get(ids[at]!, ids[at + 1]!);
+    }
+  }
+
+  /** Pairs in a queue, neighbours in a linked list. */
+  private mergeQueued(symbols: readonly number[], dropout: Dropout | undefined): MergedSymbols {
     const n = symbols.length;
     const ids = Int32Array.from(symbols);
     const next = new Int32Array(n);
@@ -71,24 +102,25 @@ export class BpeModel {
       previous[i] = i - 1;
     }
     const queue = new PairQueue();
-    const rankAt = (i: number): number | undefined =>
-      i >= 0 && next[i]! < n ? this.ranks.get(ids[i]!)?.get(ids[next[i]!]!) : undefined;
+    // Below 0 where no merge is possible; also for a place that has been merged away, whose id is −1.
+    const rankAt = (i: number): number =>
+      i >= 0 && next[i]! < n && ids[i]! >= 0 ? this.ranks.get(ids[i]!, ids[next[i]!]!) : -1;
     const enqueue = (i: number): void => {
       const rank = rankAt(i);
-      if (rank !== undefined) queue.push(rank, i);
+      if (rank >= 0) queue.push(rank, i);
     };
     for (let i = 0; i < n; i++) enqueue(i);
     const passedOver: { readonly place: number; readonly rank: number }[] = [];
     while (queue.pop()) {
       const { rank, position } = queue;
-      // Stale when the left part has been merged away (its id is −1 then) or a part has changed.
+      // Stale when a part has been merged away or has changed.
       if (rankAt(position) !== rank) continue;
       if (dropout && dropout.random.uniform() < dropout.probability) {
         passedOver.push({ place: position, rank });
         continue;
       }
       const right = next[position]!;
-      ids[position] = this.results.get(rank)!;
+      ids[position] = this.results[rank]!;
       ids[right] = -1;
       next[position] = next[right]!;
       if (next[position]! < n) previous[next[position]!] = position;
