@@ -100,12 +100,7 @@ const tokenizers: Bench = function* (name, { data, rounds }) {
 };
 
 /** Those that run only when they are named: they need a text file, or minutes. */
-export const namedBenches: ReadonlySet<string> = new Set([
-  'char-gpt',
-  'scaling',
-  'threads',
-  'tokenizers',
-]);
+export const namedBenches: ReadonlySet<string> = new Set(['char-gpt', 'scaling', 'threads', 'tokenizers']);
 
 export const benches: ReadonlyMap<string, Bench> = new Map([
   ['train-base256', training('base256')],
