@@ -83,6 +83,28 @@ describe('Hugging Face tokenizer.json', () => {
   });
 });
 
+describe("BERT's published vocabulary", () => {
+  it('gives the ids of llama.cpp on its 47 texts', (context) => {
+    const folder = 'tokenizers/llamacpp-vocab/ggml-vocab-bert-bge.gguf';
+    const texts = readFileSync(needData(context, `${folder}.inp`), 'utf8').split('\n__ggml_vocab_test__\n');
+    const expected = needLines(context, `${folder}.out`);
+    const vocab = needLines(context, 'tokenizers/bert-base-uncased/vocab.txt').filter(
+      (piece) => piece !== '',
+    );
+    const tokenizer = loadHuggingFaceTokenizer({
+      normalizer: { type: 'BertNormalizer', clean_text: true, handle_chinese_chars: true, lowercase: true },
+      pre_tokenizer: { type: 'BertPreTokenizer' },
+      post_processor: null,
+      decoder: { type: 'WordPiece' },
+      model: { type: 'WordPiece', vocab: Object.fromEntries(vocab.map((piece, id) => [piece, id])) },
+    });
+    expect(vocab.length).toBe(30_522);
+    expect(texts.length).toBeGreaterThan(40);
+    const ids = texts.map((text) => tokenizer.encode(text).join(' '));
+    expect(ids).toEqual(expected.slice(0, texts.length).map((line) => line.trim()));
+  });
+});
+
 describe('BPE training', () => {
   it.for([
     { name: 'bpe_whitespace', split: 'punctuation', alphabet: [], specials: 4 },
