@@ -260,7 +260,7 @@ describe('choices that cannot be used', () => {
     [{ kind: 'rope', layout: 'halfs' }, 'did you mean "halves"?'],
     [{ kind: 'shaw', maxDistance: 0 }, 'position.maxDistance: expected a whole number of at least 1, got 0'],
     [{ kind: 't5', maxDistance: 8 }, 'expected maxDistance above numBuckets / 2 (16), got 8'],
-    ['rope', 'rope turns pairs: expected an even head width, got 3'],
+    ['rope', 'position: rope: it turns pairs: expected an even head width, got 3'],
   ])('%j: %s', (position, message) => {
     expect(make(position)).toThrow(ConfigError);
     expect(make(position)).toThrow(message);
