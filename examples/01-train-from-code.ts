@@ -5,11 +5,11 @@ import {
   collate,
   crossEntropy,
   greedySearch,
+  ModelSession,
   mean,
   Random,
   scope,
   Transformer,
-  TransformerSession,
   tensor,
 } from 'heed';
 
@@ -38,6 +38,6 @@ for (let step = 1; step <= 600; step++) {
 }
 
 const tests = Array.from({ length: 5 }, row);
-const session = new TransformerSession(model.eval(), collate(tests, { padId: 0 }), length + 2);
+const session = new ModelSession(model.eval(), collate(tests, { padId: 0 }), length + 2);
 for (const [i, { tokens }] of greedySearch(session, { bos, eos, maxNewTokens: length + 1 }).entries())
   console.log(`${tests[i]!.join('')} -> ${tokens.join('')}`);

@@ -2,7 +2,7 @@
  * Where does each output token look? Captures the cross-attention of a trained model and draws it as text:
  * `node examples/03-look-inside.ts runs/pronounce attention`.
  */
-import { capture, loadModel, noGrad, scope, tensor } from 'heed';
+import { capture, loadModel, noGrad, scope } from 'heed';
 
 const [folder = 'runs/pronounce', word = 'attention'] = process.argv.slice(2);
 const { model, translator } = await loadModel(folder);
@@ -11,13 +11,13 @@ const { text } = translator.translate([word])[0]!;
 
 const sourceIds = source.encode(word, { addEos: true });
 const targetIds = target.encode(text, { addBos: true });
-const row = (ids: readonly number[]) => tensor([...ids], [1, ids.length], { dtype: 'int32' });
+const row = (ids: readonly number[]) => ({ ids: Int32Array.from(ids), lengths: [ids.length] });
 
 // Any intermediate of any layer has a name; * stands for one part of it.
 const { tensors } = noGrad(() =>
   scope(() =>
     capture(model, ['decoder.layers.*.crossAttention.weights'], () => {
-      model.forward(row(sourceIds), row(targetIds)).dispose();
+      model.forwardPacked(row(sourceIds), row(targetIds)).dispose();
     }),
   ),
 );

@@ -13,7 +13,7 @@ import { collate } from '../src/data/collate.ts';
 import { readSafetensors } from '../src/formats/safetensors.ts';
 import { beamSearch } from '../src/generate/beam.ts';
 import { nextTokens } from '../src/generate/next-tokens.ts';
-import { TransformerSession } from '../src/generate/session.ts';
+import { ModelSession } from '../src/generate/session.ts';
 import { FusedDecoder } from '../src/models/fused-decoder.ts';
 import { TransformerCache } from '../src/models/transformer-cache.ts';
 import { KeyValueCache } from '../src/nn/attention/cache.ts';
@@ -199,7 +199,7 @@ const checks = {
       [4, 5, eos],
       [9, 8, 7, eos],
     ];
-    const session = new TransformerSession(model, collate([a, b], { padId: pad }), 4);
+    const session = new ModelSession(model, collate([a, b], { padId: pad }), 4);
     session.step([bos, bos]).dispose();
     session.step([10, 6]).dispose();
     session.select([1, 0]);
@@ -223,7 +223,7 @@ const checks = {
       ],
       { padId: pad },
     );
-    const sessions = [{ best: 2 }, {}].map((how) => new TransformerSession(model, batch, 4, how));
+    const sessions = [{ best: 2 }, {}].map((how) => new ModelSession(model, batch, 4, how));
     for (const places of [
       [0, 1],
       [1, 0, 1],

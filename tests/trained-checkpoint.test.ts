@@ -9,7 +9,7 @@ import { readSafetensors } from '../src/formats/safetensors.ts';
 import { beamSearch } from '../src/generate/beam.ts';
 import { greedySearch } from '../src/generate/greedy.ts';
 import type { DecodingSession } from '../src/generate/session.ts';
-import { TransformerSession } from '../src/generate/session.ts';
+import { ModelSession } from '../src/generate/session.ts';
 import { expectClose } from './support/compare.ts';
 import { needDevice } from './support/devices.ts';
 import { openNmtTransformer, withOutputBias } from './support/opennmt-checkpoint.ts';
@@ -65,7 +65,7 @@ function load(context: TestContext, device: string) {
     targetIds: (pieces: readonly string[]): number[] => pieces.map((piece) => targetPieces.indexOf(piece)),
     session: (pairs: readonly Pair[]): DecodingSession =>
       withOutputBias(
-        new TransformerSession(
+        new ModelSession(
           model,
           collate(
             pairs.map(({ source }) => sourceIds(source)),

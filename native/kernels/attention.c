@@ -25,15 +25,30 @@ typedef struct {
   forward_memory m;
   const float *q, *k, *v; // of this batch entry and head
   float *out;
+  float *bins; // NULL, or the weights by distance, in rows like those of `out`
   int64_t h;
 } head_job;
+
+// Adds the weights of query t, before they are divided by their sum, to its bins.
+static void bin_row(const head_job *j, const float *row, int64_t t, int64_t s, int64_t seen) {
+  const attention_shape *p = j->p;
+  sum_by_distance(j->bins + t * p->oRow, row, table_column(p, t, s), seen, p->more.width);
+}
+
+// The sums over weights of query t, its output and bins, times a factor.
+static void scale_sums(const head_job *j, int64_t t, float factor) {
+  const attention_shape *p = j->p;
+  scale_row(j->out + t * p->oRow, p->Dv, factor);
+  if (j->bins) scale_row(j->bins + t * p->oRow, p->more.width, factor);
+}
 
 // Turns the raw scores of query t against the keys [s, s + width) into weights and updates its running softmax.
 static void weigh_row(const head_job *j, float *row, int64_t t, int64_t s, int64_t width) {
   const attention_shape *p = j->p;
   int64_t seen = visible_keys(p, t, s, width);
   float before = s == 0 ? -INFINITY : j->m.maxima[t];
-  float max = finish_scores(row, seen, p->scale, mask_row(p, j->h, t, s));
+  if (adds_scores(p)) add_scores(p, row, j->h, t, s, seen);
+  float max = finish_scores(row, seen, adds_scores(p) ? 1 : p->scale, mask_row(p, j->h, t, s));
   max = max > before ? max : before;
   float shift = max == -INFINITY ? 0 : max;
   float sum = exponentiate(row, seen, shift, p->dropping ? &p->drop : NULL, weight_index(p, j->h, t, s));
@@ -43,11 +58,14 @@ static void weigh_row(const head_job *j, float *row, int64_t t, int64_t s, int64
   } else if (max > before) {
     float shrink = before == -INFINITY ? 0 : expf(before - shift);
     j->m.sums[t] = j->m.sums[t] * shrink + sum;
-    scale_row(j->out + t * p->oRow, p->Dv, shrink);
+    scale_sums(j, t, shrink);
   } else {
     j->m.sums[t] += sum;
   }
   j->m.maxima[t] = max;
+  if (!j->bins) return;
+  if (s == 0) scale_row(j->bins + t * p->oRow, p->more.width, 0);
+  bin_row(j, row, t, s, seen);
 }
 
 // Scores of the queries [t, t + rows) against the keys [s, s + width).
@@ -92,7 +110,7 @@ static void attend_head(const head_job *j, float *lse) {
   } while (s < p->S);
   for (int64_t t = 0; t < p->T; t++) {
     float sum = j->m.sums[t];
-    scale_row(j->out + t * p->oRow, p->Dv, sum == 0 ? 0 : 1 / sum);
+    scale_sums(j, t, sum == 0 ? 0 : 1 / sum);
     lse[t] = sum == 0 ? -INFINITY : j->m.maxima[t] + logf(sum);
   }
 }
@@ -101,19 +119,32 @@ static void attend_head(const head_job *j, float *lse) {
 // tensors out, lse, q, k, v, mask or NULL (uint8), segments or NULL (int32); ints B (or segments), H, Kh, T, S, D, Dv,
 // qRow, kRow, vRow, oRow, qBatch, kBatch, vBatch, oBatch, causal, causalOffset, maskB, maskH, maskT, k0, k1;
 // floats scale, p; items = B * H
-KERNEL(attention) {
-  attention_shape all = read_attention(a, a->t[5], a->t[6]);
+static void attend_entries(const heed_args *a, const attention_shape *all, int64_t begin, int64_t end) {
   for (int64_t item = begin; item < end; item++) {
-    attention_shape p = entry_shape(&all, item / all.H);
+    attention_shape p = entry_shape(all, item / all->H);
     int64_t h = item % p.H, kh = h / (p.H / p.Kh);
     forward_memory memory = forward_scratch(&p);
     if (!memory.keys) return;
+    float *out = a->t[0];
+    int64_t binsOffset = query_offset(&p, p.oBatch, p.oRow, p.H * p.Dv + h * p.more.width);
     head_job j = {&p, memory,
                   (const float *)a->t[2] + query_offset(&p, p.qBatch, p.qRow, h * p.D),
                   (const float *)a->t[3] + key_offset(&p, p.kBatch, p.kRow, kh * p.D),
                   (const float *)a->t[4] + key_offset(&p, p.vBatch, p.vRow, kh * p.Dv),
-                  (float *)a->t[0] + query_offset(&p, p.oBatch, p.oRow, h * p.Dv), h};
-    if (!j.m.keys) return;
+                  out + query_offset(&p, p.oBatch, p.oRow, h * p.Dv), p.more.bins ? out + binsOffset : NULL, h};
     attend_head(&j, (float *)a->t[1] + lse_offset(&p, h));
   }
+}
+
+KERNEL(attention) {
+  attention_shape all = read_attention(a, a->t[5], a->t[6]);
+  attend_entries(a, &all, begin, end);
+}
+
+// The same with scores that are added: after the tensors of `attention` a table or NULL (attention_relative.h) and a
+// bias [B, H, T, S] or NULL; after its ints W, first, perQuery, bins. With bins the output has H * W more columns: the
+// weights after dropout, summed by distance.
+KERNEL(relative_attention) {
+  attention_shape all = read_relative(a, a->t[5], a->t[6], a->t[7], a->t[8]);
+  attend_entries(a, &all, begin, end);
 }

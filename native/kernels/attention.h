@@ -3,6 +3,7 @@
 // h / (H / Kh). With segments the sequences stand one after the other in a single batch entry: segment b has the query
 // rows from segments[b] and the key rows from segments[B + 1 + b] on, up to those of the next one.
 #pragma once
+#include "attention_relative.h"
 #include "dropout.h"
 #include "gemm.h"
 #include "transpose.h"
@@ -21,10 +22,12 @@ typedef struct {
   int64_t maskB, maskH, maskT;
   const int32_t *segments; // NULL, or [2, B + 1]
   int64_t b;               // of this entry: 0 with segments
+  int64_t sequence;        // the entry's number, also with segments
   int64_t firstQuery, firstKey, allT, allS; // where the segment starts, and the rows of all segments
   float scale;
   int dropping;
   dropout drop;
+  relative_scores more; // beside the products
   int64_t queryBlock; // queries in a block of scores
   int64_t blockRow;   // distance between its rows: off a power of two, which would fill few cache sets
 } attention_shape;
@@ -49,7 +52,7 @@ static inline attention_shape read_attention(const heed_args *a, const uint8_t *
 // The shape of batch entry or segment b.
 static inline attention_shape entry_shape(const attention_shape *p, int64_t b) {
   attention_shape e = *p;
-  e.b = b;
+  e.b = e.sequence = b;
   if (p->segments) {
     const int32_t *queries = p->segments + b, *keys = p->segments + p->B + 1 + b;
     e.b = 0;
@@ -87,6 +90,42 @@ static inline const uint8_t *mask_row(const attention_shape *p, int64_t h, int64
 // The counter of the weight (h, t, s) for dropout.
 static inline uint32_t weight_index(const attention_shape *p, int64_t h, int64_t t, int64_t s) {
   return (uint32_t)(((p->b * p->H + h) * p->allT + p->firstQuery + t) * p->allS + p->firstKey + s);
+}
+
+// The table's column in which query t would meet key s if it were endless.
+static inline int64_t table_column(const attention_shape *p, int64_t t, int64_t s) {
+  return s - t - p->causalOffset - p->more.first;
+}
+
+// Where the row of the table begins that query t of head h looks into.
+static inline int64_t table_row(const attention_shape *p, int64_t h, int64_t t) {
+  int64_t row = p->more.perQuery ? p->b * p->allT + p->firstQuery + t : p->sequence;
+  return (row * p->H + h) * p->more.width;
+}
+
+static inline int64_t bias_offset(const attention_shape *p, int64_t h, int64_t t, int64_t s) {
+  return ((p->b * p->H + h) * p->T + t) * p->S + s;
+}
+
+// x = scale x + the scores that are added, for query t of head h and n keys from s on.
+static inline void add_scores(const attention_shape *p, float *x, int64_t h, int64_t t, int64_t s, int64_t n) {
+  const relative_scores *more = &p->more;
+  FOR_VECTORS(c, n, store(x + c, load(x + c, W) * p->scale, W););
+  if (more->table) add_by_distance(x, more->table + table_row(p, h, t), table_column(p, t, s), n, more->width);
+  if (more->bias) {
+    const float *bias = more->bias + bias_offset(p, h, t, s);
+    FOR_VECTORS(c, n, store(x + c, load(x + c, W) + load(bias + c, W), W););
+  }
+}
+
+static inline int adds_scores(const attention_shape *p) { return p->more.table || p->more.bias; }
+
+// The shape of the kernels with added scores: ints from the 22nd on are W, first, perQuery, bins.
+static inline attention_shape read_relative(const heed_args *a, const uint8_t *mask, const int32_t *segments,
+                                            const float *table, const float *bias) {
+  attention_shape p = read_attention(a, mask, segments);
+  p.more = (relative_scores){table, a->i[24] != 0, a->i[22], a->i[23], a->i[25] != 0, bias};
+  return p;
 }
 
 typedef uint8_t mask_bytes __attribute__((vector_size(VL)));

@@ -24,14 +24,64 @@ typedef struct {
   backward_memory m;
   const float *q, *k, *v, *out, *dout, *lse; // of this batch entry and head
   float *dq, *dk, *dv;
+  float *dtable, *dbias; // NULL, or the whole gradients of added scores
   int64_t h;
 } head_job;
+
+// The gradient of the bins of query t, a row of dout; NULL without bins.
+static const float *bins_grad(const head_job *j, const float *dout, int64_t t) {
+  const attention_shape *p = j->p;
+  return p->more.bins ? dout + t * p->oRow + p->H * p->Dv - j->h * p->Dv + j->h * p->more.width : NULL;
+}
+
+// Gradients of the added scores from those of the scores [s, s + n) of query t.
+static void add_score_gradients(const head_job *j, const float *grads, int64_t t, int64_t s, int64_t n) {
+  const attention_shape *p = j->p;
+  if (j->dtable) {
+    sum_by_distance(j->dtable + table_row(p, j->h, t), grads, table_column(p, t, s), n, p->more.width);
+  }
+  if (j->dbias) {
+    float *bias = j->dbias + bias_offset(p, j->h, t, s);
+    FOR_VECTORS(c, n, store(bias + c, load(grads + c, W), W););
+  }
+}
+
+// As below, where scores are added or weights summed by distance: the same in more passes.
+static void relative_row(const head_job *j, float *weights, float *grads, int64_t t, int64_t s, int64_t seen) {
+  const attention_shape *p = j->p;
+  float lse = j->lse[t], delta = j->m.deltas[t];
+  const uint8_t *mask = mask_row(p, j->h, t, s);
+  uint32_t index = weight_index(p, j->h, t, s);
+  const float *binned = bins_grad(j, j->dout, t);
+  if (binned) add_by_distance(grads, binned, table_column(p, t, s), seen, p->more.width);
+  add_scores(p, weights, j->h, t, s, seen);
+  FOR_VECTORS(c, seen, {
+    vf score = load(weights + c, W);
+    if (mask) score = apply_mask(score, mask + c, W);
+    vf w = vexp(score - lse);
+    vf grad = load(grads + c, W);
+    vf kept = w;
+    if (p->dropping) {
+      grad = dropout_apply(&p->drop, grad, index + (uint32_t)c);
+      kept = dropout_apply(&p->drop, w, index + (uint32_t)c);
+    }
+    store(weights + c, kept, W);
+    store(grads + c, w * (grad - delta), W);
+  });
+  add_score_gradients(j, grads, t, s, seen);
+  FOR_VECTORS(c, seen, store(grads + c, load(grads + c, W) * p->scale, W););
+}
 
 // Scores become weights w = e^(score - lse), and their gradients ds = w (dw - delta) scale; both see dropout.
 static void backward_row(const head_job *j, float *weights, float *grads, int64_t t, int64_t s, int64_t width) {
   const attention_shape *p = j->p;
   float lse = j->lse[t], delta = j->m.deltas[t];
   int64_t seen = lse == -INFINITY ? 0 : visible_keys(p, t, s, width);
+  for (int64_t c = seen; c < width; c++) weights[c] = grads[c] = 0;
+  if (seen > 0 && (adds_scores(p) || p->more.bins)) {
+    relative_row(j, weights, grads, t, s, seen);
+    return;
+  }
   const uint8_t *mask = mask_row(p, j->h, t, s);
   uint32_t index = weight_index(p, j->h, t, s);
   FOR_VECTORS(c, seen, {
@@ -47,7 +97,6 @@ static void backward_row(const head_job *j, float *weights, float *grads, int64_
     store(weights + c, kept, W);
     store(grads + c, w * (grad - delta) * p->scale, W);
   });
-  for (int64_t c = seen; c < width; c++) weights[c] = grads[c] = 0;
 }
 
 // dq += ds k, dk += ds^T q, dv += w^T dout, for one block of queries and keys
@@ -91,6 +140,7 @@ static void backward_head(const head_job *j) {
   const attention_shape *p = j->p;
   for (int64_t t = 0; t < p->T; t++) {
     j->m.deltas[t] = dot_row(j->dout + t * p->oRow, j->out + t * p->oRow, p->Dv);
+    if (p->more.bins) j->m.deltas[t] += dot_row(bins_grad(j, j->dout, t), bins_grad(j, j->out, t), p->more.width);
   }
   for (int64_t s = 0; s < p->S; s += S_BLOCK) {
     int64_t count = min64(S_BLOCK, p->S - s);
@@ -107,30 +157,58 @@ static void clear_rows(float *x, int64_t rows, int64_t row, int64_t n) {
   for (int64_t r = 0; r < rows; r++) FOR_VECTORS(c, n, store(x + r * row + c, splat(0), W););
 }
 
+// The gradients of added scores of one head, all zero.
+static void clear_score_gradients(const head_job *j) {
+  const attention_shape *p = j->p;
+  int64_t rows = p->more.perQuery ? p->T : 1;
+  if (j->dtable) clear_rows(j->dtable + table_row(p, j->h, 0), rows, p->H * p->more.width, p->more.width);
+  if (j->dbias) clear_rows(j->dbias + bias_offset(p, j->h, 0, 0), p->T, p->S, p->S);
+}
+
+// Which tensors a kernel was given.
+typedef struct {
+  float *dq, *dk, *dv, *dtable, *dbias;
+  const float *q, *k, *v, *out, *lse, *dout;
+} backward_tensors;
+
+static void backward_entries(const backward_tensors *x, const attention_shape *all, int64_t begin, int64_t end) {
+  int64_t group = all->H / all->Kh;
+  for (int64_t item = begin; item < end; item++) {
+    attention_shape p = entry_shape(all, item / all->Kh);
+    backward_memory memory = backward_scratch(&p);
+    if (!memory.keys) return;
+    int64_t kh = item % p.Kh;
+    int64_t kOffset = key_offset(&p, p.kBatch, p.kRow, kh * p.D), vOffset = key_offset(&p, p.vBatch, p.vRow, kh * p.Dv);
+    clear_rows(x->dk + kOffset, p.S, p.kRow, p.D);
+    clear_rows(x->dv + vOffset, p.S, p.vRow, p.Dv);
+    for (int64_t h = kh * group; h < (kh + 1) * group; h++) {
+      int64_t qOffset = query_offset(&p, p.qBatch, p.qRow, h * p.D);
+      int64_t oOffset = query_offset(&p, p.oBatch, p.oRow, h * p.Dv);
+      clear_rows(x->dq + qOffset, p.T, p.qRow, p.D);
+      head_job j = {&p, memory, x->q + qOffset, x->k + kOffset, x->v + vOffset, x->out + oOffset, x->dout + oOffset,
+                    x->lse + lse_offset(&p, h), x->dq + qOffset, x->dk + kOffset, x->dv + vOffset,
+                    x->dtable, x->dbias, h};
+      clear_score_gradients(&j);
+      backward_head(&j);
+    }
+  }
+}
+
 // tensors dq, dk, dv, q, k, v, mask or NULL (uint8), segments or NULL (int32), out, lse, dout; ints and floats of
 // `attention`; the gradients have the strides of their tensors; items = B * Kh, so that the heads which share a key are
 // added up by one task
 KERNEL(attention_backward) {
   attention_shape all = read_attention(a, a->t[6], a->t[7]);
-  int64_t group = all.H / all.Kh;
-  for (int64_t item = begin; item < end; item++) {
-    attention_shape p = entry_shape(&all, item / all.Kh);
-    backward_memory memory = backward_scratch(&p);
-    if (!memory.keys) return;
-    int64_t kh = item % p.Kh;
-    int64_t kOffset = key_offset(&p, p.kBatch, p.kRow, kh * p.D), vOffset = key_offset(&p, p.vBatch, p.vRow, kh * p.Dv);
-    float *dk = (float *)a->t[1] + kOffset, *dv = (float *)a->t[2] + vOffset;
-    clear_rows(dk, p.S, p.kRow, p.D);
-    clear_rows(dv, p.S, p.vRow, p.Dv);
-    for (int64_t h = kh * group; h < (kh + 1) * group; h++) {
-      int64_t qOffset = query_offset(&p, p.qBatch, p.qRow, h * p.D);
-      int64_t oOffset = query_offset(&p, p.oBatch, p.oRow, h * p.Dv);
-      float *dq = (float *)a->t[0] + qOffset;
-      clear_rows(dq, p.T, p.qRow, p.D);
-      head_job j = {&p, memory, (const float *)a->t[3] + qOffset, (const float *)a->t[4] + kOffset,
-                    (const float *)a->t[5] + vOffset, (const float *)a->t[8] + oOffset,
-                    (const float *)a->t[10] + oOffset, (const float *)a->t[9] + lse_offset(&p, h), dq, dk, dv, h};
-      backward_head(&j);
-    }
-  }
+  backward_tensors x = {a->t[0], a->t[1], a->t[2], NULL, NULL, a->t[3], a->t[4],
+                        a->t[5], a->t[8], a->t[9], a->t[10]};
+  backward_entries(&x, &all, begin, end);
+}
+
+// tensors of `attention_backward`, then dtable or NULL, dbias or NULL, table or NULL, bias or NULL; ints and floats of
+// `relative_attention`
+KERNEL(relative_attention_backward) {
+  attention_shape all = read_relative(a, a->t[6], a->t[7], a->t[13], a->t[14]);
+  backward_tensors x = {a->t[0], a->t[1], a->t[2], a->t[11], a->t[12], a->t[3], a->t[4],
+                        a->t[5], a->t[8], a->t[9], a->t[10]};
+  backward_entries(&x, &all, begin, end);
 }

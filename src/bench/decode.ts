@@ -1,7 +1,7 @@
 /** Greedy decoding with caches: 32 tokens for each text, which random weights never end. */
 import type { Device } from '../core/device.ts';
 import { greedySearch } from '../generate/greedy.ts';
-import { TransformerSession } from '../generate/session.ts';
+import { ModelSession } from '../generate/session.ts';
 import { type BenchShape, benchModel, median, randomIds } from './shapes.ts';
 
 const NEW_TOKENS = 32;
@@ -11,7 +11,7 @@ export function decodingRun(shape: BenchShape, device: Device, batch: number): (
   const model = benchModel(shape, device).eval();
   const source = randomIds(batch, shape.sourceLength, shape.vocabSize, device);
   return () => {
-    const session = new TransformerSession(
+    const session = new ModelSession(
       model,
       {
         ids: source.data as Int32Array,

@@ -6,7 +6,7 @@
  *
  * Papers: Graves, Sequence Transduction, 2012; Wu et al., GNMT, 2016, https://arxiv.org/abs/1609.08144
  */
-import type { BestTokens } from '../models/fused-decoder.ts';
+import type { BestTokens } from '../models/encoder-decoder.ts';
 import { nextTokens } from './next-tokens.ts';
 import { type BeamOptions, checkBeamOptions, type Hypothesis, lengthPenalty, limitOf } from './options.ts';
 import type { DecodingSession } from './session.ts';

@@ -1,5 +1,5 @@
 /** Greedy decoding: the likeliest token at every step. */
-import type { BestTokens } from '../models/fused-decoder.ts';
+import type { BestTokens } from '../models/encoder-decoder.ts';
 import { nextTokens } from './next-tokens.ts';
 import {
   checkDecodingOptions,

@@ -2,7 +2,7 @@
 export { beamSearch } from './beam.ts';
 export { greedySearch } from './greedy.ts';
 export { type BeamOptions, type DecodingOptions, type Hypothesis, lengthPenalty } from './options.ts';
-export { type DecodingSession, type SourceBatch, TransformerSession } from './session.ts';
+export { type DecodingSession, ModelSession } from './session.ts';
 export {
   type Alignment,
   type Candidate,

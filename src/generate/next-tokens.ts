@@ -2,7 +2,7 @@
 import { scope } from '../core/scope.ts';
 import { noGrad } from '../core/tape.ts';
 import type { Tensor } from '../core/tensor.ts';
-import type { BestQuery, BestTokens } from '../models/fused-decoder.ts';
+import type { BestQuery, BestTokens } from '../models/encoder-decoder.ts';
 import { gatherLast } from '../ops/gather/index.ts';
 import { topK } from '../ops/reduce/max.ts';
 import { logSoftmax } from '../ops/softmax/index.ts';

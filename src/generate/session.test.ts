@@ -11,7 +11,7 @@ import { capture } from '../nn/capture.ts';
 import { beamSearch } from './beam.ts';
 import { greedySearch } from './greedy.ts';
 import { nextTokens } from './next-tokens.ts';
-import { TransformerSession } from './session.ts';
+import { ModelSession } from './session.ts';
 
 const [bos, eos, pad] = [2, 3, 0];
 const sources = [[4, 5, 6, eos], [7, eos], [8, 9, 10, 11, 4, eos], [eos]];
@@ -45,7 +45,7 @@ describe('cached steps equal a full decode of each text alone', () => {
       test(`${name} on ${device}`, (context) => {
         needDevice(context, device);
         const model = tinyTransformer({ device }, config).eval();
-        const session = new TransformerSession(model, collate(sources, { padId: pad }), 8);
+        const session = new ModelSession(model, collate(sources, { padId: pad }), 8);
         let texts = sources.map((source) => ({ source, prefix: [] as number[] }));
         // Rows are reordered, doubled and dropped between the steps, as beams do it.
         const moves = [
@@ -88,7 +88,7 @@ describe('searches over a Transformer', () => {
       needDevice(context, device);
       const model = tinyTransformer({ device, seed: 5 }).eval();
       const session = (some: readonly number[][]) =>
-        new TransformerSession(model, collate(some, { padId: pad }), 11);
+        new ModelSession(model, collate(some, { padId: pad }), 11);
       const greedy = greedySearch(session(sources), options);
       const beamOfOne = beamSearch(session(sources), { ...options, beamSize: 1, nBest: 1 });
       expect(beamOfOne.map(([best]) => best!.tokens)).toEqual(greedy.map(({ tokens }) => tokens));
@@ -136,7 +136,7 @@ describe('the fused decoder chooses as the logits say', () => {
         needDevice(context, device);
         const model = tinyTransformer({ device }, config).eval();
         const batch = collate(sources, { padId: pad });
-        const [fused, plain] = [{ best: 4 }, {}].map((how) => new TransformerSession(model, batch, 8, how));
+        const [fused, plain] = [{ best: 4 }, {}].map((how) => new ModelSession(model, batch, 8, how));
         for (const [step, places] of moves.entries()) {
           for (const session of [fused!, plain!]) session.select(places);
           const tokens = places.map((_, i) => (step === 0 ? bos : 4 + ((3 * step + 5 * i) % 8)));
@@ -162,7 +162,7 @@ describe('the fused decoder chooses as the logits say', () => {
     const model = tinyTransformer({ device: 'native' }, { targetVocabSize: 700 }).eval();
     model.targetEmbedding.weight.data.fill(0);
     model.projection?.weight.data.fill(0);
-    const session = new TransformerSession(model, collate(sources, { padId: pad }), 2, { best: 9 });
+    const session = new ModelSession(model, collate(sources, { padId: pad }), 2, { best: 9 });
     const { tokens, logProbs } = nextTokens(session, [bos, bos, bos, bos], {
       count: 9,
       forbidden: [0, 2],
@@ -175,7 +175,7 @@ describe('the fused decoder chooses as the logits say', () => {
 
   test('it gives way when somebody looks inside, and says so when asked for logits', () => {
     const model = tinyTransformer({ device: 'native' }).eval();
-    const start = () => new TransformerSession(model, collate(sources, { padId: pad }), 2, { best: 1 });
+    const start = () => new ModelSession(model, collate(sources, { padId: pad }), 2, { best: 1 });
     const session = start();
     expect(() => session.step([bos, bos, bos, bos])).toThrow('gives the likeliest tokens only');
     session.dispose();
@@ -189,7 +189,7 @@ describe('the fused decoder chooses as the logits say', () => {
 
   test('it refuses a text longer than the table of positions', () => {
     const model = tinyTransformer({ device: 'native' }, { maxSeqLen: 6 }).eval();
-    const session = new TransformerSession(model, collate([[4, eos]], { padId: pad }), 9, { best: 1 });
+    const session = new ModelSession(model, collate([[4, eos]], { padId: pad }), 9, { best: 1 });
     const next = () => nextTokens(session, [4], { count: 1, wanted: [] });
     for (let step = 0; step < 6; step++) next();
     expect(next).toThrow('expected at most 6 positions (maxSeqLen), got 7');

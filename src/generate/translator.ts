@@ -1,16 +1,16 @@
 /** From source texts to target texts: tokens, batches, decoding, and back, in the order of the input. */
 import { scope } from '../core/scope.ts';
 import { noGrad } from '../core/tape.ts';
-import { tensor } from '../core/tensor.ts';
 import { bucketBatches } from '../data/batching.ts';
 import { collate } from '../data/collate.ts';
-import type { Transformer } from '../models/transformer.ts';
+import { ConfigError } from '../errors.ts';
+import type { EncoderDecoder } from '../models/encoder-decoder.ts';
 import { capture } from '../nn/capture.ts';
 import type { Tokenizer } from '../tokenizers/types.ts';
 import { beamSearch } from './beam.ts';
 import { greedySearch } from './greedy.ts';
 import { checkBeamOptions, type Hypothesis } from './options.ts';
-import { TransformerSession } from './session.ts';
+import { ModelSession } from './session.ts';
 
 /** How texts are decoded, and what is returned of each. */
 export interface TranslateOptions {
@@ -78,12 +78,20 @@ function untranslated(source: string, { alignments }: TranslateOptions): Transla
   return { source, ...nothing, nBest: [nothing], truncated: false, ...(alignments && { alignment }) };
 }
 
+function withoutAlignment(): ConfigError {
+  return new ConfigError({
+    where: 'alignments',
+    problem: 'this model has no attention that could say where it looked',
+    hint: 'leave the alignments out, or train a model with attention',
+  });
+}
+
 /** A trained model with its tokenizers. */
 export class Translator {
-  readonly model: Transformer;
+  readonly model: EncoderDecoder;
   readonly tokenizers: Tokenizers;
 
-  constructor(model: Transformer, tokenizers: Tokenizers) {
+  constructor(model: EncoderDecoder, tokenizers: Tokenizers) {
     this.model = model.eval();
     this.tokenizers = tokenizers;
   }
@@ -122,7 +130,7 @@ export class Translator {
   private prepare(text: string): Prepared {
     const { source } = this.tokenizers;
     const ids = source.encode(text);
-    const room = this.model.config.maxSeqLen - 1;
+    const room = this.model.maxSeqLen - 1;
     return { ids: [...ids.slice(0, room), source.specialTokens.eos], truncated: ids.length > room };
   }
 
@@ -131,7 +139,7 @@ export class Translator {
     options: TranslateOptions,
   ): Translation[] {
     const { target } = this.tokenizers;
-    const most = this.model.config.maxSeqLen - 1;
+    const most = this.model.maxSeqLen - 1;
     const limits = inputs.map(({ ids }) => Math.min(most, options.maxNewTokens ?? 2 * ids.length + 10));
     const prefixes = inputs.map(({ prefix }) => (prefix === undefined ? [] : target.encode(prefix)));
     const hypotheses = this.search(
@@ -157,7 +165,7 @@ export class Translator {
     const common = { bos, eos, maxNewTokens: limits, prefixes, forbidden: [pad, bos], lengthPenalty };
     checkBeamOptions({ ...common, beamSize, nBest });
     const batch = collate(sources, { padId: this.tokenizers.source.specialTokens.pad });
-    const session = new TransformerSession(this.model, batch, Math.max(...limits) + 1, {
+    const session = new ModelSession(this.model, batch, Math.max(...limits) + 1, {
       best: beamSize,
     });
     try {
@@ -173,16 +181,17 @@ export class Translator {
     return { text: target.decode(tokens), tokens: tokens.map((id) => target.token(id)), score, logProb };
   }
 
-  /** Cross-attention of the last layer while the model is made to say the hypothesis. */
+  /** The attention of the model while the model is made to say the hypothesis. */
   private align(source: readonly number[], { tokens }: Hypothesis): Alignment {
     const { model, tokenizers } = this;
-    const { device } = model.targetEmbedding.weight;
     const { bos, eos } = tokenizers.target.specialTokens;
-    const name = `decoder.layers.${model.decoder.layers.length - 1}.crossAttention.weights`;
-    const row = (ids: readonly number[]) =>
-      tensor(Int32Array.from(ids), [1, ids.length], { dtype: 'int32', device });
+    const name = model.alignmentPath;
+    if (name === undefined) throw withoutAlignment();
+    const row = (ids: readonly number[]) => ({ ids: Int32Array.from(ids), lengths: [ids.length] });
     const { tensors } = noGrad(() =>
-      scope(() => capture(model, [name], () => model.forward(row(source), row([bos, ...tokens])).dispose())),
+      scope(() =>
+        capture(model, [name], () => model.forwardPacked(row(source), row([bos, ...tokens])).dispose()),
+      ),
     );
     const weights = tensors.get(name)!;
     const [, heads, queries, keys] = weights.shape as [number, number, number, number];

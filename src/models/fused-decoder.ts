@@ -12,27 +12,8 @@ import { isCapturing } from '../nn/capture.ts';
 import { tooManyPositions } from '../nn/position/index.ts';
 import { activationCode } from '../ops/activate/index.ts';
 import { type DecoderParts, decoderParts } from './decoder-parts.ts';
+import type { BestQuery, BestTokens, DecodingState } from './encoder-decoder.ts';
 import type { Transformer } from './transformer.ts';
-
-/** What a step is asked for. */
-export interface BestQuery {
-  /** Tokens for each text, at most V. */
-  readonly count: number;
-  /** Ids that are never chosen. */
-  readonly forbidden: readonly number[];
-  /** An id for each text whose log-probability is needed too, negative where none is. */
-  readonly wanted: ArrayLike<number>;
-}
-
-/** The likeliest next tokens of each text, best first; of equal ones the lowest id first. */
-export interface BestTokens {
-  /** `[rows, count]` */
-  readonly tokens: Int32Array;
-  /** `[rows, count]` */
-  readonly logProbs: Float32Array | Float64Array;
-  /** Of the wanted ids, `[rows]`. */
-  readonly wanted: Float32Array | Float64Array;
-}
 
 /** Most tokens for each text that the kernel keeps sorted. */
 const MOST_BEST = 64;
@@ -45,7 +26,7 @@ interface LayerMemory {
   readonly memoryValues: Tensor;
 }
 
-export class FusedDecoder {
+export class FusedDecoder implements DecodingState {
   /** Tokens so far. */
   length = 0;
   private rows: number;
@@ -98,7 +79,7 @@ export class FusedDecoder {
   }
 
   /** Appends one token to each text and gives the likeliest ones after it. */
-  step(tokens: readonly number[], query: BestQuery): BestTokens {
+  best(tokens: readonly number[], query: BestQuery): BestTokens {
     const { parts, rows, room, length } = this;
     const { positions: table } = parts;
     if (table && length >= table.shape[0]!) throw tooManyPositions('decoder', length + 1, table.shape[0]!);

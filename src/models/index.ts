@@ -1,4 +1,13 @@
 /** Architectures, one file each. */
+export {
+  type BestQuery,
+  type BestTokens,
+  type DecodingState,
+  EncoderDecoder,
+  type LossOptions,
+  type PackedSequences,
+  type SourceBatch,
+} from './encoder-decoder.ts';
 export { Gpt, GptCache } from './gpt.ts';
 export { checkGptConfig, type GptConfig, gptDefaults } from './gpt-config.ts';
 export { Decoder, Encoder, Transformer } from './transformer.ts';

@@ -5,10 +5,12 @@
  *
  * Shapes: B batch · S source tokens · T target tokens · C dModel · V vocabulary.
  */
+
+import type { Device } from '../core/device.ts';
 import { Random } from '../core/random.ts';
-import { Tensor } from '../core/tensor.ts';
+import { Tensor, tensor } from '../core/tensor.ts';
 import { KeyValueCache } from '../nn/attention/cache.ts';
-import type { Mask } from '../nn/attention/masks.ts';
+import { type Mask, paddingMask } from '../nn/attention/masks.ts';
 import { MultiHeadAttention } from '../nn/attention/multi-head.ts';
 import { Packing, Segments, type Visible } from '../nn/attention/packing.ts';
 import { Embedding } from '../nn/embedding.ts';
@@ -20,6 +22,13 @@ import { type Position, positions } from '../nn/position/index.ts';
 import { Dropout, Residual } from '../nn/residual.ts';
 import { reshape } from '../ops/shape/reshape.ts';
 import { slice } from '../ops/shape/slice.ts';
+import {
+  type DecodingState,
+  EncoderDecoder,
+  type PackedSequences,
+  type SourceBatch,
+} from './encoder-decoder.ts';
+import { FusedDecoder } from './fused-decoder.ts';
 import { type LayerCache, TransformerCache } from './transformer-cache.ts';
 import { checkTransformerConfig, type TransformerConfig, transformerDefaults } from './transformer-config.ts';
 
@@ -131,14 +140,8 @@ export class Decoder extends Module {
   }
 }
 
-/** Ids of sequences in a row, and the length of each. */
-export interface PackedSequences {
-  readonly ids: Int32Array;
-  readonly lengths: ArrayLike<number>;
-}
-
 /** The whole model, from ids to logits. */
-export class Transformer extends Module {
+export class Transformer extends EncoderDecoder {
   readonly config: TransformerConfig;
   readonly sourceEmbedding: Embedding;
   readonly targetEmbedding: Embedding;
@@ -200,15 +203,21 @@ export class Transformer extends Module {
     return this.decode(target, memory, targetMask, sourceMask);
   }
 
-  /**
-   * As `forward`, for sequences that stand one after the other: no row is padding.
-   *
-   * @param source - ids of all sources in a row, and their lengths
-   * @param target - ids of all targets, shifted right, in the order of the sources
-   * @returns logits `[1, N, V]` of the N target tokens
-   */
+  get maxSeqLen(): number {
+    return this.config.maxSeqLen;
+  }
+
+  get device(): Device {
+    return this.sourceEmbedding.weight.device;
+  }
+
+  /** Cross-attention of the last layer. */
+  override get alignmentPath(): string {
+    return `decoder.layers.${this.decoder.layers.length - 1}.crossAttention.weights`;
+  }
+
   forwardPacked(source: PackedSequences, target: PackedSequences): Tensor {
-    const { device } = this.sourceEmbedding.weight;
+    const { device } = this;
     const [from, to] = [new Packing(source.lengths, device), new Packing(target.lengths, device)];
     const memory = this.encode(from.pack(source.ids), new Segments(from), from.positions);
     const x = this.targetPosition.forward(this.targetEmbedding.forward(to.pack(target.ids)), to.positions);
@@ -237,8 +246,24 @@ export class Transformer extends Module {
     return this.logits(this.decoder.forward(this.embeddingDropout.forward(x), memory, mask, memoryMask));
   }
 
+  decodingOf({ ids, mask, batch, length }: SourceBatch, room: number, best?: number): DecodingState {
+    const { device } = this;
+    const source = tensor(ids, [batch, length], { dtype: 'int32', device });
+    const sourceMask = mask.includes(0) ? paddingMask(mask, batch, length, { device }) : null;
+    const memory = this.encode(source, sourceMask);
+    if (best !== undefined && FusedDecoder.knows(this, best)) {
+      return new FusedDecoder(this, memory, sourceMask, room);
+    }
+    const cache = this.startDecoding(memory, sourceMask, room);
+    return {
+      step: (tokens) => this.step(tokens, cache),
+      select: (places) => cache.select(places),
+      dispose: () => cache.dispose(),
+    };
+  }
+
   /**
-   * Prepares decoding for a batch of sources.
+   * Prepares decoding for a batch of encoded sources.
    *
    * @param room - most target tokens that will come
    */

@@ -9,6 +9,7 @@ export {
   mergeHeads,
   splitHeads,
 } from './attention/reference.ts';
+export { type RelativeScores, relativeAttention } from './attention/relative.ts';
 export { type SelfAttentionOptions, selfAttention } from './attention/self.ts';
 export { type CrossEntropyParams, crossEntropy } from './cross-entropy/index.ts';
 export { type DropoutKey, type DropoutParams, dropout } from './dropout/index.ts';

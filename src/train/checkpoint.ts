@@ -9,8 +9,8 @@ import type { Tensor } from '../core/tensor.ts';
 import { FormatError, HeedError } from '../errors.ts';
 import { readSafetensors, type StoredTensor, writeSafetensors } from '../formats/safetensors.ts';
 import type { Tokenizers } from '../generate/translator.ts';
+import { EncoderDecoder } from '../models/encoder-decoder.ts';
 import { buildModel, type ModelDescription } from '../models/registry.ts';
-import { Transformer } from '../models/transformer.ts';
 import { loadTokenizer } from '../tokenizers/load.ts';
 import { heedVersion } from '../version.ts';
 import { newerVersion, numberedFolders, readFolder, VERSION_CODE, writeFolder } from './checkpoint-store.ts';
@@ -214,9 +214,9 @@ function whyNoModel(path: string): string {
 export function restoreModel(
   { facts, weights, path }: Checkpoint,
   device: string,
-): { readonly model: Transformer; readonly tokenizers: Tokenizers } {
+): { readonly model: EncoderDecoder; readonly tokenizers: Tokenizers } {
   const model = buildModel(facts.model, { random: new Random(0, 'restored'), device });
-  if (!(model instanceof Transformer)) {
+  if (!(model instanceof EncoderDecoder)) {
     throw damaged(
       join(path, files.facts),
       `expected an encoder–decoder model, got kind "${facts.model.kind}"`,

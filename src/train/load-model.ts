@@ -2,7 +2,7 @@
 import { defaultDevice } from '../core/device.ts';
 import { FormatError } from '../errors.ts';
 import { type TranslateOptions, type Translation, Translator } from '../generate/translator.ts';
-import type { Transformer } from '../models/transformer.ts';
+import type { EncoderDecoder } from '../models/encoder-decoder.ts';
 import { type CheckpointFacts, findModel, restoreModel } from './checkpoint.ts';
 
 /** How a model is loaded. */
@@ -29,7 +29,7 @@ export class LoadedModel {
     this.path = path;
   }
 
-  get model(): Transformer {
+  get model(): EncoderDecoder {
     return this.translator.model;
   }
 

@@ -4,8 +4,8 @@ import { Random } from '../core/random.ts';
 import type { Example } from '../data/examples.ts';
 import { ConfigError } from '../errors.ts';
 import type { Tokenizers } from '../generate/translator.ts';
+import type { EncoderDecoder } from '../models/encoder-decoder.ts';
 import { buildModel, type ModelDescription } from '../models/registry.ts';
-import type { Transformer } from '../models/transformer.ts';
 import { type Checkpoint, restoreModel } from './checkpoint.ts';
 import type { Experiment } from './config/schema.ts';
 import type { TrainingEvent } from './events.ts';
@@ -20,7 +20,7 @@ import {
 
 /** Everything that is made before the first step. */
 export interface Prepared {
-  readonly model: Transformer;
+  readonly model: EncoderDecoder;
   readonly tokenizers: Tokenizers;
   readonly description: ModelDescription;
   readonly train: EncodedPart;

@@ -2,12 +2,11 @@
 import type { Device } from '../core/device.ts';
 import { scope } from '../core/scope.ts';
 import { backward, noGrad } from '../core/tape.ts';
-import { full, type Tensor, tensor } from '../core/tensor.ts';
+import { full, type Tensor } from '../core/tensor.ts';
 import { packedBatches, type TokenPair } from '../data/batching.ts';
 import { shiftRight } from '../data/collate.ts';
 import type { Tokenizers } from '../generate/translator.ts';
-import type { PackedSequences, Transformer } from '../models/transformer.ts';
-import { crossEntropy } from '../ops/cross-entropy/index.ts';
+import type { EncoderDecoder, PackedSequences } from '../models/encoder-decoder.ts';
 
 /** A batch of pairs, the sequences of each side one after the other. */
 export interface PairBatch {
@@ -65,12 +64,12 @@ export function makeBatch(pairs: readonly TokenPair[], { source, target }: Token
 
 /** Loss and gradients of the encoder–decoder model. */
 export class Seq2SeqObjective {
-  private readonly model: Transformer;
+  private readonly model: EncoderDecoder;
   private readonly padId: number;
   private readonly labelSmoothing: number;
 
   constructor(
-    model: Transformer,
+    model: EncoderDecoder,
     { padId, labelSmoothing }: { readonly padId: number; readonly labelSmoothing: number },
   ) {
     this.model = model;
@@ -79,14 +78,12 @@ export class Seq2SeqObjective {
   }
 
   get device(): Device {
-    return this.model.sourceEmbedding.weight.device;
+    return this.model.device;
   }
 
   /** Losses of every label, `[1, N]`. */
   private losses({ source, input, labels }: PairBatch, labelSmoothing: number): Tensor {
-    const logits = this.model.forwardPacked(source, input);
-    const wanted = tensor(labels.ids, [1, labels.ids.length], { dtype: 'int32', device: this.device });
-    return crossEntropy(logits, wanted, { labelSmoothing, ignoreIndex: this.padId });
+    return this.model.losses(source, input, labels, { labelSmoothing, ignoreIndex: this.padId });
   }
 
   /** Adds the gradients of `loss sum / totalTokens` to the parameters. */

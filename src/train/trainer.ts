@@ -9,8 +9,8 @@ import { withPrecision } from '../core/precision.ts';
 import type { TokenPair } from '../data/batching.ts';
 import type { StoredTensor } from '../formats/safetensors.ts';
 import type { Tokenizers } from '../generate/translator.ts';
+import type { EncoderDecoder } from '../models/encoder-decoder.ts';
 import type { ModelDescription } from '../models/registry.ts';
-import type { Transformer } from '../models/transformer.ts';
 import { withDropoutKeys } from '../nn/dropout-keys.ts';
 import type { Adam } from './adam.ts';
 import { removeQuietly } from './atomic.ts';
@@ -39,7 +39,7 @@ export interface TrainerParts {
   readonly folder: string;
   readonly experiment: Experiment;
   readonly description: ModelDescription;
-  readonly model: Transformer;
+  readonly model: EncoderDecoder;
   readonly tokenizers: Tokenizers;
   readonly optimizer: Adam;
   readonly pairs: readonly TokenPair[];

@@ -78,7 +78,7 @@ const samples: readonly Sample<AttentionParams>[] = [
   },
 ];
 
-function checkShapes([query, key, value]: readonly Shape[], params: AttentionParams): void {
+export function checkShapes([query, key, value]: readonly Shape[], params: AttentionParams): void {
   const fail = (expected: string, got: string): never => {
     throw new ShapeError({ where: 'attention', expected, got });
   };
@@ -100,7 +100,7 @@ function checkShapes([query, key, value]: readonly Shape[], params: AttentionPar
   if (keyLength > key![1]!) fail(`at most ${key![1]} keys`, `keyLength ${keyLength}`);
 }
 
-function checkSegments(segments: Shape, batch: number): void {
+export function checkSegments(segments: Shape, batch: number): void {
   if (segments.length === 2 && segments[0] === 2 && segments[1]! >= 1 && batch === 1) return;
   throw new ShapeError({
     where: 'attention',
@@ -110,7 +110,7 @@ function checkSegments(segments: Shape, batch: number): void {
   });
 }
 
-function checkMask(mask: Shape, batch: number, queries: number, params: AttentionParams): void {
+export function checkMask(mask: Shape, batch: number, queries: number, params: AttentionParams): void {
   const full = [batch, params.numHeads, queries, params.keyLength].slice(4 - mask.length);
   const fits = mask.length <= 4 && mask.every((n, i) => n === full[i] || (n === 1 && i !== full.length - 1));
   if (!fits) {
@@ -124,7 +124,7 @@ function checkMask(mask: Shape, batch: number, queries: number, params: Attentio
 }
 
 /** Sizes and strides in the order of native/attention.c. */
-function kernelInts(inputs: AttentionInputs, params: AttentionParams): number[] {
+export function kernelInts(inputs: AttentionInputs, params: AttentionParams): number[] {
   const [query, key, value, mask] = inputs;
   const [batch, queries, queryWidth] = query.shape as [number, number, number];
   const [, room, keyWidth] = key.shape as [number, number, number];
@@ -142,12 +142,12 @@ function kernelInts(inputs: AttentionInputs, params: AttentionParams): number[] 
 }
 
 /** Sequences, each with its own keys. */
-function sequencesOf([query, , , , segments]: AttentionInputs): number {
+export function sequencesOf([query, , , , segments]: AttentionInputs): number {
   return segments ? segments.shape[1]! - 1 : query.shape[0]!;
 }
 
 /** Products for a sequence and head. */
-function workOf(inputs: AttentionInputs, { keyLength, numHeads }: AttentionParams): number {
+export function workOf(inputs: AttentionInputs, { keyLength, numHeads }: AttentionParams): number {
   const [query, , value, , segments] = inputs;
   const scores = query.shape[1]! * keyLength;
   const ownScores = segments ? scores / Math.max(1, sequencesOf(inputs)) ** 2 : scores;
@@ -160,7 +160,11 @@ function isStep([query, , , , segments]: AttentionInputs, { p }: AttentionParams
 }
 
 /** Where the kernel writes a gradient: also one that nobody needs; unused room of a cache gets zeros. */
-function gradientMemory(input: Tensor, gradient: Tensor | null, { keyLength }: AttentionParams): TypedArray {
+export function gradientMemory(
+  input: Tensor,
+  gradient: Tensor | null,
+  { keyLength }: AttentionParams,
+): TypedArray {
   const memory = gradient ?? Tensor.empty(input.shape, input.dtype, input.device, 'attention.backward');
   if (input.shape[1]! > keyLength) memory.data.fill(0);
   return memory.data;
@@ -273,7 +277,7 @@ export function attention(
 }
 
 /** Segments must cover every row of queries and keys, in order. */
-function checkCover(segments: Tensor, queries: number, keys: number): void {
+export function checkCover(segments: Tensor, queries: number, keys: number): void {
   expectType('attention', 'segments', segments, 'int32');
   const count = segments.shape[1] ?? 0;
   for (const [side, rows, starts] of [

@@ -2,6 +2,7 @@
 import type { Shape } from '../../core/shape.ts';
 import { type Tensor, tensor } from '../../core/tensor.ts';
 import { type DropoutKey, dropout } from '../dropout/index.ts';
+import { add } from '../elementwise/binary.ts';
 import { scale as scaleBy } from '../elementwise/scale.ts';
 import { matmul } from '../matmul/index.ts';
 import { permute } from '../shape/permute.ts';
@@ -29,10 +30,12 @@ export interface AttentionParams {
 
 /** What attention computes on the way. */
 export interface AttentionParts {
-  /** `scale · q kᵀ` before masks, `[B, H, T, S]`. */
+  /** `scale · q kᵀ` and what is added to it, before masks, `[B, H, T, S]`. */
   readonly scores: Tensor;
   /** After masks and softmax, before dropout, `[B, H, T, S]`. */
   readonly weights: Tensor;
+  /** After dropout. */
+  readonly dropped: Tensor;
   /** `[B, T, H·Dv]` */
   readonly output: Tensor;
 }
@@ -99,6 +102,8 @@ function fourAxes(mask: Tensor): Tensor {
 /**
  * Scaled dot-product attention of each head, step by step; see `attention` for the shapes.
  *
+ * @param added - `[B|1, H|1, T|1, S|1]`, to the scaled products
+ *
  * Paper: Vaswani et al., Attention Is All You Need, 2017, §3.2, https://arxiv.org/abs/1706.03762
  */
 export function attentionParts(
@@ -108,6 +113,7 @@ export function attentionParts(
   mask: Tensor | null,
   params: AttentionParams,
   segments: Tensor | null = null,
+  added: Tensor | null = null,
 ): AttentionParts {
   const { numHeads, numKvHeads, scale, keyLength } = params;
   const used = (x: Tensor): Tensor => (x.shape[1] === keyLength ? x : slice(x, 1, 0, keyLength));
@@ -119,12 +125,14 @@ export function attentionParts(
   const k = splitHeads(used(key), numKvHeads); // [B, K, S, D]
   const v = splitHeads(used(value), numKvHeads); // [B, K, S, Dv]
 
-  const scores = reshape(scaleBy(matmul(q, k, { transposeB: true }), scale), full);
+  const products = reshape(scaleBy(matmul(q, k, { transposeB: true }), scale), full);
+  const scores = added ? add(products, added) : products;
   const unpadded = mask ? keepWhere(scores, fourAxes(mask), Number.NEGATIVE_INFINITY) : scores;
   const allowed = structure(segments, params, query);
   const visible = allowed ? keepWhere(unpadded, allowed, Number.NEGATIVE_INFINITY) : unpadded;
   const weights = softmax(visible);
-  const dropped = reshape(dropout(weights, params), [batch, numKvHeads, rows, keyLength]);
-  const context = reshape(matmul(dropped, v), [batch, numHeads, queries, value.shape[2]! / numKvHeads]);
-  return { scores, weights, output: mergeHeads(context) };
+  const dropped = dropout(weights, params);
+  const grouped = reshape(dropped, [batch, numKvHeads, rows, keyLength]);
+  const context = reshape(matmul(grouped, v), [batch, numHeads, queries, value.shape[2]! / numKvHeads]);
+  return { scores, weights, dropped, output: mergeHeads(context) };
 }

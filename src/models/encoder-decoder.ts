@@ -1,0 +1,101 @@
+/** What training, decoding and the command line ask of a model that reads one text and writes another. */
+import type { Device } from '../core/device.ts';
+import { type Tensor, tensor } from '../core/tensor.ts';
+import { Module } from '../nn/module.ts';
+import { crossEntropy } from '../ops/cross-entropy/index.ts';
+
+/** Ids of sequences in a row, and the length of each. */
+export interface PackedSequences {
+  readonly ids: Int32Array;
+  readonly lengths: ArrayLike<number>;
+}
+
+/** Source ids of a batch, padded. */
+export interface SourceBatch {
+  /** `[B · S]` */
+  readonly ids: Int32Array;
+  /** `[B · S]`, 1 for tokens */
+  readonly mask: Uint8Array;
+  readonly batch: number;
+  readonly length: number;
+}
+
+/** What a step of decoding is asked for. */
+export interface BestQuery {
+  /** Tokens for each text, at most V. */
+  readonly count: number;
+  /** Ids that are never chosen. */
+  readonly forbidden: readonly number[];
+  /** An id for each text whose log-probability is needed too, negative where none is. */
+  readonly wanted: ArrayLike<number>;
+}
+
+/** The likeliest next tokens of each text, best first; of equal ones the lowest id first. */
+export interface BestTokens {
+  /** `[rows, count]` */
+  readonly tokens: Int32Array;
+  /** `[rows, count]` */
+  readonly logProbs: Float32Array | Float64Array;
+  /** Of the wanted ids, `[rows]`. */
+  readonly wanted: Float32Array | Float64Array;
+}
+
+/** What decoding keeps of a batch of texts: it grows by a token a step and follows the beams. */
+export interface DecodingState {
+  /** Appends a token to each text, int32 `[rows, 1]`, and gives the logits after it, `[rows, V]`. */
+  step?(tokens: Tensor): Tensor;
+  /** The likeliest tokens after appending one to each text; a state has this, `step`, or both. */
+  best?(tokens: readonly number[], query: BestQuery): BestTokens;
+  /** Keeps the texts at `places`, in that order; one may appear several times or not at all. */
+  select(places: readonly number[]): void;
+  dispose(): void;
+}
+
+/** How the losses of labels are counted. */
+export interface LossOptions {
+  /** ε of label smoothing (Szegedy et al. 2015), 0 … 1. */
+  readonly labelSmoothing: number;
+  /** A label that does not count. */
+  readonly ignoreIndex: number;
+}
+
+/** A model that reads one text and writes another. */
+export abstract class EncoderDecoder extends Module {
+  /** Most tokens that a text may have on either side. */
+  abstract readonly maxSeqLen: number;
+  /** Where the parameters lie. */
+  abstract readonly device: Device;
+
+  /** Path of the intermediate `[B, H, T, S]` that says where each target token looked; none where nothing looks. */
+  get alignmentPath(): string | undefined {
+    return undefined;
+  }
+
+  /**
+   * Training pass with teacher forcing over sequences that stand one after the other: no row is padding.
+   *
+   * @param source - ids of all sources in a row, and their lengths
+   * @param target - ids of all targets, shifted right, in the order of the sources
+   * @returns logits `[1, N, V]` of the N target tokens
+   */
+  abstract forwardPacked(source: PackedSequences, target: PackedSequences): Tensor;
+
+  /** The loss of every label, `[1, N]`: cross-entropy of the logits, unless a model is trained otherwise. */
+  losses(
+    source: PackedSequences,
+    target: PackedSequences,
+    labels: PackedSequences,
+    options: LossOptions,
+  ): Tensor {
+    const wanted = tensor(labels.ids, [1, labels.ids.length], { dtype: 'int32', device: this.device });
+    return crossEntropy(this.forwardPacked(source, target), wanted, options);
+  }
+
+  /**
+   * Encodes the sources of a batch and prepares to decode them.
+   *
+   * @param room - most target tokens that will come
+   * @param best - a state of `best` alone is enough, for at most so many tokens a text: the faster way where there is one
+   */
+  abstract decodingOf(sources: SourceBatch, room: number, best?: number): DecodingState;
+}
