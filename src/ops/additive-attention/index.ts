@@ -9,12 +9,11 @@ import { defineOp, expectType, type Sample } from '../../core/op.ts';
 import { formatShape, type Shape } from '../../core/shape.ts';
 import { Tensor, tensor } from '../../core/tensor.ts';
 import { ShapeError } from '../../errors.ts';
-import { add } from '../elementwise/binary.ts';
-import { tanh } from '../elementwise/unary.ts';
 import { matmul } from '../matmul/index.ts';
 import { reshape } from '../shape/reshape.ts';
 import { softmax } from '../softmax/index.ts';
 import { keepWhere } from '../where/index.ts';
+import { additiveScores } from './scores.ts';
 
 interface AdditiveParams {
   /** Keys of the longest sequence. */
@@ -69,9 +68,9 @@ function visibleKeys([query, key, , , mask, places]: AdditiveInputs): Tensor {
 /** Every query with every key: scores and weights `[T, S]`, output `[T, E]`. */
 function composed(inputs: AdditiveInputs) {
   const [query, key, value, vector] = inputs;
-  const [T, S, A] = [query.shape[0]!, key.shape[0]!, vector.shape[0]!];
-  const inner = tanh(add(reshape(query, [T, 1, A]), reshape(key, [1, S, A])));
-  const scores = reshape(matmul(inner, reshape(vector, [A, 1])), [T, S]);
+  const whole = (rows: Tensor): Tensor => reshape(rows, [1, ...rows.shape]);
+  const all = additiveScores(whole(query), whole(key), vector);
+  const scores = reshape(all, [query.shape[0]!, key.shape[0]!]);
   const weights = softmax(keepWhere(scores, visibleKeys(inputs), Number.NEGATIVE_INFINITY));
   return { scores, weights, output: matmul(weights, value) };
 }

@@ -177,7 +177,7 @@ const op = defineOp<RecurrentInputs, RecurrentParams>({
 });
 
 /** What a recurrent layer is run with. */
-export interface RecurrentOptions {
+export interface RecurrentCallOptions {
   readonly kind: RecurrentCell;
   /** int32 `[3, n]` from `sequencePlan`. */
   readonly plan: Tensor;
@@ -214,7 +214,7 @@ export function recurrent(
   x: Tensor,
   weight: Tensor,
   bias: Tensor | null,
-  { kind, plan: order, hidden, cell, reverse = false }: RecurrentOptions,
+  { kind, plan: order, hidden, cell, reverse = false }: RecurrentCallOptions,
 ): RecurrentResult {
   expectType('recurrent', 'plan', order, 'int32');
   const [rows, n] = [x.shape[0]!, order.shape[1]!];
