@@ -28,6 +28,7 @@ import {
   sub,
   type Tensor,
   tensor,
+  zeros,
 } from '../../src/index.ts';
 import { BahdanauAttention } from '../../src/nn/attention/source.ts';
 import { additiveScores } from '../../src/ops/additive-attention/scores.ts';
@@ -192,7 +193,7 @@ function spoken(model: Speaker, count: number, perKind: number): number[][] {
     scope(() => {
       const { ids, places } = drawBatch(new Random(99, 'unseen'), count, perKind);
       const memory = model.encode(ids);
-      let before = slice(reshape(drawBatch(new Random(1, 'zeros'), count, perKind).before, [count, -1, FRAME]), 1, 0, 1);
+      let before = zeros([count, 1, FRAME], { device });
       let states: RecurrentStates | null = null;
       let weights: Tensor | null = null;
       const looks = places.map((): number[] => []);
