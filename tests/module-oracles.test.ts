@@ -31,7 +31,7 @@ import {
   tensor,
   zeros,
 } from '../src/index.ts';
-import { Decoder, Encoder } from '../src/models/transformer.ts';
+import { Decoder, Encoder } from '../src/models/stacks.ts';
 import { type TransformerConfig, transformerDefaults } from '../src/models/transformer-config.ts';
 import { type KeysAndValues, MultiHeadAttention } from '../src/nn/attention/multi-head.ts';
 import { capture } from '../src/nn/capture.ts';

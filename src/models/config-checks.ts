@@ -41,6 +41,12 @@ export class ConfigChecks<C extends object> {
     return this.expect(path, names.includes(this.config[path] as string), `one of ${names.join(', ')}`);
   }
 
+  /** Faults that others found. */
+  also(issues: readonly ConfigIssue[]): this {
+    this.issues.push(...issues);
+    return this;
+  }
+
   /** @throws {ConfigError} listing every field that was noted */
   done(where: string): C {
     if (this.issues.length === 0) return this.config;

@@ -1,9 +1,12 @@
 /** What the fused decoding kernel needs of a Transformer, in the order in which it takes it. */
 import type { Tensor } from '../core/tensor.ts';
+import type { Embedding } from '../nn/embedding.ts';
 import { LayerNorm } from '../nn/layer-norm.ts';
 import { Linear } from '../nn/linear.ts';
+import type { Position } from '../nn/position/position.ts';
 import type { Activation } from '../ops/activate/index.ts';
-import type { Transformer } from './transformer.ts';
+import type { Decoder } from './stacks.ts';
+import type { TransformerConfig } from './transformer-config.ts';
 
 /** Keys and values of a layer, of its own past and of the sources. */
 interface Memory {
@@ -11,6 +14,16 @@ interface Memory {
   readonly values: Tensor;
   readonly memoryKeys: Tensor;
   readonly memoryValues: Tensor;
+}
+
+/** What a model with a decoder has. */
+export interface DecoderModel {
+  readonly config: TransformerConfig;
+  readonly training: boolean;
+  readonly targetEmbedding: Embedding;
+  readonly targetPosition: Position;
+  readonly decoder: Decoder;
+  readonly projection: Linear | null;
 }
 
 export interface DecoderParts {
@@ -37,7 +50,7 @@ const affine = ({ weight, bias }: Linear): (Tensor | null)[] => [weight, bias];
 const norm = ({ weight, bias }: LayerNorm): Tensor[] => [weight, bias];
 
 /** The parts; undefined when a layer is of a kind that the kernel does not know. */
-export function decoderParts(model: Transformer): DecoderParts | undefined {
+export function decoderParts(model: DecoderModel): DecoderParts | undefined {
   const { config, targetEmbedding, targetPosition, decoder } = model;
   const positions = targetPosition.addend;
   const first = decoder.layers[0];
@@ -64,7 +77,7 @@ export function decoderParts(model: Transformer): DecoderParts | undefined {
   };
 }
 
-type DecoderLayer = Transformer['decoder']['layers'][number];
+type DecoderLayer = Decoder['layers'][number];
 
 function isPlain({ selfAttention, crossAttention, feedForward, ...layer }: DecoderLayer): boolean {
   const linears = [feedForward.inner, feedForward.outer].concat(

@@ -17,7 +17,8 @@ export {
   type RecurrentSeq2SeqConfig,
   recurrentSeq2SeqDefaults,
 } from './recurrent-seq2seq-config.ts';
-export { Decoder, Encoder, Transformer } from './transformer.ts';
+export { Decoder, Encoder } from './stacks.ts';
+export { Transformer } from './transformer.ts';
 export { TransformerCache } from './transformer-cache.ts';
 export { checkTransformerConfig, type TransformerConfig, transformerDefaults } from './transformer-config.ts';
 export { WindowTagger, type WindowTaggerConfig, windowTaggerDefaults } from './window-tagger.ts';

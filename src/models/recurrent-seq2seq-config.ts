@@ -1,5 +1,6 @@
 /** Configuration of the recurrent encoder–decoder, checked as a whole. */
 import { type SourceAttentionKind, sourceAttentions } from '../nn/attention/source.ts';
+import { choiceIssues } from '../nn/variants.ts';
 import { type RecurrentCell, recurrentCells } from '../ops/recurrent/cells.ts';
 import { ConfigChecks } from './config-checks.ts';
 
@@ -17,7 +18,7 @@ export interface RecurrentSeq2SeqConfig {
   /** Whether the encoder reads both ways. */
   readonly bidirectional: boolean;
   /** How the decoder looks at the source; `none` leaves it the encoder's last state only. */
-  readonly attention: 'none' | SourceAttentionKind;
+  readonly attention: SourceAttentionKind;
   /** Rate on embeddings, between layers and before the output. */
   readonly dropout: number;
   /** Id whose embedding is zero. */
@@ -46,7 +47,7 @@ export function checkRecurrentSeq2SeqConfig(config: RecurrentSeq2SeqConfig): Rec
     .whole(['sourceVocabSize', 'targetVocabSize', 'maxSeqLen', 'dModel', 'numLayers'])
     .expect('dModel', !config.bidirectional || config.dModel % 2 === 0, 'an even number, for two directions')
     .oneOf('cell', Object.keys(recurrentCells))
-    .oneOf('attention', ['none', ...Object.keys(sourceAttentions)])
+    .also(choiceIssues('attention', sourceAttentions, config.attention))
     .rates(['dropout'])
     .done('model');
 }

@@ -26,6 +26,7 @@ import type { RecurrentState } from '../nn/recurrent/layer.ts';
 import { Sequences } from '../nn/recurrent/sequences.ts';
 import { Recurrent, type RecurrentStates } from '../nn/recurrent/stack.ts';
 import { Dropout } from '../nn/residual.ts';
+import { makeVariant } from '../nn/variants.ts';
 import { tanh } from '../ops/elementwise/unary.ts';
 import { reshape } from '../ops/shape/reshape.ts';
 import { concat } from '../ops/shape/slice.ts';
@@ -50,9 +51,9 @@ class AttentiveOutput extends Module {
   readonly attention: SourceAttention;
   readonly combination: Linear;
 
-  constructor(kind: keyof typeof sourceAttentions, dModel: number, context: ModuleContext) {
+  constructor(attention: SourceAttention, dModel: number, context: ModuleContext) {
     super();
-    this.attention = sourceAttentions[kind]({ queryWidth: dModel, memoryWidth: dModel }, context);
+    this.attention = attention;
     this.combination = new Linear(2 * dModel, dModel, context);
   }
 
@@ -97,8 +98,9 @@ export class RecurrentSeq2Seq extends EncoderDecoder {
     const width = bidirectional ? dModel / 2 : dModel;
     this.encoder = new Recurrent({ ...common, width, bidirectional }, context);
     this.decoder = new Recurrent({ ...common, width: dModel }, context);
-    const { attention } = this.config;
-    this.output = attention === 'none' ? null : new AttentiveOutput(attention, dModel, context);
+    const widths = { queryWidth: dModel, memoryWidth: dModel };
+    const attention = makeVariant(sourceAttentions, this.config.attention, widths, context);
+    this.output = attention && new AttentiveOutput(attention, dModel, context);
     this.projection = new Linear(dModel, targetVocabSize, context, {
       initializer: uniform(1 / Math.sqrt(dModel)),
     });

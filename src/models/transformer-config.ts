@@ -1,7 +1,7 @@
 /** Configuration of the encoder–decoder Transformer, checked as a whole. */
-import { ConfigError } from '../errors.ts';
+import { ConfigError, type ConfigIssue } from '../errors.ts';
 import { type ScoreScale, scoreScales } from '../nn/attention/attend.ts';
-import { type PositionKind, positions } from '../nn/position/index.ts';
+import { type PositionChoice, positionIssues } from '../nn/position/index.ts';
 import type { NormPlacement } from '../nn/residual.ts';
 import { type Activation, activations } from '../ops/activate/index.ts';
 
@@ -28,7 +28,8 @@ export interface TransformerConfig {
   /** A norm at the end of encoder and decoder; needed with pre-norm. */
   readonly finalNorm: boolean;
   readonly normEps: number;
-  readonly position: PositionKind;
+  /** Name of a kind of position information, or a group of `kind` and its options. */
+  readonly position: PositionChoice;
   /** Multiplies token vectors by √dModel. */
   readonly scaleEmbeddings: boolean;
   /** One matrix for: nothing, target embedding and output, or source and target embedding and output. */
@@ -75,7 +76,7 @@ export const transformerDefaults: Omit<TransformerConfig, 'sourceVocabSize' | 't
  * @throws {ConfigError} listing every field that cannot be used
  */
 export function checkTransformerConfig(config: TransformerConfig): TransformerConfig {
-  const issues: { path: string; message: string }[] = [];
+  const issues: ConfigIssue[] = [];
   const check = (path: keyof TransformerConfig, fine: boolean, expected: string): void => {
     if (!fine) issues.push({ path, message: `expected ${expected}, got ${JSON.stringify(config[path])}` });
   };
@@ -91,7 +92,8 @@ export function checkTransformerConfig(config: TransformerConfig): TransformerCo
   const fits = config.headDim !== undefined || config.dModel % config.numHeads === 0;
   check('numHeads', fits, `a divisor of dModel (${config.dModel}), or a headDim`);
   check('activation', config.activation in activations, `one of ${Object.keys(activations).join(', ')}`);
-  check('position', config.position in positions, `one of ${Object.keys(positions).join(', ')}`);
+  const headDim = config.headDim ?? config.dModel / config.numHeads;
+  issues.push(...positionIssues(config.position, { width: config.dModel, headDim }));
   check(
     'attentionScale',
     config.attentionScale in scoreScales,

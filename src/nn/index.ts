@@ -55,14 +55,7 @@ export * from './initializers.ts';
 export { LayerNorm } from './layer-norm.ts';
 export { Linear, type LinearOptions } from './linear.ts';
 export { Module, type ModuleContext, type Parameter, parameter } from './module.ts';
-export {
-  LearnedPosition,
-  NoPosition,
-  Position,
-  type PositionKind,
-  SinusoidalPosition,
-  sinusoidalTable,
-} from './position/index.ts';
+export * from './position/index.ts';
 export { modelBytes, type QuantizeOptions, quantize } from './quantize.ts';
 export { QuantizedMatrix } from './quantized-matrix.ts';
 export {

@@ -57,6 +57,7 @@ export { type RecurrentResult, recurrent, type RecurrentCallOptions } from './re
 export { type RowRange, sequencePlan } from './recurrent/plan.ts';
 export { argmax, max, topK } from './reduce/max.ts';
 export { broadcastTo, mean, sum, sumTo } from './reduce/sum.ts';
+export { type RotaryLayout, type RotaryOptions, rotary } from './rotary/index.ts';
 export { permute, transpose } from './shape/permute.ts';
 export { reshape } from './shape/reshape.ts';
 export { concat, pad, slice } from './shape/slice.ts';

@@ -7,13 +7,18 @@
  */
 import type { Tensor } from '../../core/tensor.ts';
 import { ConfigError } from '../../errors.ts';
-import { attention, attentionParams } from '../../ops/attention/index.ts';
-import { attentionParts } from '../../ops/attention/reference.ts';
+import { type AttentionOptions, attention, attentionParams } from '../../ops/attention/index.ts';
+import { type AttentionParts, attentionParts } from '../../ops/attention/reference.ts';
+import { type RelativeScores, relativeAttention, relativeParts } from '../../ops/attention/relative.ts';
+import { add } from '../../ops/elementwise/binary.ts';
+import { slice } from '../../ops/shape/slice.ts';
 import { nextDropoutKey } from '../dropout-keys.ts';
 import { Linear } from '../linear.ts';
 import { Module, type ModuleContext } from '../module.ts';
+import type { AttentionPosition, Places, RelativeSizes } from '../position/position.ts';
 import { type ScoreScale, scoreScale } from './attend.ts';
 import type { KeyValueCache } from './cache.ts';
+import type { Mask } from './masks.ts';
 import { Segments, type Visible } from './packing.ts';
 
 /** Sizes and dropout of multi-head attention. */
@@ -38,6 +43,10 @@ export interface AttendTo {
   readonly mask?: Visible;
   /** Query t sees keys up to its own place only. */
   readonly causal?: boolean;
+  /** What positions do in self-attention. */
+  readonly position?: AttentionPosition | null;
+  /** Places of the tokens of `x`; from the bounds of packed sequences where they are given. */
+  readonly places?: Places;
 }
 
 /** Key and value vectors of a memory, `[B, S, H·D]` and `[B, S, H·Dv]`. */
@@ -86,7 +95,9 @@ export class MultiHeadAttention extends Module {
    * @returns `[B, T, C]`
    */
   forward(x: Tensor, memory: Tensor, options: AttendTo = {}): Tensor {
-    return this.attendTo(x, this.project(memory), options);
+    const { keys, values } = this.project(memory);
+    const turned = options.position?.key?.(keys, placesOf(options)) ?? keys;
+    return this.attendTo(x, { keys: turned, values }, options);
   }
 
   /** Keys and values of a memory, to be used by many steps of decoding. */
@@ -95,47 +106,91 @@ export class MultiHeadAttention extends Module {
   }
 
   /** One step of self-attention in decoding: the new tokens join the cache and attend to all of it. */
-  step(x: Tensor, cache: KeyValueCache): Tensor {
+  step(x: Tensor, cache: KeyValueCache, position: AttentionPosition | null = null): Tensor {
     const { keys, values } = this.project(x);
     const before = cache.length;
-    cache.append(keys, values);
-    const query = this.query.forward(x);
-    const context = attention(query, cache.keys, cache.values, null, {
+    cache.append(position?.key?.(keys, before) ?? keys, values);
+    const options = {
       numHeads: this.numHeads,
       scale: this.scale,
       causal: true,
       causalOffset: before,
       keyLength: cache.length,
-    });
-    return this.output.forward(context);
+    };
+    const [sequences, queries] = x.shape as [number, number, number];
+    const sizes = { queries, keys: cache.length, sequences, scale: this.scale };
+    const query = this.query.forward(x);
+    const turned = position?.query?.(query, before) ?? query;
+    const relative = position?.scores?.(query, sizes);
+    const memory = { keys: cache.keys, values: cache.values };
+    return this.output.forward(this.context(turned, memory, null, options, relative, position));
   }
 
   /** Attention of `x` to keys and values that are there already. */
-  attendTo(
-    x: Tensor,
-    { keys, values }: KeysAndValues,
-    { mask: visible = null, causal = false }: AttendTo = {},
-  ): Tensor {
-    const [mask, segments] = visible instanceof Segments ? [null, visible.tensor] : [visible, null];
+  attendTo(x: Tensor, { keys, values }: KeysAndValues, how: AttendTo = {}): Tensor {
+    const { mask: visible = null, causal = false, position = null } = how;
+    const [mask, segments] = visible instanceof Segments ? [null, visible] : [visible, null];
     const query = this.query.forward(x); // [B, T, H·D]
     const p = this.training ? this.dropout : 0;
     const options = {
       numHeads: this.numHeads,
       scale: this.scale,
       causal,
-      segments,
+      segments: segments?.tensor ?? null,
       p,
       ...(p > 0 && { key: nextDropoutKey() }),
     };
-    if (!this.wants('scores', 'weights')) {
-      return this.output.forward(this.expose('context', attention(query, keys, values, mask, options)));
-    }
-    const params = attentionParams(query, keys, options);
-    const parts = attentionParts(query, keys, values, mask, params, segments);
-    this.expose('scores', parts.scores);
-    this.expose('weights', parts.weights);
-    return this.output.forward(this.expose('context', parts.output));
+    const turned = position?.query?.(query, placesOf(how)) ?? query;
+    const relative = position?.scores?.(query, this.sizes(x, keys, segments));
+    return this.output.forward(this.context(turned, { keys, values }, mask, options, relative, position));
   }
+
+  private sizes(x: Tensor, keys: Tensor, segments: Segments | null): RelativeSizes {
+    const [sequences, queries] = x.shape as [number, number, number];
+    const { scale } = this;
+    if (!segments) return { queries, keys: keys.shape[1]!, sequences, scale };
+    return {
+      queries: segments.queries.longest,
+      keys: segments.keys.longest,
+      sequences: segments.queries.count,
+      scale,
+    };
+  }
+
+  /** `[B, T, H·Dv]`, before the output projection. */
+  private context(
+    query: Tensor,
+    { keys, values }: KeysAndValues,
+    mask: Mask | null,
+    options: AttentionOptions,
+    relative: RelativeScores | undefined,
+    position: AttentionPosition | null,
+  ): Tensor {
+    const isSeen = this.wants('scores', 'weights');
+    if (!relative) {
+      if (!isSeen) return this.expose('context', attention(query, keys, values, mask, options));
+      const params = attentionParams(query, keys, options);
+      const parts = attentionParts(query, keys, values, mask, params, options.segments);
+      return this.expose('context', this.shown(parts));
+    }
+    const all = isSeen
+      ? this.shown(relativeParts(query, keys, values, mask, options, relative))
+      : relativeAttention(query, keys, values, mask, options, relative);
+    const width = this.output.weight.shape[1]!;
+    if (!relative.bins) return this.expose('context', all);
+    const bins = position!.values!(slice(all, 2, width));
+    return this.expose('context', add(slice(all, 2, 0, width), bins));
+  }
+
+  private shown({ scores, weights, output }: AttentionParts): Tensor {
+    this.expose('scores', scores);
+    this.expose('weights', weights);
+    return output;
+  }
+}
+
+function placesOf({ mask, places = 0 }: AttendTo): Places {
+  return mask instanceof Segments ? mask.queries.positions : places;
 }
 
 function divisors(n: number): number[] {

@@ -12,6 +12,7 @@ import { reshape } from '../../ops/shape/reshape.ts';
 import { uniform } from '../initializers.ts';
 import { Linear } from '../linear.ts';
 import { Module, type ModuleContext, type Parameter, parameter } from '../module.ts';
+import { type Choice, variant } from '../variants.ts';
 import { Segments, type Visible } from './packing.ts';
 
 /** What a decoder looks at: computed once for each source. */
@@ -103,16 +104,18 @@ export class LuongAttention extends SourceAttention {
   }
 }
 
-/** The kinds of attention of a recurrent decoder by name. */
+type Args = readonly [options: SourceAttentionOptions, context: ModuleContext];
+
+/** How a recurrent decoder looks at its source, by name. */
 export const sourceAttentions = {
-  /** A small network as score. */
-  bahdanau: (options: SourceAttentionOptions, context: ModuleContext) => new BahdanauAttention(options, context),
-  /** A matrix between query and key. */
-  luong: (options: SourceAttentionOptions, context: ModuleContext) => new LuongAttention(options, context),
-  /** The plain product. */
-  luongDot: (options: SourceAttentionOptions, context: ModuleContext) =>
-    new LuongAttention(options, context, { score: 'dot' }),
+  /** Not at all. */
+  none: variant({}, (): SourceAttention | null => null),
+  bahdanau: variant({}, (_, ...args: Args): SourceAttention | null => new BahdanauAttention(...args)),
+  luong: variant(
+    { score: { type: 'choice', of: ['general', 'dot'], default: 'general' } },
+    ({ score }, ...args: Args): SourceAttention | null => new LuongAttention(...args, { score }),
+  ),
 } as const;
 
-/** Names of the kinds of attention of a recurrent decoder. */
-export type SourceAttentionKind = keyof typeof sourceAttentions;
+/** A kind of attention of a recurrent decoder: its name, or a group with options. */
+export type SourceAttentionKind = Choice<typeof sourceAttentions>;

@@ -8,6 +8,7 @@ import {
   type RecurrentCell,
   RecurrentSeq2Seq,
   type RecurrentSeq2SeqConfig,
+  type SourceAttentionKind,
   scope,
 } from '../../../src/index.ts';
 import { roundingOf } from '../devices.ts';
@@ -25,7 +26,7 @@ export function tinyRecurrent(config: Partial<RecurrentSeq2SeqConfig> = {}, devi
 
 const kind = fc.record({
   cell: fc.constantFrom<RecurrentCell>('elman', 'lstm', 'gru'),
-  attention: fc.constantFrom('none' as const, 'bahdanau' as const, 'luong' as const, 'luongDot' as const),
+  attention: fc.constantFrom<SourceAttentionKind>('none', 'bahdanau', 'luong', { kind: 'luong', score: 'dot' }),
   bidirectional: fc.boolean(),
 });
 const ids = (least: number) => fc.array(fc.integer({ min: 1, max: VOCAB - 1 }), { minLength: least, maxLength: 6 });
