@@ -30,9 +30,9 @@ typedef struct {
 } head_job;
 
 // Adds the weights of query t, before they are divided by their sum, to its bins.
-static void bin_row(const head_job *j, const float *row, int64_t t, int64_t s, int64_t seen) {
+static void bin_row(const head_job *j, const float *row, int64_t t, int64_t s, int64_t count) {
   const attention_shape *p = j->p;
-  sum_by_distance(j->bins + t * p->oRow, row, table_column(p, t, s), seen, p->more.width);
+  sum_by_distance(j->bins + t * p->oRow, row, table_column(p, t, s), count, p->more.width);
 }
 
 // The sums over weights of query t, its output and bins, times a factor.
@@ -42,18 +42,23 @@ static void scale_sums(const head_job *j, int64_t t, float factor) {
   if (j->bins) scale_row(j->bins + t * p->oRow, p->more.width, factor);
 }
 
-// Turns the raw scores of query t against the keys [s, s + width) into weights and updates its running softmax.
-static void weigh_row(const head_job *j, float *row, int64_t t, int64_t s, int64_t width) {
+// Turns the raw scores of query t against the keys [s, s + width) into weights and updates its running softmax, which
+// starts with the first keys.
+static void weigh_row(const head_job *j, float *row, int64_t t, int64_t s, int64_t width, int isFirst) {
   const attention_shape *p = j->p;
-  int64_t seen = visible_keys(p, t, s, width);
-  float before = s == 0 ? -INFINITY : j->m.maxima[t];
-  if (adds_scores(p)) add_scores(p, row, j->h, t, s, seen);
-  float max = finish_scores(row, seen, adds_scores(p) ? 1 : p->scale, mask_row(p, j->h, t, s));
+  index_range seen = visible_keys(p, t, 1, s, width);
+  int64_t count = seen.end - seen.first, key = s + seen.first;
+  float before = isFirst ? -INFINITY : j->m.maxima[t];
+  float *scores = row + seen.first;
+  if (adds_scores(p)) add_scores(p, scores, j->h, t, key, count);
+  float max = finish_scores(scores, count, adds_scores(p) ? 1 : p->scale, mask_row(p, j->h, t, key));
   max = max > before ? max : before;
   float shift = max == -INFINITY ? 0 : max;
-  float sum = exponentiate(row, seen, shift, p->dropping ? &p->drop : NULL, weight_index(p, j->h, t, s));
-  for (int64_t c = seen; c < width; c++) row[c] = 0;
-  if (s == 0) {
+  const dropout *drop = p->dropping ? &p->drop : NULL;
+  float sum = exponentiate(scores, count, shift, drop, weight_index(p, j->h, t, key));
+  for (int64_t c = 0; c < seen.first; c++) row[c] = 0;
+  for (int64_t c = seen.end; c < width; c++) row[c] = 0;
+  if (isFirst) {
     j->m.sums[t] = sum;
   } else if (max > before) {
     float shrink = before == -INFINITY ? 0 : expf(before - shift);
@@ -64,12 +69,13 @@ static void weigh_row(const head_job *j, float *row, int64_t t, int64_t s, int64
   }
   j->m.maxima[t] = max;
   if (!j->bins) return;
-  if (s == 0) scale_row(j->bins + t * p->oRow, p->more.width, 0);
-  bin_row(j, row, t, s, seen);
+  if (isFirst) scale_row(j->bins + t * p->oRow, p->more.width, 0);
+  bin_row(j, scores, t, key, count);
 }
 
-// Scores of the queries [t, t + rows) against the keys [s, s + width).
-static void score_block(const head_job *j, int64_t t, int64_t rows, int64_t s, int64_t width) {
+// Scores of the queries [t, t + rows) against the keys [s, s + width), which are columns of the transposed ones from
+// `column` on.
+static void score_block(const head_job *j, int64_t t, int64_t rows, int64_t s, int64_t width, int64_t column) {
   const attention_shape *p = j->p;
   matmul g = {.M = rows, .N = width, .K = p->D, .A = j->q + t * p->qRow, .ai = p->qRow, .ak = 1,
               .C = j->m.scores, .ldc = p->blockRow};
@@ -79,24 +85,38 @@ static void score_block(const head_job *j, int64_t t, int64_t rows, int64_t s, i
     g.bj = p->kRow;
     matmul_dot(&g);
   } else {
-    g.B = j->m.keys;
+    g.B = j->m.keys + column;
     g.bk = p->blockRow;
     g.bj = 1;
     matmul_direct(&g);
   }
 }
 
+// The block of keys that starts the running softmax of the queries from t on: the first one that any of them can see,
+// or the nearest one there is.
+static int64_t first_keys(const attention_shape *p, int64_t t) {
+  int64_t key = min64(max64(0, t + p->offset - p->left), max64(0, p->S - 1));
+  return key - key % S_BLOCK;
+}
+
 static void attend_keys(const head_job *j, int64_t s, int64_t count) {
   const attention_shape *p = j->p;
+  index_range queries = seeing_queries(p, s, count);
+  if (s == 0) queries.first = 0; // queries that see no key start with the nearest ones
+  if (s + count == p->S) queries.end = p->T;
+  if (queries.first >= queries.end) return;
   if (p->T >= 4) transpose(j->m.keys, p->blockRow, j->k + s * p->kRow, p->kRow, count, p->D);
-  for (int64_t t = 0; t < p->T; t += p->queryBlock) {
-    int64_t rows = min64(p->queryBlock, p->T - t), width = visible_keys(p, t + rows - 1, s, count);
-    if (width == 0 && s > 0) continue;
-    score_block(j, t, rows, s, width);
-    for (int64_t r = 0; r < rows; r++) weigh_row(j, j->m.scores + r * p->blockRow, t + r, s, width);
+  for (int64_t t = queries.first; t < queries.end; t += p->queryBlock) {
+    int64_t rows = min64(p->queryBlock, p->T - t);
+    index_range seen = visible_keys(p, t, rows, s, count);
+    int64_t width = seen.end - seen.first, key = s + seen.first;
+    int isFirst = s == first_keys(p, t);
+    if (width == 0 && !isFirst) continue;
+    score_block(j, t, rows, key, width, seen.first);
+    for (int64_t r = 0; r < rows; r++) weigh_row(j, j->m.scores + r * p->blockRow, t + r, key, width, isFirst);
     matmul g = {.M = rows, .N = p->Dv, .K = width, .A = j->m.scores, .ai = p->blockRow, .ak = 1,
-                .B = j->v + s * p->vRow, .bk = p->vRow, .bj = 1, .C = j->out + t * p->oRow, .ldc = p->oRow,
-                .accumulate = s > 0};
+                .B = j->v + key * p->vRow, .bk = p->vRow, .bj = 1, .C = j->out + t * p->oRow, .ldc = p->oRow,
+                .accumulate = !isFirst};
     matmul_direct(&g);
   }
 }
@@ -117,8 +137,8 @@ static void attend_head(const head_job *j, float *lse) {
 
 // out = dropout(softmax(scale q k^T, masked)) v, lse = log sum e^score (-inf and a row of 0 where all is masked)
 // tensors out, lse, q, k, v, mask or NULL (uint8), segments or NULL (int32); ints B (or segments), H, Kh, T, S, D, Dv,
-// qRow, kRow, vRow, oRow, qBatch, kBatch, vBatch, oBatch, causal, causalOffset, maskB, maskH, maskT, k0, k1;
-// floats scale, p; items = B * H
+// qRow, kRow, vRow, oRow, qBatch, kBatch, vBatch, oBatch, causal, offset, maskB, maskH, maskT, k0, k1, left, right;
+// floats scale, p; items = B * H. What lies outside the band from left to right costs nothing.
 static void attend_entries(const heed_args *a, const attention_shape *all, int64_t begin, int64_t end) {
   for (int64_t item = begin; item < end; item++) {
     attention_shape p = entry_shape(all, item / all->H);

@@ -9,15 +9,14 @@
 #include "transpose.h"
 #include "vmath.h"
 
-// Keys per block of scores, and queries: more where the keys are few, so that a block fills the first cache; under the
-// causal rule few always, so that most of what it hides is never computed.
+// Keys per block of scores, and queries: more where the keys are few, so that a block fills the first cache; few always
+// where each query sees keys of its own, so that most of what is hidden is never computed.
 enum { S_BLOCK = 256, MIN_QUERY_BLOCK = 24, MAX_QUERY_BLOCK = 96, BLOCK_SCORES = 24 * 256 };
 
 typedef struct {
   int64_t B, H, Kh, T, S, D, Dv;
   int64_t qRow, kRow, vRow, oRow, qBatch, kBatch, vBatch, oBatch;
-  int causal;
-  int64_t causalOffset; // key s is visible to query t iff s <= t + causalOffset
+  int64_t offset, left, right; // key s is visible to query t iff t + offset - left <= s <= t + offset + right
   const uint8_t *mask;  // NULL, or 1 = may attend
   int64_t maskB, maskH, maskT;
   const int32_t *segments; // NULL, or [2, B + 1]
@@ -32,10 +31,10 @@ typedef struct {
   int64_t blockRow;   // distance between its rows: off a power of two, which would fill few cache sets
 } attention_shape;
 
-static inline int64_t choose_query_block(int64_t T, int64_t S, int causal) {
-  int64_t fitting = BLOCK_SCORES / max64(1, min64(S, S_BLOCK));
-  if (causal) return MIN_QUERY_BLOCK;
-  return max64(MIN_QUERY_BLOCK, min64(min64(T, MAX_QUERY_BLOCK), fitting));
+static inline int64_t choose_query_block(const attention_shape *p) {
+  int64_t fitting = BLOCK_SCORES / max64(1, min64(p->S, S_BLOCK));
+  if (p->left < p->S || p->right < p->S) return MIN_QUERY_BLOCK;
+  return max64(MIN_QUERY_BLOCK, min64(min64(p->T, MAX_QUERY_BLOCK), fitting));
 }
 
 static inline attention_shape read_attention(const heed_args *a, const uint8_t *mask, const int32_t *segments) {
@@ -44,7 +43,7 @@ static inline attention_shape read_attention(const heed_args *a, const uint8_t *
       .B = i[0], .H = i[1], .Kh = i[2], .T = i[3], .S = i[4], .D = i[5], .Dv = i[6],
       .qRow = i[7], .kRow = i[8], .vRow = i[9], .oRow = i[10],
       .qBatch = i[11], .kBatch = i[12], .vBatch = i[13], .oBatch = i[14],
-      .causal = i[15] != 0, .causalOffset = i[16],
+      .offset = i[16], .left = i[22], .right = i[15] ? min64(0, i[23]) : i[23],
       .mask = mask, .maskB = i[17], .maskH = i[18], .maskT = i[19], .segments = segments, .allT = i[3], .allS = i[4],
       .scale = (float)a->f[0], .dropping = a->f[1] > 0, .drop = dropout_of(a->f[1], i[20], i[21])};
 }
@@ -61,7 +60,7 @@ static inline attention_shape entry_shape(const attention_shape *p, int64_t b) {
     e.T = queries[1] - queries[0];
     e.S = keys[1] - keys[0];
   }
-  e.queryBlock = choose_query_block(e.T, e.S, e.causal);
+  e.queryBlock = choose_query_block(&e);
   e.blockRow = ceil_div(min64(S_BLOCK, e.S), VL) * VL + VL;
   return e;
 }
@@ -75,10 +74,20 @@ static inline int64_t key_offset(const attention_shape *e, int64_t batch, int64_
 }
 static inline int64_t lse_offset(const attention_shape *e, int64_t h) { return (e->b * e->H + h) * e->allT + e->firstQuery; }
 
-// How many of the keys [s, s + count) the causal rule shows to query t.
-static inline int64_t visible_keys(const attention_shape *p, int64_t t, int64_t s, int64_t count) {
-  if (!p->causal) return count;
-  return max64(0, min64(count, t + p->causalOffset + 1 - s));
+typedef struct {
+  int64_t first, end;
+} index_range;
+
+// Of the keys [s, s + count), counted from s, those that at least one of the queries [t, t + rows) sees.
+static inline index_range visible_keys(const attention_shape *p, int64_t t, int64_t rows, int64_t s, int64_t count) {
+  int64_t first = max64(0, t + p->offset - p->left - s), end = min64(count, t + rows + p->offset + p->right - s);
+  return end > first ? (index_range){first, end} : (index_range){0, 0};
+}
+
+// The queries that see at least one of the keys [s, s + count), from the start of a block of queries on.
+static inline index_range seeing_queries(const attention_shape *p, int64_t s, int64_t count) {
+  int64_t first = max64(0, s - p->offset - p->right);
+  return (index_range){first - first % p->queryBlock, min64(p->T, s + count - p->offset + p->left)};
 }
 
 // The mask's row for query t of head h, from key s; NULL without a mask.
@@ -94,7 +103,7 @@ static inline uint32_t weight_index(const attention_shape *p, int64_t h, int64_t
 
 // The table's column in which query t would meet key s if it were endless.
 static inline int64_t table_column(const attention_shape *p, int64_t t, int64_t s) {
-  return s - t - p->causalOffset - p->more.first;
+  return s - t - p->offset - p->more.first;
 }
 
 // Where the row of the table begins that query t of head h looks into.
@@ -120,11 +129,11 @@ static inline void add_scores(const attention_shape *p, float *x, int64_t h, int
 
 static inline int adds_scores(const attention_shape *p) { return p->more.table || p->more.bias; }
 
-// The shape of the kernels with added scores: ints from the 22nd on are W, first, perQuery, bins.
+// The shape of the kernels with added scores: ints from the 24th on are W, first, perQuery, bins.
 static inline attention_shape read_relative(const heed_args *a, const uint8_t *mask, const int32_t *segments,
                                             const float *table, const float *bias) {
   attention_shape p = read_attention(a, mask, segments);
-  p.more = (relative_scores){table, a->i[24] != 0, a->i[22], a->i[23], a->i[25] != 0, bias};
+  p.more = (relative_scores){table, a->i[26] != 0, a->i[24], a->i[25], a->i[27] != 0, bias};
   return p;
 }
 

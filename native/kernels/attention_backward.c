@@ -76,15 +76,19 @@ static void relative_row(const head_job *j, float *weights, float *grads, int64_
 static void backward_row(const head_job *j, float *weights, float *grads, int64_t t, int64_t s, int64_t width) {
   const attention_shape *p = j->p;
   float lse = j->lse[t], delta = j->m.deltas[t];
-  int64_t seen = lse == -INFINITY ? 0 : visible_keys(p, t, s, width);
-  for (int64_t c = seen; c < width; c++) weights[c] = grads[c] = 0;
-  if (seen > 0 && (adds_scores(p) || p->more.bins)) {
-    relative_row(j, weights, grads, t, s, seen);
+  index_range seen = lse == -INFINITY ? (index_range){0, 0} : visible_keys(p, t, 1, s, width);
+  for (int64_t c = 0; c < seen.first; c++) weights[c] = grads[c] = 0;
+  for (int64_t c = seen.end; c < width; c++) weights[c] = grads[c] = 0;
+  weights += seen.first;
+  grads += seen.first;
+  int64_t key = s + seen.first, count = seen.end - seen.first;
+  if (count > 0 && (adds_scores(p) || p->more.bins)) {
+    relative_row(j, weights, grads, t, key, count);
     return;
   }
-  const uint8_t *mask = mask_row(p, j->h, t, s);
-  uint32_t index = weight_index(p, j->h, t, s);
-  FOR_VECTORS(c, seen, {
+  const uint8_t *mask = mask_row(p, j->h, t, key);
+  uint32_t index = weight_index(p, j->h, t, key);
+  FOR_VECTORS(c, count, {
     vf score = load(weights + c, W) * p->scale;
     if (mask) score = apply_mask(score, mask + c, W);
     vf w = vexp(score - lse);
@@ -116,12 +120,13 @@ static void add_gradients(const head_job *j, int64_t t, int64_t rows, int64_t s,
   matmul_direct(&dv);
 }
 
-static void backward_block(const head_job *j, int64_t t, int64_t rows, int64_t s, int64_t width) {
+// The keys [s, s + width) are columns of the transposed ones from `column` on.
+static void backward_block(const head_job *j, int64_t t, int64_t rows, int64_t s, int64_t width, int64_t column) {
   const attention_shape *p = j->p;
   matmul scores = {.M = rows, .N = width, .K = p->D, .A = j->q + t * p->qRow, .ai = p->qRow, .ak = 1,
-                   .B = j->m.keys, .bk = p->blockRow, .bj = 1, .C = j->m.weights, .ldc = p->blockRow};
+                   .B = j->m.keys + column, .bk = p->blockRow, .bj = 1, .C = j->m.weights, .ldc = p->blockRow};
   matmul grads = {.M = rows, .N = width, .K = p->Dv, .A = j->dout + t * p->oRow, .ai = p->oRow, .ak = 1,
-                  .B = j->m.values, .bk = p->blockRow, .bj = 1, .C = j->m.scoreGrads, .ldc = p->blockRow};
+                  .B = j->m.values + column, .bk = p->blockRow, .bj = 1, .C = j->m.scoreGrads, .ldc = p->blockRow};
   matmul_direct(&scores);
   matmul_direct(&grads);
   for (int64_t r = 0; r < rows; r++) {
@@ -144,11 +149,14 @@ static void backward_head(const head_job *j) {
   }
   for (int64_t s = 0; s < p->S; s += S_BLOCK) {
     int64_t count = min64(S_BLOCK, p->S - s);
+    index_range queries = seeing_queries(p, s, count);
+    if (queries.first >= queries.end) continue;
     transpose(j->m.keys, p->blockRow, j->k + s * p->kRow, p->kRow, count, p->D);
     transpose(j->m.values, p->blockRow, j->v + s * p->vRow, p->vRow, count, p->Dv);
-    for (int64_t t = 0; t < p->T; t += p->queryBlock) {
-      int64_t rows = min64(p->queryBlock, p->T - t), width = visible_keys(p, t + rows - 1, s, count);
-      if (width > 0) backward_block(j, t, rows, s, width);
+    for (int64_t t = queries.first; t < queries.end; t += p->queryBlock) {
+      int64_t rows = min64(p->queryBlock, p->T - t);
+      index_range seen = visible_keys(p, t, rows, s, count);
+      if (seen.end > 0) backward_block(j, t, rows, s + seen.first, seen.end - seen.first, seen.first);
     }
   }
 }

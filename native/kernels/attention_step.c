@@ -10,7 +10,8 @@ typedef struct {
   attention_shape p;
   const float *q, *k, *v;
   float *out, *lse;
-  int64_t seen, blocks; // keys that the query sees, and their blocks
+  index_range seen; // keys that the query sees
+  int64_t blocks;
   float *partial;       // [B, blocks, values of all heads, maxima, sums]
 } step_job;
 
@@ -55,7 +56,7 @@ static void add_values(const step_job *s, int64_t b, int64_t first, int64_t coun
 static void attend_block(void *context, int64_t task) {
   const step_job *s = context;
   attention_shape p = s->p;
-  int64_t b = task / s->blocks, first = task % s->blocks * KEYS, count = min64(KEYS, s->seen - first);
+  int64_t b = task / s->blocks, first = s->seen.first + task % s->blocks * KEYS, count = min64(KEYS, s->seen.end - first);
   float *sums = s->partial + task * partial_size(&p), *maxima = sums + p.H * p.Dv, *totals = maxima + p.H;
   float *scores = heed_scratch(HEED_SCRATCH_C, (size_t)(p.H * KEYS) * sizeof(float));
   if (!scores) return;
@@ -92,12 +93,13 @@ static void join_head(const step_job *s, int64_t b, int64_t h) {
 KERNEL(attention_step) {
   attention_shape p = read_attention(a, a->t[5], NULL);
   step_job s = {.p = p, .q = a->t[2], .k = a->t[3], .v = a->t[4], .out = a->t[0], .lse = a->t[1]};
-  s.seen = visible_keys(&p, 0, 0, p.S);
-  s.blocks = ceil_div(s.seen, KEYS);
+  s.seen = visible_keys(&p, 0, 1, 0, p.S);
+  int64_t keys = s.seen.end - s.seen.first;
+  s.blocks = ceil_div(keys, KEYS);
   s.partial = heed_scratch(HEED_SCRATCH_A, (size_t)(p.B * s.blocks * partial_size(&p) + 1) * sizeof(float));
   if (!s.partial) return;
   int64_t tasks = p.B * s.blocks;
-  if (s.seen * p.H * (p.D + p.Dv) * p.B < 16384) {
+  if (keys * p.H * (p.D + p.Dv) * p.B < 16384) {
     for (int64_t task = 0; task < tasks; task++) attend_block(&s, task);
   } else {
     heed_parallel_for(tasks, attend_block, &s);

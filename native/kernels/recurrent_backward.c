@@ -20,7 +20,7 @@ typedef struct {
 ALWAYS_INLINE void elman_step(const step_rows *s, int64_t H, int activation) {
   FOR_VECTORS(j, H, {
     vf h = load(s->out + j, W);
-    vf slope = activation == ACT_TANH ? 1.0f - h * h : choose(less(splat(0), h), splat(1), splat(0));
+    vf slope = activation == ACT_TANH ? (vf)(1.0f - h * h) : choose(less(splat(0), h), splat(1), splat(0));
     store(s->dx + j, (load(s->dh + j, W) + load(s->grad + j, W)) * slope, W);
   });
 }

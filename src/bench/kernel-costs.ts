@@ -1,5 +1,6 @@
 /** Floating-point operations and fewest bytes of a launch, from its arguments. */
 import type { KernelCall } from '../core/device.ts';
+import { type Band, countPairs } from '../ops/attention/window.ts';
 
 /** What a launch has to do at least. */
 export interface KernelCost {
@@ -22,17 +23,18 @@ function gemm({ ints }: KernelCall): KernelCost {
   return { flops: 2 * m * n * k * batch, bytes: 4 * numbers };
 }
 
-/** Pairs of a query and a key, over all sequences. */
+/** Pairs of a query and a key that it sees, over all sequences. */
 function pairs({ ints }: KernelCall, segments: KernelCall['tensors'][number]): number {
   const [entries, , , queries, keys] = ints as [number, number, number, number, number];
-  const causal = ints[15] ? 0.5 : 1;
-  if (!segments) return entries * queries * keys * (queries > 1 ? causal : 1);
+  const [left = Infinity, right = Infinity] = ints.slice(22);
+  const band: Band = { causal: ints[15] === 1, causalOffset: ints[16]!, window: [left, right] };
+  if (!segments) return entries * countPairs(band, queries, keys);
   let total = 0;
   for (let b = 0; b < entries; b++) {
     const lengthAt = (at: number): number => segments[at + 1]! - segments[at]!;
-    total += lengthAt(b) * lengthAt(entries + 1 + b);
+    total += countPairs(band, lengthAt(b), lengthAt(entries + 1 + b));
   }
-  return causal * total;
+  return total;
 }
 
 /** Queries, keys, values and outputs, each so many times. */

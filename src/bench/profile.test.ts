@@ -26,15 +26,17 @@ describe('costs of a launch', () => {
   it('of attention: counted pair by pair, also in segments', () => {
     const [batch, heads, queries, keys, width] = [2, 3, 4, 6, 8];
     let flops = 0;
-    for (let pair = 0; pair < batch * heads * queries * keys; pair++) flops += 2 * width + 2 * width;
-    const ints = [batch, heads, heads, queries, keys, width, width, ...new Array(8).fill(0), 0];
+    for (let t = 0; t < queries; t++)
+      for (let s = 0; s < keys; s++)
+        if (s >= t - 4 && s <= t + 1) flops += batch * heads * (2 * width + 2 * width);
+    const ints = [batch, heads, heads, queries, keys, width, width, ...new Array(15).fill(0), 4, 1];
     const call = { name: 'attention', tensors: noTensors(7), ints, floats: [], items: 1 };
     const numbers = batch * heads * width * 2 * (queries + keys);
     expect(costOf(call)).toEqual({ flops, bytes: 4 * numbers });
     // Sequences of 1 and 3 queries that read 4 and 2 keys.
     const segments = Int32Array.of(0, 1, 4, 0, 4, 6);
     const packed = { ...call, tensors: [...noTensors(6), segments] };
-    expect(costOf(packed).flops).toBe((1 * 4 + 3 * 2) * heads * 4 * width);
+    expect(costOf(packed).flops).toBe((1 * 2 + 3 * 2) * heads * 4 * width);
     expect(costOf(packed).bytes).toBe(4 * heads * width * 2 * (queries + keys));
   });
 

@@ -62,11 +62,12 @@ export class FusedDecoder implements DecodingState {
     this.mask = mask ? copyOf(mask) : null;
     this.slots = new Int32Array(batch * room);
     this.sources = Int32Array.from({ length: batch }, (_, row) => row);
-    this.layers = model.decoder.layers.map(({ selfAttention, crossAttention }) => {
+    const { numHeads, keyWidth, valueWidth } = this.parts;
+    this.layers = model.decoder.layers.map(({ crossAttention }) => {
       const { keys, values } = crossAttention.project(memory);
       return {
-        keys: this.cache(batch, selfAttention.key.weight.shape[0]!),
-        values: this.cache(batch, selfAttention.value.weight.shape[0]!),
+        keys: this.cache(batch, numHeads * keyWidth),
+        values: this.cache(batch, numHeads * valueWidth),
         memoryKeys: keys.keep(),
         memoryValues: values.keep(),
       };

@@ -1,57 +1,65 @@
 /** Stacks of encoder and decoder layers. */
 import type { Tensor } from '../core/tensor.ts';
+import { makeAttention } from '../nn/attention/kinds.ts';
+import type { AttentionLayer, AttentionRole } from '../nn/attention/layer.ts';
 import type { Mask } from '../nn/attention/masks.ts';
-import { MultiHeadAttention } from '../nn/attention/multi-head.ts';
 import type { Visible } from '../nn/attention/packing.ts';
-import { FeedForward } from '../nn/feed-forward.ts';
-import { LayerNorm } from '../nn/layer-norm.ts';
+import { type FeedForwardLayer, makeFeedForward } from '../nn/feed-forwards/index.ts';
 import { Module, type ModuleContext } from '../nn/module.ts';
+import { makeNorm, type Norm } from '../nn/norms/index.ts';
 import type { AttentionPosition, Position } from '../nn/position/position.ts';
 import { Residual } from '../nn/residual.ts';
 import type { LayerCache, TransformerCache } from './transformer-cache.ts';
-import type { TransformerConfig } from './transformer-config.ts';
+import {
+  attentionChoice,
+  attentionSizes,
+  feedForwardSizes,
+  type TransformerConfig,
+} from './transformer-config.ts';
 
 /** Self-attention and a feed-forward network, each in a residual connection. */
 class EncoderLayer extends Module {
-  readonly selfAttention: MultiHeadAttention;
+  readonly selfAttention: AttentionLayer;
   readonly selfAttentionResidual: Residual;
-  readonly feedForward: FeedForward;
+  readonly feedForward: FeedForwardLayer;
   readonly feedForwardResidual: Residual;
 
   constructor(config: TransformerConfig, context: ModuleContext) {
     super();
-    this.selfAttention = new MultiHeadAttention(attentionOptions(config), context);
-    this.selfAttentionResidual = new Residual(residualOptions(config), context);
-    this.feedForward = new FeedForward(feedForwardOptions(config), context);
-    this.feedForwardResidual = new Residual(residualOptions(config), context);
+    this.selfAttention = attentionOf(config, 'encoder', context);
+    this.selfAttentionResidual = residualOf(config, context);
+    this.feedForward = feedForwardOf(config, context);
+    this.feedForwardResidual = residualOf(config, context);
   }
 
   /** x `[B, S, C]`, mask `[B, 1, 1, S]` */
   forward(x: Tensor, mask: Visible, position: AttentionPosition | null): Tensor {
-    const attended = this.selfAttentionResidual.forward(x, (y) =>
-      this.selfAttention.forward(y, y, { mask, position }),
+    const attended = this.selfAttentionResidual.forward(
+      x,
+      (y) => this.selfAttention.forward(y, y, { mask, position }),
+      mask,
     );
-    return this.feedForwardResidual.forward(attended, (y) => this.feedForward.forward(y));
+    return this.feedForwardResidual.forward(attended, (y) => this.feedForward.forward(y), mask);
   }
 }
 
 /** Masked self-attention, attention to the encoder's output, and a feed-forward network. */
 class DecoderLayer extends Module {
-  readonly selfAttention: MultiHeadAttention;
+  readonly selfAttention: AttentionLayer;
   readonly selfAttentionResidual: Residual;
-  readonly crossAttention: MultiHeadAttention;
+  readonly crossAttention: AttentionLayer;
   readonly crossAttentionResidual: Residual;
-  readonly feedForward: FeedForward;
+  readonly feedForward: FeedForwardLayer;
   readonly feedForwardResidual: Residual;
 
   constructor(config: TransformerConfig, context: ModuleContext) {
     super();
-    this.selfAttention = new MultiHeadAttention(attentionOptions(config), context);
-    this.selfAttentionResidual = new Residual(residualOptions(config), context);
-    this.crossAttention = new MultiHeadAttention(attentionOptions(config), context);
-    this.crossAttentionResidual = new Residual(residualOptions(config), context);
-    this.feedForward = new FeedForward(feedForwardOptions(config), context);
-    this.feedForwardResidual = new Residual(residualOptions(config), context);
+    this.selfAttention = attentionOf(config, 'decoder', context);
+    this.selfAttentionResidual = residualOf(config, context);
+    this.crossAttention = attentionOf(config, 'cross', context);
+    this.crossAttentionResidual = residualOf(config, context);
+    this.feedForward = feedForwardOf(config, context);
+    this.feedForwardResidual = residualOf(config, context);
   }
 
   /** x `[B, T, C]`, memory `[B, S, C]`, masks `[B, 1, 1, T]` and `[B, 1, 1, S]` */
@@ -66,6 +74,7 @@ class DecoderLayer extends Module {
       x,
       (y) => this.selfAttention.forward(y, y, { mask, causal: true, position }),
       (y) => this.crossAttention.forward(y, memory, { mask: memoryMask }),
+      mask,
     );
   }
 
@@ -80,25 +89,31 @@ class DecoderLayer extends Module {
       x,
       (y) => this.selfAttention.step(y, self, position),
       (y) => this.crossAttention.attendTo(y, cross, { mask: memoryMask }),
+      null,
     );
   }
 
-  private run(x: Tensor, self: (y: Tensor) => Tensor, cross: (y: Tensor) => Tensor): Tensor {
-    const attended = this.selfAttentionResidual.forward(x, self);
-    const informed = this.crossAttentionResidual.forward(attended, cross);
-    return this.feedForwardResidual.forward(informed, (y) => this.feedForward.forward(y));
+  private run(
+    x: Tensor,
+    self: (y: Tensor) => Tensor,
+    cross: (y: Tensor) => Tensor,
+    visible: Visible,
+  ): Tensor {
+    const attended = this.selfAttentionResidual.forward(x, self, visible);
+    const informed = this.crossAttentionResidual.forward(attended, cross, visible);
+    return this.feedForwardResidual.forward(informed, (y) => this.feedForward.forward(y), visible);
   }
 }
 
 /** A stack of encoder layers. */
 export class Encoder extends Module {
   readonly layers: readonly EncoderLayer[];
-  readonly norm: LayerNorm | null;
+  readonly norm: Norm | null;
 
   constructor(config: TransformerConfig, context: ModuleContext) {
     super();
     this.layers = stack(config.numEncoderLayers, config.shareLayers, () => new EncoderLayer(config, context));
-    this.norm = config.finalNorm ? new LayerNorm(config.dModel, context, config.normEps) : null;
+    this.norm = finalNorm(config, context);
   }
 
   /** `[B, S, C]` to `[B, S, C]` */
@@ -107,19 +122,19 @@ export class Encoder extends Module {
       (y, layer, i) => layer.forward(y, mask, position?.inAttention(i) ?? null),
       x,
     );
-    return this.norm ? this.norm.forward(top) : top;
+    return this.norm ? this.norm.forward(top, mask) : top;
   }
 }
 
 /** A stack of decoder layers. */
 export class Decoder extends Module {
   readonly layers: readonly DecoderLayer[];
-  readonly norm: LayerNorm | null;
+  readonly norm: Norm | null;
 
   constructor(config: TransformerConfig, context: ModuleContext) {
     super();
     this.layers = stack(config.numDecoderLayers, config.shareLayers, () => new DecoderLayer(config, context));
-    this.norm = config.finalNorm ? new LayerNorm(config.dModel, context, config.normEps) : null;
+    this.norm = finalNorm(config, context);
   }
 
   /** x `[B, T, C]`, memory `[B, S, C]` to `[B, T, C]` */
@@ -134,7 +149,7 @@ export class Decoder extends Module {
       (y, layer, i) => layer.forward(y, memory, mask, memoryMask, position?.inAttention(i) ?? null),
       x,
     );
-    return this.norm ? this.norm.forward(top) : top;
+    return this.norm ? this.norm.forward(top, mask) : top;
   }
 
   /** As `forward`, for the new tokens only. */
@@ -152,28 +167,23 @@ function stack<T>(count: number, shared: boolean, make: () => T): T[] {
   return Array.from({ length: count }, (_, i) => (i === 0 || shared ? first : make()));
 }
 
-function attentionOptions({
-  dModel,
-  numHeads,
-  attentionDropout,
-  attentionScale,
-  headDim,
-  valueDim,
-}: TransformerConfig) {
-  return {
-    dModel,
-    numHeads,
-    dropout: attentionDropout,
-    scale: attentionScale,
-    ...(headDim !== undefined && { headDim }),
-    ...(valueDim !== undefined && { valueDim }),
-  };
+/** The attention layer of a role: what the configuration says of the role, or of all self-attention. */
+function attentionOf(config: TransformerConfig, role: AttentionRole, context: ModuleContext): AttentionLayer {
+  return makeAttention(attentionChoice(config, role), attentionSizes(config, role), context);
 }
 
-function residualOptions({ dModel, normPlacement, dropout, normEps }: TransformerConfig) {
-  return { dModel, placement: normPlacement, dropout, normEps };
+function residualOf(config: TransformerConfig, context: ModuleContext): Residual {
+  const { dModel, normPlacement, dropout, norm, normEps } = config;
+  return new Residual({ dModel, placement: normPlacement, dropout, norm, normEps }, context);
 }
 
-function feedForwardOptions({ dModel, dFf, activation, activationDropout }: TransformerConfig) {
-  return { dModel, dFf, activation, dropout: activationDropout };
+function feedForwardOf(config: TransformerConfig, context: ModuleContext): FeedForwardLayer {
+  return makeFeedForward(config.feedForward, feedForwardSizes(config), context);
+}
+
+function finalNorm(
+  { finalNorm: isWanted, norm, dModel, normEps }: TransformerConfig,
+  context: ModuleContext,
+) {
+  return isWanted ? makeNorm(norm, { width: dModel, eps: normEps }, context) : null;
 }

@@ -9,13 +9,12 @@
 import type { Device } from '../core/device.ts';
 import { Random } from '../core/random.ts';
 import { Tensor, tensor } from '../core/tensor.ts';
-import { KeyValueCache } from '../nn/attention/cache.ts';
 import { type Mask, paddingMask } from '../nn/attention/masks.ts';
 import { Packing, Segments, type Visible } from '../nn/attention/packing.ts';
 import { Embedding } from '../nn/embedding.ts';
 import { Linear } from '../nn/linear.ts';
 import type { ModuleContext } from '../nn/module.ts';
-import { makePosition, type Places, type Position, type PositionSizes } from '../nn/position/index.ts';
+import { makePosition, type Places, type Position } from '../nn/position/index.ts';
 import { Dropout } from '../nn/residual.ts';
 import { reshape } from '../ops/shape/reshape.ts';
 import { slice } from '../ops/shape/slice.ts';
@@ -28,7 +27,12 @@ import {
 import { FusedDecoder } from './fused-decoder.ts';
 import { Decoder, Encoder } from './stacks.ts';
 import { type LayerCache, TransformerCache } from './transformer-cache.ts';
-import { checkTransformerConfig, type TransformerConfig, transformerDefaults } from './transformer-config.ts';
+import {
+  checkTransformerConfig,
+  positionSizes,
+  type TransformerConfig,
+  transformerDefaults,
+} from './transformer-config.ts';
 
 /** The whole model, from ids to logits. */
 export class Transformer extends EncoderDecoder {
@@ -63,9 +67,8 @@ export class Transformer extends EncoderDecoder {
       tieEmbeddings === 'all'
         ? this.sourceEmbedding
         : new Embedding(this.config.targetVocabSize, dModel, context, embeddingOptions);
-    const { source, target } = positionSizes(this.config);
-    this.sourcePosition = makePosition(position, source, context);
-    this.targetPosition = makePosition(position, target, context);
+    this.sourcePosition = makePosition(position, positionSizes(this.config, 'encoder'), context);
+    this.targetPosition = makePosition(position, positionSizes(this.config, 'decoder'), context);
     this.embeddingDropout = new Dropout(this.config.dropout);
     this.encoder = new Encoder(this.config, context);
     this.decoder = new Decoder(this.config, context);
@@ -165,12 +168,8 @@ export class Transformer extends EncoderDecoder {
   startDecoding(memory: Tensor, memoryMask: Mask | null, room: number): TransformerCache {
     const layers = this.decoder.layers.map(({ selfAttention, crossAttention }): LayerCache => {
       const { keys, values } = crossAttention.project(memory);
-      const [keyWidth, valueWidth] = [
-        selfAttention.key.weight.shape[0]!,
-        selfAttention.value.weight.shape[0]!,
-      ];
       return {
-        self: new KeyValueCache(memory.shape[0]!, room, keyWidth, valueWidth, memory),
+        self: selfAttention.makeCache(memory.shape[0]!, room, memory),
         cross: { keys: keys.keep(), values: values.keep() },
       };
     });
@@ -202,18 +201,4 @@ export class Transformer extends EncoderDecoder {
 /** `[B, T, C]` to `[B, 1, C]` */
 function lastOf(x: Tensor): Tensor {
   return slice(x, 1, -1);
-}
-
-/** What the positions of each side are made for. */
-function positionSizes(config: TransformerConfig): {
-  readonly source: PositionSizes;
-  readonly target: PositionSizes;
-} {
-  const { dModel, numHeads, maxSeqLen, numEncoderLayers, numDecoderLayers } = config;
-  const headDim = config.headDim ?? dModel / numHeads;
-  const common = { width: dModel, maxSeqLen, numHeads, headDim, valueDim: config.valueDim ?? headDim };
-  return {
-    source: { ...common, numLayers: numEncoderLayers, causal: false },
-    target: { ...common, numLayers: numDecoderLayers, causal: true },
-  };
 }

@@ -29,6 +29,9 @@ export type OptionsOf<R extends OptionRules> = { readonly [K in keyof R]: Filled
 export interface Variant<R extends OptionRules, Args extends readonly unknown[], Made> {
   readonly options: R;
   make(options: OptionsOf<R>, ...args: Args): Made;
+  /** What does not go together, among the options or with what the thing is made for. */
+  // biome-ignore lint/suspicious/noExplicitAny: what a thing is made for differs by registry
+  clash?(options: OptionsOf<R>, made: any): string | undefined;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a registry holds variants of every signature
@@ -38,8 +41,9 @@ export type Variants = Readonly<Record<string, Variant<any, any, any>>>;
 export function variant<const R extends OptionRules, Args extends readonly unknown[], Made>(
   options: R,
   make: (options: OptionsOf<R>, ...args: Args) => Made,
+  clash?: (options: OptionsOf<R>, made: Args[0]) => string | undefined,
 ): Variant<R, Args, Made> {
-  return { options, make };
+  return clash ? { options, make, clash } : { options, make };
 }
 
 /** A name, or a group with `kind` and some of its options. */
@@ -96,8 +100,21 @@ function unknown(path: string, key: string, names: readonly string[]): ConfigIss
   };
 }
 
-/** What is wrong with a choice; nothing when it can be used. */
-export function choiceIssues(path: string, variants: Variants, choice: unknown): ConfigIssue[] {
+/** What is wrong with a choice, for what it is made for; nothing when it can be used. */
+export function choiceIssues(
+  path: string,
+  variants: Variants,
+  choice: unknown,
+  made?: unknown,
+): ConfigIssue[] {
+  const issues = optionIssues(path, variants, choice);
+  if (issues.length > 0 || made === undefined) return issues;
+  const usable = choice as string | { readonly kind: string };
+  const clash = variants[kindOf(usable)]!.clash?.(optionsOf(variants, usable as never), made);
+  return clash === undefined ? [] : [{ path, message: `${kindOf(usable)}: ${clash}` }];
+}
+
+function optionIssues(path: string, variants: Variants, choice: unknown): ConfigIssue[] {
   const kinds = Object.keys(variants);
   const isGroup = typeof choice === 'object' && choice !== null;
   const kind = isGroup ? (choice as { kind?: unknown }).kind : choice;

@@ -19,6 +19,7 @@ export { type RelativeScores, relativeAttention } from './attention/relative.ts'
 export { type SelfAttentionOptions, selfAttention } from './attention/self.ts';
 export { type Conv1dOptions, conv1d } from './convolution/index.ts';
 export { unfold, type WindowParams, windowCount } from './convolution/unfold.ts';
+export type { Window } from './attention/window.ts';
 export { type CrossEntropyParams, crossEntropy } from './cross-entropy/index.ts';
 export { type DropoutKey, type DropoutParams, dropout } from './dropout/index.ts';
 export { dropoutResidual } from './dropout-residual/index.ts';

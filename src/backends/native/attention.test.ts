@@ -18,6 +18,8 @@ interface Setup {
   Dv?: number;
   causal?: boolean;
   causalOffset?: number;
+  /** Keys before and after its own place that a query sees. */
+  window?: readonly [number, number];
   /** Mask [B, H, T, S], or [B, 1, 1, S] for 'keys'; 1 = may attend. */
   mask?: 'full' | 'keys';
   p?: number;
@@ -29,9 +31,10 @@ interface Setup {
 
 function layout(setup: Setup) {
   const { B, H, Kh = H, T, S, D, Dv = D, pad = 0, causal = false, causalOffset = S - T, p = 0 } = setup;
+  const { window = [2 ** 31, 2 ** 31] } = setup;
   const rows = { q: H * D + pad, k: Kh * D + pad, v: Kh * Dv + pad, o: H * Dv + pad };
   const scale = 1 / Math.sqrt(D);
-  return { B, H, Kh, T, S, D, Dv, causal, causalOffset, p, rows, scale, k0: 123, k1: 0xdeadbeef };
+  return { B, H, Kh, T, S, D, Dv, causal, causalOffset, window, p, rows, scale, k0: 123, k1: 0xdeadbeef };
 }
 type Layout = ReturnType<typeof layout>;
 
@@ -128,6 +131,7 @@ function prepareMask(x: Layout, setup: Setup) {
   if (mask && kind === 'full') for (const t of blocked) mask.fill(0, t * S, (t + 1) * S);
   const visible: Visible = (b, h, t, s) => {
     if (x.causal && s > t + x.causalOffset) return false;
+    if (s < t + x.causalOffset - x.window[0] || s > t + x.causalOffset + x.window[1]) return false;
     return !mask || mask[b * strides[0]! + h * strides[1]! + t * strides[2]! + s] === 1;
   };
   return { mask, strides, visible };
@@ -143,7 +147,7 @@ function prepare(setup: Setup) {
   const ints = [
     ...[B, H, Kh, T, S, D, Dv, rows.q, rows.k, rows.v, rows.o],
     ...[T * rows.q, S * rows.k, S * rows.v, T * rows.o],
-    ...[Number(x.causal), x.causalOffset, ...strides, x.k0, x.k1],
+    ...[Number(x.causal), x.causalOffset, ...strides, x.k0, x.k1, ...x.window],
   ];
   return { x, q, k, v, mask, visible, ints, floats: [x.scale, x.p] };
 }
@@ -170,6 +174,25 @@ const setups: Record<string, Setup> = {
   'more keys than one block': { B: 1, H: 2, Kh: 1, T: 50, S: 530, D: 8, mask: 'full', p: 0.1 },
   'more keys than one block, causal': { B: 1, H: 1, T: 550, S: 550, D: 4, causal: true },
   'no keys': { B: 1, H: 2, T: 3, S: 0, D: 4 },
+  'a window': { B: 2, H: 2, T: 40, S: 40, D: 16, window: [7, 3] },
+  'its own key only': { B: 1, H: 1, T: 17, S: 17, D: 4, window: [0, 0] },
+  'a causal window over blocks of keys': {
+    ...{ B: 1, H: 2, Kh: 1, T: 600, S: 600, D: 4, p: 0.1 },
+    ...{ causal: true, window: [33, 5] as const },
+  },
+  'a window wider than a block': { B: 1, H: 1, T: 700, S: 700, D: 4, window: [300, 20] },
+  'a window of keys that lie ahead': {
+    B: 1,
+    H: 2,
+    T: 30,
+    S: 300,
+    D: 4,
+    causalOffset: 0,
+    window: [-260, 280],
+  },
+  'a window that many queries leave': { B: 1, H: 1, T: 600, S: 290, D: 4, causalOffset: 0, window: [9, 9] },
+  'a window before the first key': { B: 1, H: 1, T: 60, S: 30, D: 4, causalOffset: -40, window: [3, 3] },
+  'a masked window': { B: 2, H: 2, T: 31, S: 31, D: 4, window: [4, 4], mask: 'keys' },
 };
 
 describe('attention', () => {
@@ -269,6 +292,8 @@ const steps: Record<string, Setup> = {
   'grouped heads': { B: 2, H: 6, Kh: 2, T: 1, S: 30, D: 12, Dv: 5 },
   'no keys': { B: 2, H: 2, T: 1, S: 0, D: 4 },
   'no sequence': { B: 0, H: 2, T: 1, S: 5, D: 4 },
+  'a window': { B: 2, H: 2, T: 1, S: 150, D: 8, causal: true, causalOffset: 140, window: [100, 0] },
+  'a window past the keys': { B: 1, H: 2, T: 1, S: 10, D: 8, causalOffset: 40, window: [10, 0] },
 };
 
 describe('attention_step', () => {

@@ -10,16 +10,18 @@ import { ConfigError } from '../../errors.ts';
 import { type AttentionOptions, attention, attentionParams } from '../../ops/attention/index.ts';
 import { type AttentionParts, attentionParts } from '../../ops/attention/reference.ts';
 import { type RelativeScores, relativeAttention, relativeParts } from '../../ops/attention/relative.ts';
+import type { Window } from '../../ops/attention/window.ts';
 import { add } from '../../ops/elementwise/binary.ts';
 import { slice } from '../../ops/shape/slice.ts';
 import { nextDropoutKey } from '../dropout-keys.ts';
 import { Linear } from '../linear.ts';
-import { Module, type ModuleContext } from '../module.ts';
+import type { ModuleContext } from '../module.ts';
 import type { AttentionPosition, Places, RelativeSizes } from '../position/position.ts';
 import { type ScoreScale, scoreScale } from './attend.ts';
-import type { KeyValueCache } from './cache.ts';
+import { KeyValueCache } from './cache.ts';
+import { type AttendTo, AttentionLayer, type KeysAndValues } from './layer.ts';
 import type { Mask } from './masks.ts';
-import { Segments, type Visible } from './packing.ts';
+import { Segments } from './packing.ts';
 
 /** Sizes and dropout of multi-head attention. */
 export interface MultiHeadAttentionOptions {
@@ -36,27 +38,12 @@ export interface MultiHeadAttentionOptions {
   /** Rate on the attention weights. */
   readonly dropout?: number;
   readonly scale?: ScoreScale;
-}
-
-export interface AttendTo {
-  /** `[B|1, H|1, T|1, S]`, true where a key may be attended to; or the bounds of packed sequences. */
-  readonly mask?: Visible;
-  /** Query t sees keys up to its own place only. */
-  readonly causal?: boolean;
-  /** What positions do in self-attention. */
-  readonly position?: AttentionPosition | null;
-  /** Places of the tokens of `x`; from the bounds of packed sequences where they are given. */
-  readonly places?: Places;
-}
-
-/** Key and value vectors of a memory, `[B, S, H·D]` and `[B, S, H·Dv]`. */
-export interface KeysAndValues {
-  readonly keys: Tensor;
-  readonly values: Tensor;
+  /** How far a query sees to both sides; everywhere by default. */
+  readonly window?: Window | null;
 }
 
 /** `softmax(Q Kᵀ / √D) V` in several heads, with projections. Paper: Vaswani et al. 2017, §3.2.2. */
-export class MultiHeadAttention extends Module {
+export class MultiHeadAttention extends AttentionLayer {
   readonly query: Linear;
   readonly key: Linear;
   readonly value: Linear;
@@ -64,6 +51,7 @@ export class MultiHeadAttention extends Module {
   readonly numHeads: number;
   /** Factor on the scores. */
   readonly scale: number;
+  readonly window: Window | null;
   private readonly dropout: number;
 
   /** @throws {ConfigError} when dModel is not divisible by numHeads and no head width is given */
@@ -86,26 +74,24 @@ export class MultiHeadAttention extends Module {
     this.output = new Linear(numHeads * valueDim, dModel, context, { bias });
     this.numHeads = numHeads;
     this.scale = scoreScale(options.scale ?? 'sqrt', headDim);
+    this.window = options.window ?? null;
     this.dropout = options.dropout ?? 0;
   }
 
-  /**
-   * @param x - `[B, T, C]`, from which the queries come
-   * @param memory - `[B, S, C]`, from which keys and values come; `x` itself in self-attention
-   * @returns `[B, T, C]`
-   */
   forward(x: Tensor, memory: Tensor, options: AttendTo = {}): Tensor {
     const { keys, values } = this.project(memory);
     const turned = options.position?.key?.(keys, placesOf(options)) ?? keys;
     return this.attendTo(x, { keys: turned, values }, options);
   }
 
-  /** Keys and values of a memory, to be used by many steps of decoding. */
   project(memory: Tensor): KeysAndValues {
     return { keys: this.key.forward(memory), values: this.value.forward(memory) };
   }
 
-  /** One step of self-attention in decoding: the new tokens join the cache and attend to all of it. */
+  makeCache(batch: number, room: number, like: Tensor): KeyValueCache {
+    return new KeyValueCache(batch, room, this.key.weight.shape[0]!, this.value.weight.shape[0]!, like);
+  }
+
   step(x: Tensor, cache: KeyValueCache, position: AttentionPosition | null = null): Tensor {
     const { keys, values } = this.project(x);
     const before = cache.length;
@@ -113,6 +99,7 @@ export class MultiHeadAttention extends Module {
     const options = {
       numHeads: this.numHeads,
       scale: this.scale,
+      window: this.window,
       causal: true,
       causalOffset: before,
       keyLength: cache.length,
@@ -126,7 +113,6 @@ export class MultiHeadAttention extends Module {
     return this.output.forward(this.context(turned, memory, null, options, relative, position));
   }
 
-  /** Attention of `x` to keys and values that are there already. */
   attendTo(x: Tensor, { keys, values }: KeysAndValues, how: AttendTo = {}): Tensor {
     const { mask: visible = null, causal = false, position = null } = how;
     const [mask, segments] = visible instanceof Segments ? [null, visible] : [visible, null];
@@ -135,6 +121,7 @@ export class MultiHeadAttention extends Module {
     const options = {
       numHeads: this.numHeads,
       scale: this.scale,
+      window: this.window,
       causal,
       segments: segments?.tensor ?? null,
       p,

@@ -10,6 +10,7 @@ import { ConfigError } from '../../errors.ts';
 import { attention } from '../../ops/attention/index.ts';
 import { attentionParts } from '../../ops/attention/reference.ts';
 import { selfAttention, splitParts } from '../../ops/attention/self.ts';
+import type { Window } from '../../ops/attention/window.ts';
 import { slice } from '../../ops/shape/slice.ts';
 import { nextDropoutKey } from '../dropout-keys.ts';
 import type { Initializer } from '../initializers.ts';
@@ -25,6 +26,8 @@ export interface SelfAttentionLayerOptions {
   readonly bias?: boolean;
   /** Query t sees keys up to its own place only. Default true. */
   readonly causal?: boolean;
+  /** How far a query sees to both sides; everywhere by default. */
+  readonly window?: Window | null;
   /** Rate on the attention weights. */
   readonly dropout?: number;
   readonly initializer?: Initializer;
@@ -39,6 +42,7 @@ export class SelfAttention extends Module {
   readonly numHeads: number;
   private readonly dModel: number;
   private readonly causal: boolean;
+  private readonly window: Window | null;
   private readonly dropout: number;
 
   /** @throws {ConfigError} when dModel is not divisible by numHeads */
@@ -63,6 +67,7 @@ export class SelfAttention extends Module {
     this.numHeads = numHeads;
     this.dModel = dModel;
     this.causal = options.causal ?? true;
+    this.window = options.window ?? null;
     this.dropout = options.dropout ?? 0;
   }
 
@@ -76,12 +81,13 @@ export class SelfAttention extends Module {
   }
 
   private attend(qkv: Tensor, mask: Mask | null): Tensor {
-    const { numHeads, causal } = this;
+    const { numHeads, causal, window } = this;
     const p = this.training ? this.dropout : 0;
     const key = p > 0 ? nextDropoutKey() : ([0, 0] as const);
-    if (!this.wants('scores', 'weights')) return selfAttention(qkv, mask, { numHeads, causal, p, key });
+    if (!this.wants('scores', 'weights'))
+      return selfAttention(qkv, mask, { numHeads, causal, window, p, key });
     const parts = attentionParts(...splitParts(qkv), mask, {
-      ...{ numHeads, numKvHeads: numHeads, causal, causalOffset: 0, p, key },
+      ...{ numHeads, numKvHeads: numHeads, causal, causalOffset: 0, window, p, key },
       ...{ scale: Math.sqrt(numHeads / this.dModel), keyLength: qkv.shape[1]! },
     });
     this.expose('scores', parts.scores);
@@ -101,7 +107,8 @@ export class SelfAttention extends Module {
     cache.appendJoined(qkv);
     const query = slice(qkv, 2, 0, this.dModel);
     const context = attention(query, cache.keys, cache.values, null, {
-      ...{ numHeads: this.numHeads, causal: true, causalOffset, keyLength: cache.length },
+      ...{ numHeads: this.numHeads, window: this.window, causal: true, causalOffset },
+      keyLength: cache.length,
     });
     return this.output.forward(context);
   }

@@ -109,7 +109,7 @@ type Args = readonly [options: SourceAttentionOptions, context: ModuleContext];
 /** How a recurrent decoder looks at its source, by name. */
 export const sourceAttentions = {
   /** Not at all. */
-  none: variant({}, (): SourceAttention | null => null),
+  none: variant<Record<never, never>, Args, SourceAttention | null>({}, () => null),
   bahdanau: variant({}, (_, ...args: Args): SourceAttention | null => new BahdanauAttention(...args)),
   luong: variant(
     { score: { type: 'choice', of: ['general', 'dot'], default: 'general' } },

@@ -1,7 +1,6 @@
 /** Kinds of position information by name; a new one is a file and a line here. */
-import type { ConfigIssue } from '../../errors.ts';
 import type { ModuleContext } from '../module.ts';
-import { type Choice, choiceIssues, kindOf, makeVariant, optionsOf, variant } from '../variants.ts';
+import { type Choice, makeVariant, variant } from '../variants.ts';
 import { AlibiPosition } from './alibi.ts';
 import { CountingPosition, NormalizedPosition } from './counting.ts';
 import { GridPosition } from './grid.ts';
@@ -68,6 +67,10 @@ export const positions = {
     { columns: { type: 'count', default: 16 } },
     ({ columns }, ...[{ width, maxSeqLen }, context]: Args) =>
       new GridPosition(width, maxSeqLen, columns, context),
+    (_, { width }) =>
+      width % 4
+        ? `rows and columns need sines and cosines: expected dModel divisible by 4, got ${width}`
+        : undefined,
   ),
   shaw: variant(
     { maxDistance: { type: 'count', default: 16 } },
@@ -77,10 +80,16 @@ export const positions = {
     rotaryRules,
     (options, ...[{ headDim, maxSeqLen }, context]: Args) =>
       new RotaryPosition(headDim, maxSeqLen, options, context),
+    (_, { headDim }) =>
+      headDim % 2 ? `it turns pairs: expected an even head width, got ${headDim}` : undefined,
   ),
   t5: variant(
     { numBuckets: { type: 'count', min: 4, default: 32 }, maxDistance: { type: 'count', default: 128 } },
     (options, ...[sizes, context]: Args) => new T5Position(sizes, options, context),
+    ({ numBuckets, maxDistance }) =>
+      maxDistance <= numBuckets / 2
+        ? `expected maxDistance above numBuckets / 2 (${numBuckets / 2}), got ${maxDistance}`
+        : undefined,
   ),
   alibi: variant({}, (_, ...[{ numHeads, causal }]: Args) => new AlibiPosition(numHeads, causal)),
   'transformer-xl': variant({}, (_, ...[sizes, context]: Args) => new TransformerXlPosition(sizes, context)),
@@ -94,27 +103,4 @@ export type PositionChoice = Choice<typeof positions>;
 /** Position information for a stack of layers. */
 export function makePosition(choice: PositionChoice, sizes: PositionSizes, context: ModuleContext): Position {
   return makeVariant<Args, Position>(positions, choice, sizes, context);
-}
-
-/** What is wrong with a choice for these sizes. */
-export function positionIssues(
-  choice: PositionChoice,
-  { width, headDim }: Pick<PositionSizes, 'width' | 'headDim'>,
-): ConfigIssue[] {
-  const issues = choiceIssues('position', positions, choice);
-  if (issues.length > 0) return issues;
-  const kind = kindOf(choice);
-  const clash = (message: string): ConfigIssue[] => [{ path: 'position', message }];
-  if (kind === 'rope' && headDim % 2 !== 0)
-    return clash(`rope turns pairs: expected an even head width, got ${headDim}`);
-  if (kind === 'grid' && width % 4 !== 0)
-    return clash(
-      `grid needs sines and cosines for rows and columns: expected dModel divisible by 4, got ${width}`,
-    );
-  if (kind === 't5') {
-    const { numBuckets, maxDistance } = optionsOf(positions, choice) as Record<string, number>;
-    if (maxDistance! <= numBuckets! / 2)
-      return clash(`t5: expected maxDistance above numBuckets / 2 (${numBuckets! / 2}), got ${maxDistance}`);
-  }
-  return [];
 }

@@ -7,6 +7,7 @@ import { Tensor } from '../../core/tensor.ts';
 import { ConfigError, ShapeError } from '../../errors.ts';
 import { checkRate } from '../dropout/index.ts';
 import { type AttentionParams, attentionParts } from './reference.ts';
+import { checkWindow, countPairs, mostSeen, windowInts } from './window.ts';
 
 type AttentionInputs = readonly [
   query: Tensor,
@@ -22,6 +23,7 @@ const plain: AttentionParams = {
   scale: 0.5,
   causal: false,
   causalOffset: 0,
+  window: null,
   keyLength: 5,
   p: 0,
   key: [1, 2],
@@ -75,6 +77,31 @@ const samples: readonly Sample<AttentionParams>[] = [
     inputs: [[1, 6, 12], [1, 5, 6], [1, 5, 10], segmentMask, segments],
     params: { ...plain, numHeads: 4, causal: true, causalOffset: 1, p: 0.1 },
     note: 'causal sequences in a row, masked, grouped heads',
+  },
+  {
+    inputs: [[1, 37, 6], [1, 35, 6], [1, 35, 10], null, null],
+    params: { ...plain, keyLength: 35, window: [5, 2], p: 0.2 },
+    note: 'a window; the last queries see nothing',
+  },
+  {
+    inputs: [[2, 5, 8], [2, 5, 8], [2, 5, 8], padding, null],
+    params: { ...plain, causal: true, window: [1, 3] },
+    note: 'a causal window, padded',
+  },
+  {
+    inputs: [[1, 5, 8], [1, 5, 8], [1, 5, 8], null, null],
+    params: { ...plain, causal: true, window: [Infinity, -1] },
+    note: 'strictly causal',
+  },
+  {
+    inputs: [[2, 1, 8], [2, 7, 8], [2, 7, 8], null, null],
+    params: { ...plain, causal: true, causalOffset: 4, window: [2, 0] },
+    note: 'a window on a cache',
+  },
+  {
+    inputs: [[1, 6, 12], [1, 5, 6], [1, 5, 10], segmentMask, segments],
+    params: { ...plain, numHeads: 4, window: [0, 1], p: 0.1 },
+    note: 'windows in sequences in a row',
   },
 ];
 
@@ -137,7 +164,13 @@ export function kernelInts(inputs: AttentionInputs, params: AttentionParams): nu
     ...[queryWidth / numHeads, valueWidth / numKvHeads],
     ...[queryWidth, keyWidth, valueWidth, outWidth],
     ...[queries * queryWidth, room * keyWidth, room * valueWidth, queries * outWidth],
-    ...[Number(causal), causalOffset, ...maskStrides.slice(0, 3), ...params.key],
+    ...[
+      Number(causal),
+      causalOffset,
+      ...maskStrides.slice(0, 3),
+      ...params.key,
+      ...windowInts(params.window),
+    ],
   ];
 }
 
@@ -147,11 +180,11 @@ export function sequencesOf([query, , , , segments]: AttentionInputs): number {
 }
 
 /** Products for a sequence and head. */
-export function workOf(inputs: AttentionInputs, { keyLength, numHeads }: AttentionParams): number {
+export function workOf(inputs: AttentionInputs, params: AttentionParams): number {
   const [query, , value, , segments] = inputs;
-  const scores = query.shape[1]! * keyLength;
-  const ownScores = segments ? scores / Math.max(1, sequencesOf(inputs)) ** 2 : scores;
-  return (ownScores * (query.shape[2]! + value.shape[2]!)) / numHeads;
+  const sequences = segments ? Math.max(1, sequencesOf(inputs)) : 1;
+  const scores = (query.shape[1]! / sequences) * mostSeen(params, params.keyLength / sequences);
+  return (scores * (query.shape[2]! + value.shape[2]!)) / params.numHeads;
 }
 
 /** A single query for each sequence, as in decoding: a kernel of its own reads keys and values in one stream. */
@@ -179,10 +212,11 @@ const op = defineOp<AttentionInputs, AttentionParams>({
     if (mask) checkMask(mask, query[0]!, query[1]!, params);
     return [query[0]!, query[1]!, (value[2]! / params.numKvHeads) * params.numHeads];
   },
-  flops: ([query, , value, , segments], { numHeads, numKvHeads, keyLength }) => {
+  flops: ([query, , value, , segments], params) => {
+    const { numHeads, numKvHeads, keyLength } = params;
     const sequences = segments ? Math.max(1, segments[1]! - 1) : 1; // of about one length
-    const scores = (query[0]! * query[1]! * keyLength) / sequences;
-    return scores * (2 * query[2]! + (2 * value[2]! * numHeads) / numKvHeads + 5 * numHeads);
+    const pairs = sequences * countPairs(params, query[1]! / sequences, keyLength / sequences);
+    return query[0]! * pairs * (2 * query[2]! + (2 * value[2]! * numHeads) / numKvHeads + 5 * numHeads);
   },
   reference: ([query, key, value, mask, segments], params) =>
     attentionParts(query, key, value, mask, params, segments).output,
@@ -214,7 +248,10 @@ const op = defineOp<AttentionInputs, AttentionParams>({
   },
 });
 
-/** Options of `attention`; each has the value of the paper by default. */
+/**
+ * Options of `attention`; each has the value of the paper by default. With a window, time grows with T times its width
+ * and memory with T.
+ */
 export interface AttentionOptions
   extends Partial<Omit<AttentionParams, 'numHeads'>>,
     Pick<AttentionParams, 'numHeads'> {
@@ -229,6 +266,7 @@ export interface AttentionOptions
 export function attentionParams(query: Tensor, key: Tensor, options: AttentionOptions): AttentionParams {
   const { numHeads, p = 0 } = options;
   checkRate('attention', p);
+  checkWindow('attention', options.window);
   const numKvHeads = options.numKvHeads ?? numHeads;
   if (numHeads % numKvHeads !== 0) {
     throw new ConfigError({
@@ -243,6 +281,7 @@ export function attentionParams(query: Tensor, key: Tensor, options: AttentionOp
     scale: options.scale ?? 1 / Math.sqrt(query.shape[2]! / numHeads),
     causal: options.causal ?? false,
     causalOffset: options.causalOffset ?? 0,
+    window: options.window ?? null,
     keyLength: options.keyLength ?? key.shape[1]!,
     p,
     key: options.key ?? [0, 0],
@@ -259,9 +298,10 @@ export function attentionParams(query: Tensor, key: Tensor, options: AttentionOp
  * @param mask - bool `[B|1, H|1, T|1, S]`, true where a key may be attended to, or null
  * @returns `[B, T, H·Dv]`
  * @throws {ShapeError} when a shape does not fit, or segments leave out rows
- * @throws {ConfigError} when heads or dropout cannot be used
+ * @throws {ConfigError} when heads, dropout or the window cannot be used
  * @example
  * attention(q, k, v, paddingMask, { numHeads: 8, causal: true });
+ * attention(q, k, v, null, { numHeads: 8, window: [128, 128] });
  */
 export function attention(
   query: Tensor,

@@ -10,17 +10,15 @@ import { reshape } from '../shape/reshape.ts';
 import { slice } from '../shape/slice.ts';
 import { softmax } from '../softmax/index.ts';
 import { keepWhere } from '../where/index.ts';
+import { type Band, keysSeen } from './window.ts';
 
 /** Heads, scale, masking and dropout of the attention op. */
-export interface AttentionParams {
+export interface AttentionParams extends Band {
   readonly numHeads: number;
   /** Heads of key and value; each serves `numHeads / numKvHeads` query heads. */
   readonly numKvHeads: number;
   /** Factor on the scores, 1/√D in the paper. */
   readonly scale: number;
-  /** Query t sees keys 0 … t + causalOffset only. */
-  readonly causal: boolean;
-  readonly causalOffset: number;
   /** Keys that count, of the S that `key` and `value` have room for. */
   readonly keyLength: number;
   /** Dropout rate on the weights. */
@@ -55,7 +53,7 @@ export function mergeHeads(x: Tensor): Tensor {
 /** `[1, 1, T, S]`, true where query t may see key s: s <= t + offset. */
 export function causalMask(queries: number, keys: number, offset: number, like: Tensor): Tensor {
   const whole = { queries: [0, queries], keys: [0, keys] };
-  return segmentMask(whole, offset, like);
+  return segmentMask(whole, { causal: true, causalOffset: offset, window: null }, like);
 }
 
 /** First row of each sequence on both sides, and the ends. */
@@ -65,32 +63,30 @@ interface Segments {
 }
 
 /**
- * `[1, 1, T, S]`, true where query and key belong to the same sequence and, with an offset, key s of the sequence is
- * not later than query t of it plus the offset.
+ * `[1, 1, T, S]`, true where query and key belong to the same sequence and the query sees the key's place in it.
  */
-function segmentMask({ queries, keys }: Segments, offset: number | undefined, like: Tensor): Tensor {
+function segmentMask({ queries, keys }: Segments, band: Band, like: Tensor): Tensor {
   const last = queries.length - 1;
   const [T, S] = [queries[last]!, keys[last]!];
   const allowed = new Uint8Array(T * S);
   for (let n = 0; n < last; n++) {
-    const [first, end] = [keys[n]!, keys[n + 1]!];
     for (let t = queries[n]!; t < queries[n + 1]!; t++) {
-      const seen = offset === undefined ? end : Math.min(end, first + t - queries[n]! + offset + 1);
-      allowed.fill(1, t * S + first, t * S + Math.max(first, seen));
+      const [first, end] = keysSeen(band, t - queries[n]!, keys[n + 1]! - keys[n]!);
+      allowed.fill(1, t * S + keys[n]! + first, t * S + keys[n]! + end);
     }
   }
   return tensor(allowed, [1, 1, T, S], { dtype: 'bool', device: like.device });
 }
 
-/** The rule of causality and segments together; null where every key is visible. */
+/** The causal rule, window and segments together; null where every key is visible. */
 function structure(segments: Tensor | null, params: AttentionParams, query: Tensor): Tensor | null {
-  const offset = params.causal ? params.causalOffset : undefined;
   if (segments) {
     const count = segments.shape[1]!;
     const { data } = segments;
-    return segmentMask({ queries: data.subarray(0, count), keys: data.subarray(count) }, offset, query);
+    return segmentMask({ queries: data.subarray(0, count), keys: data.subarray(count) }, params, query);
   }
-  return offset === undefined ? null : causalMask(query.shape[1]!, params.keyLength, offset, query);
+  if (!params.causal && !params.window) return null;
+  return segmentMask({ queries: [0, query.shape[1]!], keys: [0, params.keyLength] }, params, query);
 }
 
 /** Mask `[B|1, H|1, T|1, S]` under four axes. */

@@ -32,6 +32,7 @@ import {
   workOf,
 } from './index.ts';
 import { type AttentionParams, type AttentionParts, attentionParts } from './reference.ts';
+import { countPairs } from './window.ts';
 
 interface RelativeParams extends AttentionParams {
   /** Columns of a head's table. */
@@ -61,6 +62,7 @@ const plain: RelativeParams = {
     scale: 0.5,
     causal: false,
     causalOffset: 0,
+    window: null,
     keyLength: 5,
     p: 0,
     key: [1, 2],
@@ -129,6 +131,11 @@ const samples: readonly Sample<RelativeParams>[] = [
     inputs: [[1, 5, 2], [1, 290, 2], [1, 290, 2], null, null, [1, 5, 280], null],
     params: { ...plain, numHeads: 1, numKvHeads: 1, keyLength: 290, width: 280, first: -1, bins: true },
     note: 'several blocks of keys, bins',
+  },
+  {
+    inputs: [[1, 33, 8], [1, 33, 8], [1, 33, 8], null, null, [1, 33, 10], [1, 2, 33, 33]],
+    params: { ...plain, keyLength: 33, window: [6, 3], bins: true, p: 0.1 },
+    note: 'in a window',
   },
 ];
 
@@ -263,10 +270,11 @@ const op = defineOp<RelativeInputs, RelativeParams>({
     checkAdded(query, segmentShape, table, bias, params);
     return [query[0]!, query[1]!, outputWidth(value, params)];
   },
-  flops: ([query, , value, , segmentShape], { numHeads, numKvHeads, keyLength }) => {
+  flops: ([query, , value, , segmentShape], params) => {
+    const { numHeads, numKvHeads, keyLength } = params;
     const sequences = segmentShape ? Math.max(1, segmentShape[1]! - 1) : 1;
-    const scores = (query[0]! * query[1]! * keyLength) / sequences;
-    return scores * (2 * query[2]! + (2 * value[2]! * numHeads) / numKvHeads + 7 * numHeads);
+    const pairs = sequences * countPairs(params, query[1]! / sequences, keyLength / sequences);
+    return query[0]! * pairs * (2 * query[2]! + (2 * value[2]! * numHeads) / numKvHeads + 7 * numHeads);
   },
   reference: (inputs, params) => composed(inputs, params).output,
   kernel: {

@@ -8,18 +8,20 @@ import { ShapeError } from '../../errors.ts';
 import { checkRate, type DropoutKey } from '../dropout/index.ts';
 import { slice } from '../shape/slice.ts';
 import { attentionParts } from './reference.ts';
+import { checkWindow, countPairs, mostSeen, type Window, windowInts } from './window.ts';
 
 interface SelfParams {
   readonly numHeads: number;
   readonly scale: number;
   readonly causal: boolean;
+  readonly window: Window | null;
   readonly p: number;
   readonly key: DropoutKey;
 }
 
 type SelfInputs = readonly [qkv: Tensor, mask: Tensor | null];
 
-const plain: SelfParams = { numHeads: 2, scale: 0.5, causal: true, p: 0, key: [1, 2] };
+const plain: SelfParams = { numHeads: 2, scale: 0.5, causal: true, window: null, p: 0, key: [1, 2] };
 const padding = { shape: [2, 1, 1, 5], values: [1, 1, 1, 1, 0, 1, 1, 0, 0, 0], dtype: 'bool' } as const;
 
 /** Queries, keys and values of a `[B, T, 3·H·D]`, each `[B, T, H·D]`. */
@@ -36,7 +38,7 @@ function thirds({ data, shape }: Tensor): TypedArray[] {
 }
 
 /** Sizes and strides in the order of native/kernels/attention.c. */
-function kernelInts([qkv, mask]: SelfInputs, { numHeads, causal, key }: SelfParams): number[] {
+function kernelInts([qkv, mask]: SelfInputs, { numHeads, causal, window, key }: SelfParams): number[] {
   const [batch, length, row] = qkv.shape as [number, number, number];
   const width = row / 3;
   const [head, block] = [width / numHeads, length * row];
@@ -44,8 +46,14 @@ function kernelInts([qkv, mask]: SelfInputs, { numHeads, causal, key }: SelfPara
   return [
     ...[batch, numHeads, numHeads, length, length, head, head],
     ...[row, row, row, width, block, block, block, length * width],
-    ...[Number(causal), 0, ...maskStrides.slice(0, 3), ...key],
+    ...[Number(causal), 0, ...maskStrides.slice(0, 3), ...key, ...windowInts(window)],
   ];
+}
+
+/** Products for a sequence and head. */
+function workOf(qkv: Tensor, params: SelfParams): number {
+  const [, length, row] = qkv.shape as [number, number, number];
+  return (length * mostSeen(params, length) * row) / params.numHeads;
 }
 
 const op = defineOp<SelfInputs, SelfParams>({
@@ -55,6 +63,7 @@ const op = defineOp<SelfInputs, SelfParams>({
     { inputs: [[2, 5, 24], padding], params: { ...plain, p: 0.3 }, note: 'padding and dropout' },
     { inputs: [[2, 5, 12], padding], params: { ...plain, causal: false } },
     { inputs: [[1, 33, 102], null], params: { ...plain, p: 0.2 }, note: 'odd sizes' },
+    { inputs: [[1, 33, 12], null], params: { ...plain, window: [4, 0] }, note: 'a window' },
     { inputs: [[1, 1, 6], null], params: plain, note: 'one token' },
     { inputs: [[2, 0, 12], null], params: plain, note: 'no token' },
   ],
@@ -79,7 +88,10 @@ const op = defineOp<SelfInputs, SelfParams>({
     }
     return [batch, length, width];
   },
-  flops: ([qkv], { numHeads }) => qkv[0]! * qkv[1]! ** 2 * ((4 * qkv[2]!) / 3 + 5 * numHeads),
+  flops: ([qkv], params) => {
+    const pairs = countPairs({ ...params, causalOffset: 0 }, qkv[1]!, qkv[1]!);
+    return qkv[0]! * pairs * ((4 * qkv[2]!) / 3 + 5 * params.numHeads);
+  },
   reference: ([qkv, mask], params) => {
     const more = { numKvHeads: params.numHeads, causalOffset: 0, keyLength: qkv.shape[1]! };
     return attentionParts(...splitParts(qkv), mask, { ...params, ...more }).output;
@@ -93,7 +105,7 @@ const op = defineOp<SelfInputs, SelfParams>({
       ints: kernelInts(inputs, params),
       floats: [params.scale, params.p],
       items: inputs[0].shape[0]! * params.numHeads,
-      workPerItem: (inputs[0].shape[1]! ** 2 * inputs[0].shape[2]!) / params.numHeads,
+      workPerItem: workOf(inputs[0], params),
     }),
     backward: ({ inputs, output, saved, grad, inputGrads, params }): KernelCall => ({
       name: 'attention_backward',
@@ -109,7 +121,7 @@ const op = defineOp<SelfInputs, SelfParams>({
       ints: kernelInts(inputs, params),
       floats: [params.scale, params.p],
       items: inputs[0].shape[0]! * params.numHeads,
-      workPerItem: (4 * inputs[0].shape[1]! ** 2 * inputs[0].shape[2]!) / params.numHeads,
+      workPerItem: 4 * workOf(inputs[0], params),
     }),
   },
 });
@@ -123,7 +135,7 @@ export type SelfAttentionOptions = Partial<SelfParams> & Pick<SelfParams, 'numHe
  *
  * @param qkv - `[B, T, 3·H·D]`: the queries of all heads, then the keys, then the values
  * @param mask - bool `[B|1, H|1, T|1, T]`, true where a key may be attended to, or null
- * @param options - causal by default, scale 1/√D
+ * @param options - causal by default, scale 1/√D, no window
  * @returns `[B, T, H·D]`
  * @throws {ShapeError} when a shape does not fit
  * @throws {ConfigError} when the dropout rate is not at least 0 and below 1
@@ -131,9 +143,10 @@ export type SelfAttentionOptions = Partial<SelfParams> & Pick<SelfParams, 'numHe
  * selfAttention(linear(x, weight), null, { numHeads: 12 });
  */
 export function selfAttention(qkv: Tensor, mask: Tensor | null, options: SelfAttentionOptions): Tensor {
-  const { numHeads, causal = true, p = 0, key = [0, 0] } = options;
+  const { numHeads, causal = true, window = null, p = 0, key = [0, 0] } = options;
   checkRate('selfAttention', p);
+  checkWindow('selfAttention', window);
   if (mask) expectType('selfAttention', 'mask', mask, 'bool');
   const scale = options.scale ?? 1 / Math.sqrt((qkv.shape[2] ?? 0) / 3 / numHeads);
-  return op(qkv, mask, { numHeads, scale, causal, p, key });
+  return op(qkv, mask, { numHeads, scale, causal, window, p, key });
 }

@@ -3,7 +3,7 @@ import YAML from 'yaml';
 import { z } from 'zod';
 import { readLines } from '../../data/lines.ts';
 import { ConfigError, type ConfigIssue, nearestName } from '../../errors.ts';
-import { positionIssues } from '../../nn/position/index.ts';
+import { mechanismIssues, transformerDefaults } from '../../models/transformer-config.ts';
 import { choiceIssues, kindOf } from '../../nn/variants.ts';
 import { type Experiment, experimentSchema, variantFields } from './schema.ts';
 
@@ -160,9 +160,11 @@ function crossIssues({ data, training, evaluation, model }: Experiment): ConfigI
     'model.numHeads',
     `expected a divisor of dModel (${model.dModel}) or a headDim, got ${model.numHeads}`,
   );
-  const headDim = model.headDim ?? model.dModel / model.numHeads;
-  for (const { path, message } of positionIssues(model.position, { width: model.dModel, headDim }))
-    issues.push({ path: `model.${path}`, message });
+  if (issues.length === 0) {
+    const sizes = { ...transformerDefaults, sourceVocabSize: 1, targetVocabSize: 1 };
+    for (const { path, message } of mechanismIssues({ ...sizes, ...model, finalNorm: false }))
+      issues.push({ path: `model.${path}`, message });
+  }
   const longest = Math.max(data.maxSourceLength, data.maxTargetLength) + 1;
   need(
     kindOf(model.position) === 'none' || longest <= model.maxSeqLen,
