@@ -78,7 +78,11 @@ function recurrentCase(oracle: Oracle): void {
 
 function convolutionCase(oracle: Oracle): void {
   const args = oracle.info.args as { stride?: number; dilation?: number; padding?: number; groups?: number };
-  const [x, weight, bias] = [oracle.tensor('in.x'), oracle.tensor('param.weight'), oracle.optional('param.bias')];
+  const [x, weight, bias] = [
+    oracle.tensor('in.x'),
+    oracle.tensor('param.weight'),
+    oracle.optional('param.bias'),
+  ];
   const turned = (of: Tensor): Tensor => permute(of, [0, 2, 1]); // PyTorch has the channels before the time
   const padding = args.padding ?? 0;
   const y = turned(

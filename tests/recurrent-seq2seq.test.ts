@@ -2,13 +2,27 @@
 import { expect, test } from 'vitest';
 import { Random, RecurrentSeq2Seq, type RecurrentSeq2SeqConfig } from '../src/index.ts';
 import { needDevice } from './support/devices.ts';
-import { antiDiagonalWeight, type ReversalTask, shareReversed, trainOnReversal } from './support/reversal-training.ts';
+import {
+  antiDiagonalWeight,
+  type ReversalTask,
+  shareReversed,
+  trainOnReversal,
+} from './support/reversal-training.ts';
 
 const vocabSize = 12;
 
 function trained(config: Partial<RecurrentSeq2SeqConfig>, task: ReversalTask): RecurrentSeq2Seq {
-  const sizes = { sourceVocabSize: vocabSize, targetVocabSize: vocabSize, dModel: 64, numLayers: 1, dropout: 0 };
-  const model = new RecurrentSeq2Seq({ ...sizes, ...config }, { random: new Random(1, 'init'), device: 'native' });
+  const sizes = {
+    sourceVocabSize: vocabSize,
+    targetVocabSize: vocabSize,
+    dModel: 64,
+    numLayers: 1,
+    dropout: 0,
+  };
+  const model = new RecurrentSeq2Seq(
+    { ...sizes, ...config },
+    { random: new Random(1, 'init'), device: 'native' },
+  );
   trainOnReversal(model, task);
   return model;
 }

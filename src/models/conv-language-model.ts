@@ -10,9 +10,9 @@ import { Random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { type ConvActivation, ConvStack } from '../nn/convolution/stack.ts';
 import { Embedding } from '../nn/embedding.ts';
-import { LayerNorm } from '../nn/norms/layer-norm.ts';
 import { Linear } from '../nn/linear.ts';
 import { Module, type ModuleContext } from '../nn/module.ts';
+import { LayerNorm } from '../nn/norms/layer-norm.ts';
 import { ConfigChecks } from './config-checks.ts';
 
 /** Sizes of a convolutional language model. */

@@ -1,5 +1,9 @@
 /** Architectures, one file each. */
-export { ConvLanguageModel, type ConvLanguageModelConfig, convLanguageModelDefaults } from './conv-language-model.ts';
+export {
+  ConvLanguageModel,
+  type ConvLanguageModelConfig,
+  convLanguageModelDefaults,
+} from './conv-language-model.ts';
 export {
   type BestQuery,
   type BestTokens,

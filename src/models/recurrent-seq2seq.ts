@@ -30,7 +30,12 @@ import { makeVariant } from '../nn/variants.ts';
 import { tanh } from '../ops/elementwise/unary.ts';
 import { reshape } from '../ops/shape/reshape.ts';
 import { concat } from '../ops/shape/slice.ts';
-import { type DecodingState, EncoderDecoder, type PackedSequences, type SourceBatch } from './encoder-decoder.ts';
+import {
+  type DecodingState,
+  EncoderDecoder,
+  type PackedSequences,
+  type SourceBatch,
+} from './encoder-decoder.ts';
 import { RecurrentDecoding } from './recurrent-decoding.ts';
 import {
   checkRecurrentSeq2SeqConfig,
@@ -155,7 +160,8 @@ export class RecurrentSeq2Seq extends EncoderDecoder {
     const visible: Mask | null = mask.includes(0) ? paddingMask(mask, batch, length, { device }) : null;
     return new RecurrentDecoding(sources, visible, {
       run: (tokens, states) => this.run(tokens, Sequences.steps(tokens.shape[0]!, device), states),
-      logits: (states, memory, hidden) => reshape(this.logits(states, memory, hidden), [states.shape[0]!, -1]),
+      logits: (states, memory, hidden) =>
+        reshape(this.logits(states, memory, hidden), [states.shape[0]!, -1]),
     });
   }
 }

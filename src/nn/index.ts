@@ -8,9 +8,9 @@ export {
   scaledDotScore,
   scoreScale,
 } from './attention/attend.ts';
+export { KeyValueCache } from './attention/cache.ts';
 export { type GuidedAttentionOptions, guidedAttentionLoss } from './attention/guided.ts';
 export { LocationAwareAttention, type LocationAwareOptions } from './attention/location-aware.ts';
-export { KeyValueCache } from './attention/cache.ts';
 export {
   type AdditiveMask,
   type DropMask,

@@ -54,7 +54,8 @@ export const rows: readonly Mechanism[] = [
     id: 'I14',
     name: 'Window tagger',
     file: 'src/models/window-tagger.ts',
-    verification: 'the Jacobian reaches w words on each side and none beyond; weights and operations grow as 2 w + 1',
+    verification:
+      'the Jacobian reaches w words on each side and none beyond; weights and operations grow as 2 w + 1',
     test: properties,
   },
   {
@@ -68,7 +69,8 @@ export const rows: readonly Mechanism[] = [
     id: 'I16',
     name: 'Convolution as multi-head self-attention',
     file: 'src/nn/convolution/as-attention.ts',
-    verification: 'attention with constructed weights equals the convolution to 1e-6, over time and over images',
+    verification:
+      'attention with constructed weights equals the convolution to 1e-6, over time and over images',
     test: properties,
   },
 ];

@@ -50,7 +50,12 @@ describe('guided attention', () => {
     expect(guidedAttentionLoss(square((t, s) => t === s)).item()).toBe(0);
     const corner = 100 * guidedAttentionLoss(square((t, s) => t === 0 && s === 9)).item();
     expect(corner).toBeCloseTo(1 - Math.exp(-(0.9 ** 2) / (2 * 0.2 ** 2)), 12);
-    expect(() => guidedAttentionLoss(square(() => true), { keyLengths: [1, 2] })).toThrowError(/lengths of 1 entries/);
+    expect(() =>
+      guidedAttentionLoss(
+        square(() => true),
+        { keyLengths: [1, 2] },
+      ),
+    ).toThrowError(/lengths of 1 entries/);
   });
 });
 
@@ -92,7 +97,10 @@ describe('location-aware attention', () => {
     const [batch, S, width] = [2, 6, 3];
     const options = { queryWidth: width, memoryWidth: 4, filters: 2, taps: 3 };
     const module = disturb(new LocationAwareAttention(options, context(device)), 4);
-    const [state, memory] = [leaf([batch, width], 1, 'state', device), leaf([batch, S, 4], 1, 'memory', device)];
+    const [state, memory] = [
+      leaf([batch, width], 1, 'state', device),
+      leaf([batch, S, 4], 1, 'memory', device),
+    ];
     const before = leaf([batch, S], 1, 'before', device);
     const hidden = mask([1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 0, 0], [batch, S], { device: state.device });
     const { context: seen, weights } = module.step(state, module.project(memory), before, hidden);
@@ -107,9 +115,12 @@ describe('location-aware attention', () => {
         }, 0),
       );
       return [0, 1, 2].reduce((sum, a) => {
-        const own = dot(module.query.weight.data, a, rowOf(state.data, b, width)) + module.query.bias!.data[a]!;
+        const own =
+          dot(module.query.weight.data, a, rowOf(state.data, b, width)) + module.query.bias!.data[a]!;
         const place = dot(module.key.weight.data, a, rowOf(memory.data, b * S + s, 4));
-        return sum + module.vector.data[a]! * Math.tanh(own + place + dot(module.feature.weight.data, a, features));
+        return (
+          sum + module.vector.data[a]! * Math.tanh(own + place + dot(module.feature.weight.data, a, features))
+        );
       }, 0);
     };
     const expected = [0, 1].map((b) => {

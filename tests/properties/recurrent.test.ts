@@ -57,8 +57,18 @@ describe('recurrent layers', () => {
       [3, 2],
       [1, 0],
     ]);
-    for (const ranges of [[[0, 3], [2, 2]], [[4, 2]], [[-1, 2]], [[0, -1]]] as [number, number][][]) {
-      expect(() => plan(...ranges)).toThrowError(/recurrent: expected sequences that do not overlap within 5 rows/);
+    for (const ranges of [
+      [
+        [0, 3],
+        [2, 2],
+      ],
+      [[4, 2]],
+      [[-1, 2]],
+      [[0, -1]],
+    ] as [number, number][][]) {
+      expect(() => plan(...ranges)).toThrowError(
+        /recurrent: expected sequences that do not overlap within 5 rows/,
+      );
     }
   });
 
@@ -80,16 +90,27 @@ describe('convolutions', () => {
   it('refuse windows and lengths that cannot be used', () => {
     const x = leaf([4, 2], 1, 'x');
     const window = { taps: 2, stride: 1, dilation: 1, before: 0, after: 0 };
-    expect(() => unfold(x, [4], { ...window, stride: 0 })).toThrowError(/unfold.stride: expected a whole number/);
-    expect(() => unfold(x, [3], window)).toThrowError(/unfold: expected lengths that add up to 4 rows, got 3/);
-    expect(() => conv1d(leaf([1, 4, 3], 1, 'x'), leaf([2, 2, 2], 1, 'w'), null)).toThrowError(/conv1d: expected/);
+    expect(() => unfold(x, [4], { ...window, stride: 0 })).toThrowError(
+      /unfold.stride: expected a whole number/,
+    );
+    expect(() => unfold(x, [3], window)).toThrowError(
+      /unfold: expected lengths that add up to 4 rows, got 3/,
+    );
+    expect(() => conv1d(leaf([1, 4, 3], 1, 'x'), leaf([2, 2, 2], 1, 'w'), null)).toThrowError(
+      /conv1d: expected/,
+    );
     expect(() => new Conv1d({ inputWidth: 4, outputWidth: 3, taps: 1, groups: 2 }, context())).toThrowError(
       /Conv1d.groups: expected a divisor of both widths/,
     );
   });
 
   itOnEachDevice('are multi-head self-attention by construction, to 1e-6 (I16, Q35)', (device) => {
-    for (const [taps, dilation, before, after] of [[1, 1, 0, 0], [3, 1, 1, 1], [5, 1, 4, 0], [3, 2, 2, 2]] as const) {
+    for (const [taps, dilation, before, after] of [
+      [1, 1, 0, 0],
+      [3, 1, 1, 1],
+      [5, 1, 4, 0],
+      [3, 2, 2, 2],
+    ] as const) {
       const [x, weight, bias] = [
         leaf([2, 11, 4], taps, 'x', device),
         leaf([3, taps, 4], taps, 'weight', device),
@@ -135,7 +156,10 @@ describe('the window tagger (I14)', () => {
       const { counts } = countOps(() => noGrad(() => model.tag(x)));
       return { weights: model.numParameters, flops: counts.flops };
     };
-    const [c0, c1, c2, c4] = [0, 1, 2, 4].map(cost) as [ReturnType<typeof cost>, ...ReturnType<typeof cost>[]];
+    const [c0, c1, c2, c4] = [0, 1, 2, 4].map(cost) as [
+      ReturnType<typeof cost>,
+      ...ReturnType<typeof cost>[],
+    ];
     for (const part of ['weights', 'flops'] as const) {
       const step = c1![part] - c0[part];
       expect(step).toBeGreaterThan(0);
@@ -150,13 +174,23 @@ describe('attention of recurrent decoders (E17)', () => {
 });
 
 describe('recurrent encoder–decoders (I12, I13)', () => {
-  itOnEachDevice('token by token give the logits of the packed pass, through beams', recurrentStepsEqualForward);
+  itOnEachDevice(
+    'token by token give the logits of the packed pass, through beams',
+    recurrentStepsEqualForward,
+  );
   itOnEachDevice('give a pair in a batch what it gets alone', batchedEqualsAlone);
   it('know nothing of later target tokens, and something of the source', recurrentFutureChangesNothing);
 
   it('without attention know of the source the last state only, with it all of them (X44)', () => {
     const packed = (ids: number[]) => ({ ids: Int32Array.from(ids), lengths: [ids.length] });
-    const sizes = { sourceVocabSize: 9, targetVocabSize: 9, dModel: 6, numLayers: 1, dropout: 0, bidirectional: false };
+    const sizes = {
+      sourceVocabSize: 9,
+      targetVocabSize: 9,
+      dModel: 6,
+      numLayers: 1,
+      dropout: 0,
+      bidirectional: false,
+    };
     for (const attention of ['none', 'luong'] as const) {
       const model = new RecurrentSeq2Seq({ ...sizes, attention, cell: 'gru' }, context());
       const { weight } = model.encoder.layers[0]!.ahead;
@@ -165,7 +199,9 @@ describe('recurrent encoder–decoders (I12, I13)', () => {
       model.encoder.layers[0]!.ahead.input.weight.data.fill(0, 36, 72);
       backward(sum(model.forwardPacked(packed([3, 4, 5]), packed([1, 2]))));
       const gradient = gradientOf(model.sourceEmbedding.weight);
-      const reached = [3, 4, 5].map((id) => gradient.slice(id * 6, id * 6 + 6).some((g) => Math.abs(g) > 1e-9));
+      const reached = [3, 4, 5].map((id) =>
+        gradient.slice(id * 6, id * 6 + 6).some((g) => Math.abs(g) > 1e-9),
+      );
       expect(reached, attention).toEqual(attention === 'none' ? [false, false, true] : [true, true, true]);
     }
   });

@@ -73,7 +73,9 @@ function drawTexts(random: Random, batch: number, perKind: number): number[][] {
 function drawBatch(random: Random, batch: number, perKind: number): SpeechBatch {
   const voice = voices();
   const texts = drawTexts(random, batch, perKind);
-  const places = texts.map((text) => text.flatMap((symbol, s) => new Array<number>(duration(symbol)).fill(s)));
+  const places = texts.map((text) =>
+    text.flatMap((symbol, s) => new Array<number>(duration(symbol)).fill(s)),
+  );
   const T = 9 * perKind;
   const frames = new Float64Array(batch * T * FRAME);
   places.forEach((row, b) => {
@@ -114,7 +116,10 @@ class Speaker extends Module {
     const context = { random: new Random(seed, 'init'), device };
     const widths = { queryWidth: WIDTH, memoryWidth: WIDTH };
     this.embedding = new Embedding(SYMBOLS + 1, WIDTH, context, { std: 1 });
-    this.encoder = new Recurrent({ cell: 'gru', inputWidth: WIDTH, width: WIDTH / 2, bidirectional: true }, context);
+    this.encoder = new Recurrent(
+      { cell: 'gru', inputWidth: WIDTH, width: WIDTH / 2, bidirectional: true },
+      context,
+    );
     this.prenet = new Linear(FRAME, WIDTH, context);
     this.decoder = new Recurrent({ cell: 'gru', inputWidth: WIDTH, width: WIDTH }, context);
     this.attention =
@@ -131,17 +136,31 @@ class Speaker extends Module {
   }
 
   /** Frames before `[B, T, F]` to those that follow, the weights `[B, T, S]`, and the last states. */
-  say(before: Tensor, memory: Tensor, start: RecurrentStates | null = null, lastWeights: Tensor | null = null) {
+  say(
+    before: Tensor,
+    memory: Tensor,
+    start: RecurrentStates | null = null,
+    lastWeights: Tensor | null = null,
+  ) {
     const [batch, length] = before.shape as [number, number, number];
-    const { output, states } = this.decoder.forward(this.prenet.forward(before), whole(batch, length, before), start);
+    const { output, states } = this.decoder.forward(
+      this.prenet.forward(before),
+      whole(batch, length, before),
+      start,
+    );
     const { context, weights } = this.look(output, memory, lastWeights);
     return { frames: this.output.forward(concat([context, output], 2)), weights, states };
   }
 
-  private look(states: Tensor, memory: Tensor, lastWeights: Tensor | null): { context: Tensor; weights: Tensor } {
+  private look(
+    states: Tensor,
+    memory: Tensor,
+    lastWeights: Tensor | null,
+  ): { context: Tensor; weights: Tensor } {
     const { attention } = this;
     if (attention instanceof MonotonicAttention) return attention.forward(states, memory);
-    if (attention instanceof LocationAwareAttention) return lookStepwise(attention, states, memory, lastWeights);
+    if (attention instanceof LocationAwareAttention)
+      return lookStepwise(attention, states, memory, lastWeights);
     const { vector } = attention;
     const score = (q: Tensor, k: Tensor): Tensor => additiveScores(q, k, vector);
     const { keys, values } = attention.project(memory);
@@ -150,7 +169,12 @@ class Speaker extends Module {
   }
 }
 
-function lookStepwise(attention: LocationAwareAttention, states: Tensor, memory: Tensor, last: Tensor | null) {
+function lookStepwise(
+  attention: LocationAwareAttention,
+  states: Tensor,
+  memory: Tensor,
+  last: Tensor | null,
+) {
   const [batch, length, width] = states.shape as [number, number, number];
   const prepared = attention.project(memory);
   let weights = last ?? attention.start(prepared);
@@ -165,7 +189,10 @@ function lookStepwise(attention: LocationAwareAttention, states: Tensor, memory:
       parts.map((part) => reshape(part, [batch, 1, part.shape[1]!])),
       1,
     );
-  return { context: joined(steps.map((step) => step.context)), weights: joined(steps.map((step) => step.weights)) };
+  return {
+    context: joined(steps.map((step) => step.context)),
+    weights: joined(steps.map((step) => step.weights)),
+  };
 }
 
 /** Trains a speaker for some steps. */

@@ -16,7 +16,12 @@ export interface GuidedAttentionOptions {
 }
 
 /** `W[t, s] = 1 − exp(−(t/T − s/S)² / 2g²)` of one entry, zeros in the padding of `[room, keyRoom]`. */
-function penalties(T: number, S: number, [room, keyRoom]: readonly [number, number], g: number): Float64Array {
+function penalties(
+  T: number,
+  S: number,
+  [room, keyRoom]: readonly [number, number],
+  g: number,
+): Float64Array {
   const values = new Float64Array(room * keyRoom);
   for (let t = 0; t < T; t++) {
     for (let s = 0; s < S; s++) {

@@ -18,7 +18,11 @@ import { pad, slice } from '../../ops/shape/slice.ts';
 const sharpness = 50;
 
 /** Attention of `[1, S, C]` to itself by scores alone: one key and value head, whose value is the input. */
-function attendByPlace(x: Tensor, heads: number, scores: { table?: Tensor; first?: number; bias?: Tensor }): Tensor {
+function attendByPlace(
+  x: Tensor,
+  heads: number,
+  scores: { table?: Tensor; first?: number; bias?: Tensor },
+): Tensor {
   const [batch, length] = x.shape as [number, number, number];
   const nothing = (width: number): Tensor => zeros([batch, length, width], { device: x.device });
   const relative = { ...scores, perQuery: false };

@@ -51,7 +51,11 @@ export class Recurrent extends Module {
   ): { readonly output: Tensor; readonly states: RecurrentStates } {
     let output = x;
     const states = this.layers.map((layer, i) => {
-      const ran = layer.forward(i === 0 ? output : this.between.forward(output), sequences, start?.[i] ?? null);
+      const ran = layer.forward(
+        i === 0 ? output : this.between.forward(output),
+        sequences,
+        start?.[i] ?? null,
+      );
       output = ran.output;
       return ran.states;
     });

@@ -148,7 +148,13 @@ function wholeEntries(batch: number, queries: number, keys: number, like: Tensor
   return tensor(Int32Array.from(starts), [2, batch + 1], { dtype: 'int32', device: like.device });
 }
 
-function inputsOf(query: Tensor, key: Tensor, value: Tensor, vector: Tensor, options: AdditiveOptions): AdditiveInputs {
+function inputsOf(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  vector: Tensor,
+  options: AdditiveOptions,
+): AdditiveInputs {
   const { mask, segments: given } = options;
   if (mask) expectType('additiveAttention', 'mask', mask, 'bool');
   if (given) expectType('additiveAttention', 'segments', given, 'int32');

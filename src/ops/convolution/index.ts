@@ -36,7 +36,8 @@ function multiplyGroups(windows: Tensor, weight: Tensor, groups: number): Tensor
 
 function checkChannels(x: Tensor, weight: Tensor, groups: number): void {
   const channels = x.shape.at(-1)!;
-  const fits = weight.shape.length === 3 && weight.shape[2]! * groups === channels && weight.shape[0]! % groups === 0;
+  const fits =
+    weight.shape.length === 3 && weight.shape[2]! * groups === channels && weight.shape[0]! % groups === 0;
   if (x.shape.length === 3 && fits) return;
   throw new ShapeError({
     where: 'conv1d',

@@ -46,7 +46,11 @@ const starts = (values: readonly number[]) =>
   ({ shape: [2, values.length / 2], values, dtype: 'int32' }) as const;
 const plain: WindowParams = { taps: 3, stride: 1, dilation: 1, before: 1, after: 1 };
 
-const samples: readonly { readonly rows: number; readonly windows: number; readonly sample: Sample<WindowParams> }[] = [
+const samples: readonly {
+  readonly rows: number;
+  readonly windows: number;
+  readonly sample: Sample<WindowParams>;
+}[] = [
   { rows: 5, windows: 5, sample: { inputs: [[5, 3], starts([0, 5, 0, 5])], params: plain } },
   {
     rows: 7,
@@ -71,7 +75,11 @@ const samples: readonly { readonly rows: number; readonly windows: number; reado
       note: 'causal, dilated',
     },
   },
-  { rows: 0, windows: 0, sample: { inputs: [[0, 3], starts([0, 0, 0, 0])], params: { ...plain, before: 0 } } },
+  {
+    rows: 0,
+    windows: 0,
+    sample: { inputs: [[0, 3], starts([0, 0, 0, 0])], params: { ...plain, before: 0 } },
+  },
 ];
 
 function call(name: string, items: number, inner: number) {
@@ -86,7 +94,11 @@ function call(name: string, items: number, inner: number) {
 }
 
 /** Calls `visit(window, tap, row)` for every tap that lies on a row. */
-function eachTap(places: Tensor, params: WindowParams, visit: (window: number, tap: number, row: number) => void): void {
+function eachTap(
+  places: Tensor,
+  params: WindowParams,
+  visit: (window: number, tap: number, row: number) => void,
+): void {
   const n = places.shape[1]! - 1;
   const at = (side: number, index: number): number => places.data[side * (n + 1) + index]!;
   for (let s = 0; s < n; s++) {
@@ -120,7 +132,10 @@ const unfoldOp: Op<Pair, WindowParams & { readonly windows: number }> = defineOp
       output.data.set(x.data.subarray(row * width, (row + 1) * width), (window * params.taps + tap) * width);
     });
   },
-  backward: ({ inputs: [x, places], grad, params }) => [foldOp(grad, places, { ...params, rows: x.shape[0]! }), null],
+  backward: ({ inputs: [x, places], grad, params }) => [
+    foldOp(grad, places, { ...params, rows: x.shape[0]! }),
+    null,
+  ],
   kernel: {
     names: ['unfold', 'fold'],
     forward: ({ inputs, output, params }) =>
@@ -172,7 +187,13 @@ const foldOp: Op<Pair, WindowParams & { readonly rows: number }> = defineOp<
  * unfold(x, [5], { taps: 3, stride: 1, dilation: 1, before: 1, after: 1 }); // each row with both neighbours
  */
 export function unfold(x: Tensor, lengths: ArrayLike<number>, params: WindowParams): Tensor {
-  for (const [name, least] of [['taps', 1], ['stride', 1], ['dilation', 1], ['before', 0], ['after', 0]] as const) {
+  for (const [name, least] of [
+    ['taps', 1],
+    ['stride', 1],
+    ['dilation', 1],
+    ['before', 0],
+    ['after', 0],
+  ] as const) {
     if (Number.isSafeInteger(params[name]) && params[name] >= least) continue;
     throw new ConfigError({
       where: `unfold.${name}`,

@@ -71,7 +71,10 @@ function statesOf(kind: RecurrentCell): number {
   return recurrentCells[kind].hasCell ? 2 : 1;
 }
 
-function checkShapes([x, weight, bias, hidden, cell, order]: readonly (Shape | null)[], kind: RecurrentCell): void {
+function checkShapes(
+  [x, weight, bias, hidden, cell, order]: readonly (Shape | null)[],
+  kind: RecurrentCell,
+): void {
   const { gates, hasCell } = recurrentCells[kind];
   const fail = (expected: string, got: Shape | null): never => {
     throw new ShapeError({ where: 'recurrent', expected, got: got ? formatShape(got) : 'none' });
@@ -110,7 +113,11 @@ function composed(inputs: RecurrentInputs, { kind, reverse }: RecurrentParams): 
   const steps = new Map<number, Tensor>();
   const last = new Array<StepState>(n);
   for (let k = 0; k < n; k++) {
-    const [first, length, place] = [0, 1, 2].map((part) => order.data[part * n + k]!) as [number, number, number];
+    const [first, length, place] = [0, 1, 2].map((part) => order.data[part * n + k]!) as [
+      number,
+      number,
+      number,
+    ];
     const own = Array.from({ length }, (_, t) => first + (reverse ? length - 1 - t : t));
     const row = (state: Tensor): Tensor => slice(state, 0, place, place + 1);
     const ran = runSequence(inputs, own, { hidden: row(hidden), cell: cell && row(cell) }, kind);
@@ -220,7 +227,10 @@ export function recurrent(
   const [rows, n] = [x.shape[0]!, order.shape[1]!];
   const fresh = (): Tensor => zeros([n, weight.shape[1]!], { device: x.device });
   const { hasCell } = recurrentCells[kind];
-  const all = op(x, weight, bias, hidden ?? fresh(), hasCell ? (cell ?? fresh()) : null, order, { kind, reverse });
+  const all = op(x, weight, bias, hidden ?? fresh(), hasCell ? (cell ?? fresh()) : null, order, {
+    kind,
+    reverse,
+  });
   return {
     output: slice(all, 0, 0, rows),
     hidden: slice(all, 0, rows, rows + n),

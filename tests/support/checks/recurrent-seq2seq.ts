@@ -18,7 +18,10 @@ import { expectNear, idTensor, rowOf } from '../numbers.ts';
 const VOCAB = 9;
 
 /** A model whose every parameter is drawn. */
-export function tinyRecurrent(config: Partial<RecurrentSeq2SeqConfig> = {}, device = 'reference'): RecurrentSeq2Seq {
+export function tinyRecurrent(
+  config: Partial<RecurrentSeq2SeqConfig> = {},
+  device = 'reference',
+): RecurrentSeq2Seq {
   const sizes = { sourceVocabSize: VOCAB, targetVocabSize: VOCAB, dModel: 6, numLayers: 2, dropout: 0 };
   const model = new RecurrentSeq2Seq({ ...sizes, ...config }, { random: new Random(3, 'init'), device });
   return disturb(model, 3).eval();
@@ -26,10 +29,14 @@ export function tinyRecurrent(config: Partial<RecurrentSeq2SeqConfig> = {}, devi
 
 const kind = fc.record({
   cell: fc.constantFrom<RecurrentCell>('elman', 'lstm', 'gru'),
-  attention: fc.constantFrom<SourceAttentionKind>('none', 'bahdanau', 'luong', { kind: 'luong', score: 'dot' }),
+  attention: fc.constantFrom<SourceAttentionKind>('none', 'bahdanau', 'luong', {
+    kind: 'luong',
+    score: 'dot',
+  }),
   bidirectional: fc.boolean(),
 });
-const ids = (least: number) => fc.array(fc.integer({ min: 1, max: VOCAB - 1 }), { minLength: least, maxLength: 6 });
+const ids = (least: number) =>
+  fc.array(fc.integer({ min: 1, max: VOCAB - 1 }), { minLength: least, maxLength: 6 });
 const pairs = fc.array(fc.record({ source: ids(1), target: ids(1) }), { minLength: 1, maxLength: 3 });
 type Pairs = readonly { readonly source: readonly number[]; readonly target: readonly number[] }[];
 

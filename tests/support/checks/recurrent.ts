@@ -29,11 +29,18 @@ import { expectNear, gradientOf, leaf, rowOf } from '../numbers.ts';
 import { enumeratedAlignment, slowConvolution, slowRecurrent } from '../slow-recurrent.ts';
 
 const cell = fc.constantFrom<RecurrentCell>('elman', 'elmanRelu', 'lstm', 'gru');
-const lengthsOf = (most: number) => fc.array(fc.integer({ min: 0, max: 7 }), { minLength: 1, maxLength: most });
+const lengthsOf = (most: number) =>
+  fc.array(fc.integer({ min: 0, max: 7 }), { minLength: 1, maxLength: most });
 const context = (seed: number, device: string) => ({ random: new Random(seed, 'recurrent'), device });
 
 /** A layer of odd sizes with drawn weights, and rows for sequences one after the other. */
-function drawn(kind: RecurrentCell, lengths: readonly number[], seed: number, device: string, bidirectional = false) {
+function drawn(
+  kind: RecurrentCell,
+  lengths: readonly number[],
+  seed: number,
+  device: string,
+  bidirectional = false,
+) {
   const options = { cell: kind, inputWidth: 3, width: 5, bidirectional };
   const layer = disturb(new RecurrentLayer(options, context(seed, device)), seed);
   const x = leaf([1, lengths.reduce((a, b) => a + b, 0), 3], seed, 'x', device);
@@ -149,26 +156,31 @@ export function reverseIsForwardsReversed(device = 'reference'): void {
 /** A text in two parts, the state handed over, gives what it gives at once. */
 export function statesCarryOver(device = 'reference'): void {
   fc.assert(
-    fc.property(cell, fc.integer({ min: 1, max: 4 }), fc.integer({ min: 0, max: 4 }), fc.nat(), (kind, a, b, seed) =>
-      noGrad(() =>
-        scope(() => {
-          const options = { cell: kind, inputWidth: 3, width: 5, numLayers: 2 };
-          const model = disturb(new Recurrent(options, context(seed, device)), seed);
-          const x = leaf([2, a + b, 3], seed, 'x', device);
-          const sequences = (length: number) => Sequences.padded([length, length], length, x.device);
-          const whole = model.forward(x, sequences(a + b));
-          const first = model.forward(slice(x, 1, 0, a), sequences(a));
-          const second = model.forward(slice(x, 1, a), sequences(b), first.states);
-          for (const row of [0, 1]) {
-            const parts = [
-              ...Array.from(first.output.data.subarray(row * a * 5, (row + 1) * a * 5)),
-              ...Array.from(second.output.data.subarray(row * b * 5, (row + 1) * b * 5)),
-            ];
-            const all = whole.output.data.subarray(row * (a + b) * 5, (row + 1) * (a + b) * 5);
-            expectNear(parts, all, roundingOf(device), `${kind}, row ${row}`);
-          }
-        }),
-      ),
+    fc.property(
+      cell,
+      fc.integer({ min: 1, max: 4 }),
+      fc.integer({ min: 0, max: 4 }),
+      fc.nat(),
+      (kind, a, b, seed) =>
+        noGrad(() =>
+          scope(() => {
+            const options = { cell: kind, inputWidth: 3, width: 5, numLayers: 2 };
+            const model = disturb(new Recurrent(options, context(seed, device)), seed);
+            const x = leaf([2, a + b, 3], seed, 'x', device);
+            const sequences = (length: number) => Sequences.padded([length, length], length, x.device);
+            const whole = model.forward(x, sequences(a + b));
+            const first = model.forward(slice(x, 1, 0, a), sequences(a));
+            const second = model.forward(slice(x, 1, a), sequences(b), first.states);
+            for (const row of [0, 1]) {
+              const parts = [
+                ...Array.from(first.output.data.subarray(row * a * 5, (row + 1) * a * 5)),
+                ...Array.from(second.output.data.subarray(row * b * 5, (row + 1) * b * 5)),
+              ];
+              const all = whole.output.data.subarray(row * (a + b) * 5, (row + 1) * (a + b) * 5);
+              expectNear(parts, all, roundingOf(device), `${kind}, row ${row}`);
+            }
+          }),
+        ),
     ),
     { numRuns: 30 },
   );
@@ -218,7 +230,13 @@ export function seenPlaces(output: Tensor, at: number, x: Tensor): number[] {
 export function receptiveFieldIsItsFormula(): void {
   const length = 31;
   for (const padding of ['causal', 'centred'] as const) {
-    for (const [numLayers, taps, dilationGrowth] of [[1, 3, 1], [3, 3, 1], [2, 4, 1], [3, 2, 2], [3, 3, 2]] as const) {
+    for (const [numLayers, taps, dilationGrowth] of [
+      [1, 3, 1],
+      [3, 3, 1],
+      [2, 4, 1],
+      [3, 2, 2],
+      [3, 3, 2],
+    ] as const) {
       const options = { dModel: 4, numLayers, taps, padding, dilationGrowth, activation: 'gelu' } as const;
       const stack = disturb(new ConvStack(options, context(numLayers, 'reference')), taps);
       const x = leaf([1, length, 4], 1, 'jacobian');
@@ -229,7 +247,8 @@ export function receptiveFieldIsItsFormula(): void {
       const what = `${padding}, ${numLayers} layers of ${taps}, dilation × ${dilationGrowth}`;
       expect(stack.receptiveField, what).toBe(field);
       if (dilationGrowth === 1) expect(field, what).toBe(1 + numLayers * (taps - 1));
-      const last = padding === 'causal' ? at : at + reach.reduce((sum, rows) => sum + Math.floor(rows / 2), 0);
+      const last =
+        padding === 'causal' ? at : at + reach.reduce((sum, rows) => sum + Math.floor(rows / 2), 0);
       expect([seen[0], seen.at(-1)], what).toEqual([last - field + 1, last]);
     }
   }
@@ -266,7 +285,9 @@ export function sourceAttentionEqualsLoops(device = 'reference'): void {
         let [t, s] = [0, 0];
         const expected = lengths.flatMap(([queries, keys]) => {
           const own = Array.from({ length: keys }, () => rowOf(memory.data, s++, 5));
-          return Array.from({ length: queries }, () => slowContext(attention, rowOf(query.data, t++, 5), own)).flat();
+          return Array.from({ length: queries }, () =>
+            slowContext(attention, rowOf(query.data, t++, 5), own),
+          ).flat();
         });
         expectNear(output.data, expected, roundingOf(device), kind);
       }),

@@ -7,9 +7,9 @@ import {
   recurrentCells,
   reshape,
   Sequences,
+  type StepState,
   scale,
   slice,
-  type StepState,
   type Tensor,
   tensor,
 } from '../../../src/index.ts';
