@@ -51,7 +51,6 @@ test('without attention long strings go wrong; attention repairs them (I12, I13,
   };
   const [plain, attentive] = [shares('none'), shares('luong')];
   const what = JSON.stringify({ lengths, plain, attentive });
-  console.log(what);
   expect(plain[0]! - plain[2]!, what).toBeGreaterThan(0.3);
   expect(plain[0]! - plain[2]!, what).toBeGreaterThan(attentive[0]! - attentive[2]! + 0.2);
   expect(attentive[2]!, what).toBeGreaterThan(plain[2]! + 0.2);

@@ -29,8 +29,7 @@ import { expectNear, gradientOf, leaf, rowOf } from '../numbers.ts';
 import { enumeratedAlignment, slowConvolution, slowRecurrent } from '../slow-recurrent.ts';
 
 const cell = fc.constantFrom<RecurrentCell>('elman', 'elmanRelu', 'lstm', 'gru');
-const lengthsOf = (most: number) =>
-  fc.array(fc.integer({ min: 0, max: 7 }), { maxLength: most });
+const lengthsOf = (most: number) => fc.array(fc.integer({ min: 0, max: 7 }), { maxLength: most });
 const context = (seed: number, device: string) => ({ random: new Random(seed, 'recurrent'), device });
 
 /** A layer of odd sizes with drawn weights, and rows for sequences one after the other. */
