@@ -31,9 +31,10 @@ import {
   tensor,
   zeros,
 } from '../src/index.ts';
-import { Decoder, Encoder } from '../src/models/transformer.ts';
+import { Decoder, Encoder } from '../src/models/stacks.ts';
 import { type TransformerConfig, transformerDefaults } from '../src/models/transformer-config.ts';
-import { type KeysAndValues, MultiHeadAttention } from '../src/nn/attention/multi-head.ts';
+import type { KeysAndValues } from '../src/nn/attention/layer.ts';
+import { MultiHeadAttention } from '../src/nn/attention/multi-head.ts';
 import { capture } from '../src/nn/capture.ts';
 import { needDevice } from './support/devices.ts';
 import { expectNear } from './support/numbers.ts';

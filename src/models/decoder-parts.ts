@@ -1,9 +1,16 @@
 /** What the fused decoding kernel needs of a Transformer, in the order in which it takes it. */
 import type { Tensor } from '../core/tensor.ts';
-import { LayerNorm } from '../nn/layer-norm.ts';
+import type { AttentionLayer } from '../nn/attention/layer.ts';
+import { MultiHeadAttention } from '../nn/attention/multi-head.ts';
+import type { Embedding } from '../nn/embedding.ts';
+import { FeedForward } from '../nn/feed-forwards/feed-forward.ts';
 import { Linear } from '../nn/linear.ts';
+import { LayerNorm } from '../nn/norms/layer-norm.ts';
+import type { Norm } from '../nn/norms/norm.ts';
+import type { Position } from '../nn/position/position.ts';
 import type { Activation } from '../ops/activate/index.ts';
-import type { Transformer } from './transformer.ts';
+import type { Decoder } from './stacks.ts';
+import type { TransformerConfig } from './transformer-config.ts';
 
 /** Keys and values of a layer, of its own past and of the sources. */
 interface Memory {
@@ -11,6 +18,16 @@ interface Memory {
   readonly values: Tensor;
   readonly memoryKeys: Tensor;
   readonly memoryValues: Tensor;
+}
+
+/** What a model with a decoder has. */
+export interface DecoderModel {
+  readonly config: TransformerConfig;
+  readonly training: boolean;
+  readonly targetEmbedding: Embedding;
+  readonly targetPosition: Position;
+  readonly decoder: Decoder;
+  readonly projection: Linear | null;
 }
 
 export interface DecoderParts {
@@ -36,14 +53,25 @@ export interface DecoderParts {
 const affine = ({ weight, bias }: Linear): (Tensor | null)[] => [weight, bias];
 const norm = ({ weight, bias }: LayerNorm): Tensor[] => [weight, bias];
 
+/** A layer whose every part the kernel knows. */
+interface PlainLayer {
+  readonly selfAttention: MultiHeadAttention;
+  readonly crossAttention: MultiHeadAttention;
+  readonly feedForward: FeedForward;
+  /** Of self-attention, of cross-attention, and of the feed-forward network. */
+  readonly norms: readonly [LayerNorm, LayerNorm, LayerNorm];
+}
+
 /** The parts; undefined when a layer is of a kind that the kernel does not know. */
-export function decoderParts(model: Transformer): DecoderParts | undefined {
+export function decoderParts(model: DecoderModel): DecoderParts | undefined {
   const { config, targetEmbedding, targetPosition, decoder } = model;
   const positions = targetPosition.addend;
-  const first = decoder.layers[0];
+  const layers = decoder.layers.map(plainLayer);
+  const first = layers[0];
   const output = model.projection ?? targetEmbedding;
-  if (positions === undefined || !first || !decoder.layers.every(isPlain)) return undefined;
-  if (output.quantized || targetEmbedding.quantized) return undefined;
+  if (positions === undefined || !first || !layers.every(isKnown)) return undefined;
+  if (output.quantized || targetEmbedding.quantized || !(decoder.norm === null || isLayerNorm(decoder.norm)))
+    return undefined;
   const { selfAttention, feedForward } = first;
   return {
     embedding: targetEmbedding.weight,
@@ -60,41 +88,54 @@ export function decoderParts(model: Transformer): DecoderParts | undefined {
     dFf: feedForward.inner.weight.shape[0]!,
     activation: config.activation,
     isPreNorm: config.normPlacement === 'pre',
-    layers: decoder.layers.map(layerTensors),
+    layers: layers.map(layerTensors),
   };
 }
 
-type DecoderLayer = Transformer['decoder']['layers'][number];
+type DecoderLayer = Decoder['layers'][number];
 
-function isPlain({ selfAttention, crossAttention, feedForward, ...layer }: DecoderLayer): boolean {
-  const linears = [feedForward.inner, feedForward.outer].concat(
-    [selfAttention, crossAttention].flatMap(({ query, key, value, output }) => [query, key, value, output]),
-  );
+const isKnown = (layer: PlainLayer | undefined): layer is PlainLayer => layer !== undefined;
+const isLayerNorm = (norm: Norm): norm is LayerNorm => norm.constructor === LayerNorm;
+const isPlainLinear = (linear: Linear): boolean => linear.constructor === Linear && !linear.quantized;
+
+function plainLayer({
+  selfAttention,
+  crossAttention,
+  feedForward,
+  ...layer
+}: DecoderLayer): PlainLayer | undefined {
   const residuals = [layer.selfAttentionResidual, layer.crossAttentionResidual, layer.feedForwardResidual];
-  return (
-    !selfAttention.window &&
-    linears.every((linear) => linear.constructor === Linear && !linear.quantized) &&
-    residuals.every(({ norm }) => norm.constructor === LayerNorm)
-  );
+  const norms = residuals.map((residual) => residual.norm);
+  if (!isPlainAttention(selfAttention) || !isPlainAttention(crossAttention)) return undefined;
+  if (!(feedForward instanceof FeedForward) || feedForward.constructor !== FeedForward) return undefined;
+  if (!norms.every(isLayerNorm) || ![feedForward.inner, feedForward.outer].every(isPlainLinear))
+    return undefined;
+  return { selfAttention, crossAttention, feedForward, norms: norms as unknown as PlainLayer['norms'] };
+}
+
+function isPlainAttention(attention: AttentionLayer): attention is MultiHeadAttention {
+  if (!(attention instanceof MultiHeadAttention) || attention.constructor !== MultiHeadAttention)
+    return false;
+  const { query, key, value, output } = attention;
+  return attention.window === null && [query, key, value, output].every(isPlainLinear);
 }
 
 /** As `decoder_layer` in native/kernels/decoder_step.h. */
-function layerTensors(layer: DecoderLayer) {
-  const { selfAttention, crossAttention, feedForward } = layer;
+function layerTensors({ selfAttention, crossAttention, feedForward, norms }: PlainLayer) {
   return ({ keys, values, memoryKeys, memoryValues }: Memory): (Tensor | null)[] => [
-    ...norm(layer.selfAttentionResidual.norm),
+    ...norm(norms[0]),
     ...affine(selfAttention.query),
     ...affine(selfAttention.key),
     ...affine(selfAttention.value),
     ...affine(selfAttention.output),
     keys,
     values,
-    ...norm(layer.crossAttentionResidual.norm),
+    ...norm(norms[1]),
     ...affine(crossAttention.query),
     ...affine(crossAttention.output),
     memoryKeys,
     memoryValues,
-    ...norm(layer.feedForwardResidual.norm),
+    ...norm(norms[2]),
     ...affine(feedForward.inner),
     ...affine(feedForward.outer),
   ];

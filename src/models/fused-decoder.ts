@@ -11,9 +11,8 @@ import type { Mask } from '../nn/attention/masks.ts';
 import { isCapturing } from '../nn/capture.ts';
 import { tooManyPositions } from '../nn/position/index.ts';
 import { activationCode } from '../ops/activate/index.ts';
-import { type DecoderParts, decoderParts } from './decoder-parts.ts';
+import { type DecoderModel, type DecoderParts, decoderParts } from './decoder-parts.ts';
 import type { BestQuery, BestTokens, DecodingState } from './encoder-decoder.ts';
-import type { Transformer } from './transformer.ts';
 
 /** Most tokens for each text that the kernel keeps sorted. */
 const MOST_BEST = 64;
@@ -41,7 +40,7 @@ export class FusedDecoder implements DecodingState {
   private capacity: number;
 
   /** Whether the kernel knows this model: plain layers, positions that are added, nobody looking inside. */
-  static knows(model: Transformer, count: number): boolean {
+  static knows(model: DecoderModel, count: number): boolean {
     const { device, dtype } = model.targetEmbedding.weight;
     const plain = device.supports('decoder_step') && dtype === 'float32' && count <= MOST_BEST;
     return plain && !model.training && !isCapturing() && decoderParts(model) !== undefined;
@@ -52,7 +51,7 @@ export class FusedDecoder implements DecodingState {
    * @param mask - `[B, 1, 1, S]`
    * @param room - most target tokens that will come
    */
-  constructor(model: Transformer, memory: Tensor, mask: Mask | null, room: number) {
+  constructor(model: DecoderModel, memory: Tensor, mask: Mask | null, room: number) {
     const [batch, length] = memory.shape as [number, number, number];
     this.parts = decoderParts(model)!;
     this.device = memory.device;
@@ -63,11 +62,12 @@ export class FusedDecoder implements DecodingState {
     this.mask = mask ? copyOf(mask) : null;
     this.slots = new Int32Array(batch * room);
     this.sources = Int32Array.from({ length: batch }, (_, row) => row);
-    this.layers = model.decoder.layers.map(({ selfAttention, crossAttention }) => {
+    const { numHeads, keyWidth, valueWidth } = this.parts;
+    this.layers = model.decoder.layers.map(({ crossAttention }) => {
       const { keys, values } = crossAttention.project(memory);
       return {
-        keys: this.cache(batch, selfAttention.key.weight.shape[0]!),
-        values: this.cache(batch, selfAttention.value.weight.shape[0]!),
+        keys: this.cache(batch, numHeads * keyWidth),
+        values: this.cache(batch, numHeads * valueWidth),
         memoryKeys: keys.keep(),
         memoryValues: values.keep(),
       };

@@ -1,11 +1,11 @@
 /** What decoding with the Transformer keeps between steps. */
-import { type KeyValueCache, selected } from '../nn/attention/cache.ts';
+import { selected } from '../nn/attention/cache.ts';
+import type { AttentionCache, KeysAndValues } from '../nn/attention/layer.ts';
 import type { Mask } from '../nn/attention/masks.ts';
-import type { KeysAndValues } from '../nn/attention/multi-head.ts';
 
 /** What decoding keeps of one layer. */
 export interface LayerCache {
-  readonly self: KeyValueCache;
+  readonly self: AttentionCache;
   cross: KeysAndValues;
 }
 

@@ -1,8 +1,13 @@
 /** Configuration of the encoder–decoder Transformer, checked as a whole. */
-import { ConfigError } from '../errors.ts';
+import { ConfigError, type ConfigIssue } from '../errors.ts';
 import { type ScoreScale, scoreScales } from '../nn/attention/attend.ts';
-import { type PositionKind, positions } from '../nn/position/index.ts';
+import { type AttentionChoice, attentions } from '../nn/attention/kinds.ts';
+import type { AttentionRole, AttentionSizes } from '../nn/attention/layer.ts';
+import { type FeedForwardChoice, type FeedForwardSizes, feedForwards } from '../nn/feed-forwards/index.ts';
+import { type NormChoice, norms } from '../nn/norms/index.ts';
+import { type PositionChoice, type PositionSizes, positions } from '../nn/position/index.ts';
 import type { NormPlacement } from '../nn/residual.ts';
+import { choiceIssues } from '../nn/variants.ts';
 import { type Activation, activations } from '../ops/activate/index.ts';
 
 /** Sizes and variants of a Transformer. */
@@ -28,7 +33,16 @@ export interface TransformerConfig {
   /** A norm at the end of encoder and decoder; needed with pre-norm. */
   readonly finalNorm: boolean;
   readonly normEps: number;
-  readonly position: PositionKind;
+  /** Name of a kind of position information, or a group of `kind` and its options. */
+  readonly position: PositionChoice;
+  /** Kind of all self-attention. */
+  readonly attention: AttentionChoice;
+  /** Kind of the encoder's, of the decoder's, and of the attention between them, where it is another one. */
+  readonly encoderAttention?: AttentionChoice | undefined;
+  readonly decoderAttention?: AttentionChoice | undefined;
+  readonly crossAttention?: AttentionChoice | undefined;
+  readonly norm: NormChoice;
+  readonly feedForward: FeedForwardChoice;
   /** Multiplies token vectors by √dModel. */
   readonly scaleEmbeddings: boolean;
   /** One matrix for: nothing, target embedding and output, or source and target embedding and output. */
@@ -61,6 +75,9 @@ export const transformerDefaults: Omit<TransformerConfig, 'sourceVocabSize' | 't
   finalNorm: false,
   normEps: 1e-5,
   position: 'sinusoidal',
+  attention: 'multi-head',
+  norm: 'layer',
+  feedForward: 'mlp',
   scaleEmbeddings: true,
   tieEmbeddings: 'none',
   attentionScale: 'sqrt',
@@ -75,7 +92,7 @@ export const transformerDefaults: Omit<TransformerConfig, 'sourceVocabSize' | 't
  * @throws {ConfigError} listing every field that cannot be used
  */
 export function checkTransformerConfig(config: TransformerConfig): TransformerConfig {
-  const issues: { path: string; message: string }[] = [];
+  const issues: ConfigIssue[] = [];
   const check = (path: keyof TransformerConfig, fine: boolean, expected: string): void => {
     if (!fine) issues.push({ path, message: `expected ${expected}, got ${JSON.stringify(config[path])}` });
   };
@@ -91,7 +108,7 @@ export function checkTransformerConfig(config: TransformerConfig): TransformerCo
   const fits = config.headDim !== undefined || config.dModel % config.numHeads === 0;
   check('numHeads', fits, `a divisor of dModel (${config.dModel}), or a headDim`);
   check('activation', config.activation in activations, `one of ${Object.keys(activations).join(', ')}`);
-  check('position', config.position in positions, `one of ${Object.keys(positions).join(', ')}`);
+  if (issues.length === 0) issues.push(...mechanismIssues(config));
   check(
     'attentionScale',
     config.attentionScale in scoreScales,
@@ -104,4 +121,55 @@ export function checkTransformerConfig(config: TransformerConfig): TransformerCo
     throw new ConfigError({ where: 'Transformer', problem: list, issues });
   }
   return config;
+}
+
+/** The kind of attention of a role: what the configuration says of the role, or of all self-attention. */
+export function attentionChoice(config: TransformerConfig, role: AttentionRole): AttentionChoice {
+  const { attention, encoderAttention, decoderAttention, crossAttention } = config;
+  if (role === 'cross') return crossAttention ?? 'multi-head';
+  return (role === 'encoder' ? encoderAttention : decoderAttention) ?? attention;
+}
+
+/** What the attention layers of a role are made for. */
+export function attentionSizes(config: TransformerConfig, role: AttentionRole): AttentionSizes {
+  const { dModel, numHeads, attentionDropout, attentionScale, maxSeqLen } = config;
+  const headDim = config.headDim ?? dModel / numHeads;
+  const widths = { dModel, numHeads, headDim, valueDim: config.valueDim ?? headDim, maxSeqLen };
+  return { role, ...widths, dropout: attentionDropout, scale: attentionScale };
+}
+
+/** What the feed-forward networks are made for. */
+export function feedForwardSizes(config: TransformerConfig): FeedForwardSizes {
+  const { dModel, dFf, activation, activationDropout } = config;
+  return { dModel, dFf, activation, dropout: activationDropout };
+}
+
+/** What the positions of a stack are made for. */
+export function positionSizes(config: TransformerConfig, role: 'encoder' | 'decoder'): PositionSizes {
+  const { dModel, numHeads, headDim, valueDim, maxSeqLen } = attentionSizes(config, role);
+  const numLayers = role === 'encoder' ? config.numEncoderLayers : config.numDecoderLayers;
+  return { width: dModel, maxSeqLen, numLayers, numHeads, headDim, valueDim, causal: role === 'decoder' };
+}
+
+/** What is wrong with the mechanisms that a configuration chooses: unknown kinds and options, and clashes. */
+export function mechanismIssues(config: TransformerConfig): ConfigIssue[] {
+  const field = {
+    encoder: 'encoderAttention',
+    decoder: 'decoderAttention',
+    cross: 'crossAttention',
+  } as const;
+  const attention = (['encoder', 'decoder', 'cross'] as const).flatMap((role) => {
+    const path = config[field[role]] !== undefined || role === 'cross' ? field[role] : 'attention';
+    return choiceIssues(path, attentions, attentionChoice(config, role), attentionSizes(config, role));
+  });
+  const issues = [
+    ...choiceIssues('position', positions, config.position, positionSizes(config, 'encoder')),
+    ...attention,
+    ...choiceIssues('norm', norms, config.norm, { width: config.dModel, eps: config.normEps }),
+    ...choiceIssues('feedForward', feedForwards, config.feedForward, feedForwardSizes(config)),
+  ];
+  return issues.filter(
+    ({ path, message }, i) =>
+      issues.findIndex((other) => other.path === path && other.message === message) === i,
+  );
 }

@@ -9,17 +9,13 @@
 import type { Device } from '../core/device.ts';
 import { Random } from '../core/random.ts';
 import { Tensor, tensor } from '../core/tensor.ts';
-import { KeyValueCache } from '../nn/attention/cache.ts';
 import { type Mask, paddingMask } from '../nn/attention/masks.ts';
-import { MultiHeadAttention } from '../nn/attention/multi-head.ts';
 import { Packing, Segments, type Visible } from '../nn/attention/packing.ts';
 import { Embedding } from '../nn/embedding.ts';
-import { FeedForward } from '../nn/feed-forward.ts';
-import { LayerNorm } from '../nn/layer-norm.ts';
 import { Linear } from '../nn/linear.ts';
-import { Module, type ModuleContext } from '../nn/module.ts';
-import { type Position, positions } from '../nn/position/index.ts';
-import { Dropout, Residual } from '../nn/residual.ts';
+import type { ModuleContext } from '../nn/module.ts';
+import { makePosition, type Places, type Position } from '../nn/position/index.ts';
+import { Dropout } from '../nn/residual.ts';
 import { reshape } from '../ops/shape/reshape.ts';
 import { slice } from '../ops/shape/slice.ts';
 import {
@@ -29,116 +25,14 @@ import {
   type SourceBatch,
 } from './encoder-decoder.ts';
 import { FusedDecoder } from './fused-decoder.ts';
+import { Decoder, Encoder } from './stacks.ts';
 import { type LayerCache, TransformerCache } from './transformer-cache.ts';
-import { checkTransformerConfig, type TransformerConfig, transformerDefaults } from './transformer-config.ts';
-
-/** Self-attention and a feed-forward network, each in a residual connection. */
-class EncoderLayer extends Module {
-  readonly selfAttention: MultiHeadAttention;
-  readonly selfAttentionResidual: Residual;
-  readonly feedForward: FeedForward;
-  readonly feedForwardResidual: Residual;
-
-  constructor(config: TransformerConfig, context: ModuleContext) {
-    super();
-    this.selfAttention = new MultiHeadAttention(attentionOptions(config), context);
-    this.selfAttentionResidual = new Residual(residualOptions(config), context);
-    this.feedForward = new FeedForward(feedForwardOptions(config), context);
-    this.feedForwardResidual = new Residual(residualOptions(config), context);
-  }
-
-  /** x `[B, S, C]`, mask `[B, 1, 1, S]` */
-  forward(x: Tensor, mask: Visible): Tensor {
-    const attended = this.selfAttentionResidual.forward(x, (y) => this.selfAttention.forward(y, y, { mask }));
-    return this.feedForwardResidual.forward(attended, (y) => this.feedForward.forward(y));
-  }
-}
-
-/** Masked self-attention, attention to the encoder's output, and a feed-forward network. */
-class DecoderLayer extends Module {
-  readonly selfAttention: MultiHeadAttention;
-  readonly selfAttentionResidual: Residual;
-  readonly crossAttention: MultiHeadAttention;
-  readonly crossAttentionResidual: Residual;
-  readonly feedForward: FeedForward;
-  readonly feedForwardResidual: Residual;
-
-  constructor(config: TransformerConfig, context: ModuleContext) {
-    super();
-    this.selfAttention = new MultiHeadAttention(attentionOptions(config), context);
-    this.selfAttentionResidual = new Residual(residualOptions(config), context);
-    this.crossAttention = new MultiHeadAttention(attentionOptions(config), context);
-    this.crossAttentionResidual = new Residual(residualOptions(config), context);
-    this.feedForward = new FeedForward(feedForwardOptions(config), context);
-    this.feedForwardResidual = new Residual(residualOptions(config), context);
-  }
-
-  /** x `[B, T, C]`, memory `[B, S, C]`, masks `[B, 1, 1, T]` and `[B, 1, 1, S]` */
-  forward(x: Tensor, memory: Tensor, mask: Visible, memoryMask: Visible): Tensor {
-    return this.run(
-      x,
-      (y) => this.selfAttention.forward(y, y, { mask, causal: true }),
-      (y) => this.crossAttention.forward(y, memory, { mask: memoryMask }),
-    );
-  }
-
-  /** The new tokens `[B, T, C]` only; earlier ones are in the cache. */
-  step(x: Tensor, { self, cross }: LayerCache, memoryMask: Mask | null): Tensor {
-    return this.run(
-      x,
-      (y) => this.selfAttention.step(y, self),
-      (y) => this.crossAttention.attendTo(y, cross, { mask: memoryMask }),
-    );
-  }
-
-  private run(x: Tensor, self: (y: Tensor) => Tensor, cross: (y: Tensor) => Tensor): Tensor {
-    const attended = this.selfAttentionResidual.forward(x, self);
-    const informed = this.crossAttentionResidual.forward(attended, cross);
-    return this.feedForwardResidual.forward(informed, (y) => this.feedForward.forward(y));
-  }
-}
-
-/** A stack of encoder layers. */
-export class Encoder extends Module {
-  readonly layers: readonly EncoderLayer[];
-  readonly norm: LayerNorm | null;
-
-  constructor(config: TransformerConfig, context: ModuleContext) {
-    super();
-    this.layers = stack(config.numEncoderLayers, config.shareLayers, () => new EncoderLayer(config, context));
-    this.norm = config.finalNorm ? new LayerNorm(config.dModel, context, config.normEps) : null;
-  }
-
-  /** `[B, S, C]` to `[B, S, C]` */
-  forward(x: Tensor, mask: Visible = null): Tensor {
-    const top = this.layers.reduce((y, layer) => layer.forward(y, mask), x);
-    return this.norm ? this.norm.forward(top) : top;
-  }
-}
-
-/** A stack of decoder layers. */
-export class Decoder extends Module {
-  readonly layers: readonly DecoderLayer[];
-  readonly norm: LayerNorm | null;
-
-  constructor(config: TransformerConfig, context: ModuleContext) {
-    super();
-    this.layers = stack(config.numDecoderLayers, config.shareLayers, () => new DecoderLayer(config, context));
-    this.norm = config.finalNorm ? new LayerNorm(config.dModel, context, config.normEps) : null;
-  }
-
-  /** x `[B, T, C]`, memory `[B, S, C]` to `[B, T, C]` */
-  forward(x: Tensor, memory: Tensor, mask: Visible = null, memoryMask: Visible = null): Tensor {
-    const top = this.layers.reduce((y, layer) => layer.forward(y, memory, mask, memoryMask), x);
-    return this.norm ? this.norm.forward(top) : top;
-  }
-
-  /** As `forward`, for the new tokens only. */
-  step(x: Tensor, cache: TransformerCache): Tensor {
-    const top = this.layers.reduce((y, layer, i) => layer.step(y, cache.layers[i]!, cache.memoryMask), x);
-    return this.norm ? this.norm.forward(top) : top;
-  }
-}
+import {
+  checkTransformerConfig,
+  positionSizes,
+  type TransformerConfig,
+  transformerDefaults,
+} from './transformer-config.ts';
 
 /** The whole model, from ids to logits. */
 export class Transformer extends EncoderDecoder {
@@ -166,15 +60,15 @@ export class Transformer extends EncoderDecoder {
     super();
     const pre = config.normPlacement === 'pre';
     this.config = checkTransformerConfig({ ...transformerDefaults, finalNorm: pre, ...config });
-    const { dModel, maxSeqLen, position, tieEmbeddings, paddingId } = this.config;
+    const { dModel, position, tieEmbeddings, paddingId } = this.config;
     const embeddingOptions = { paddingId, scale: this.config.scaleEmbeddings ? Math.sqrt(dModel) : 1 };
     this.sourceEmbedding = new Embedding(this.config.sourceVocabSize, dModel, context, embeddingOptions);
     this.targetEmbedding =
       tieEmbeddings === 'all'
         ? this.sourceEmbedding
         : new Embedding(this.config.targetVocabSize, dModel, context, embeddingOptions);
-    this.sourcePosition = positions[position](dModel, maxSeqLen, context);
-    this.targetPosition = positions[position](dModel, maxSeqLen, context);
+    this.sourcePosition = makePosition(position, positionSizes(this.config, 'encoder'), context);
+    this.targetPosition = makePosition(position, positionSizes(this.config, 'decoder'), context);
     this.embeddingDropout = new Dropout(this.config.dropout);
     this.encoder = new Encoder(this.config, context);
     this.decoder = new Decoder(this.config, context);
@@ -226,6 +120,7 @@ export class Transformer extends EncoderDecoder {
       memory,
       new Segments(to),
       new Segments(to, from),
+      this.targetPosition,
     );
     return this.logits(top);
   }
@@ -233,17 +128,20 @@ export class Transformer extends EncoderDecoder {
   /**
    * Source ids `[B, S]` to memory `[B, S, C]`.
    *
-   * @param place - of the first token, or of each token of packed sequences
+   * @param places - of the first token, or of each token of packed sequences
    */
-  encode(source: Tensor, mask: Visible = null, place: number | Tensor = 0): Tensor {
-    const x = this.sourcePosition.forward(this.sourceEmbedding.forward(source), place);
-    return this.expose('memory', this.encoder.forward(this.embeddingDropout.forward(x), mask));
+  encode(source: Tensor, mask: Visible = null, places: Places = 0): Tensor {
+    const padding = mask instanceof Segments ? null : mask;
+    const x = this.sourcePosition.forward(this.sourceEmbedding.forward(source), places, padding);
+    const memory = this.encoder.forward(this.embeddingDropout.forward(x), mask, this.sourcePosition);
+    return this.expose('memory', memory);
   }
 
   /** Target ids `[B, T]` and memory `[B, S, C]` to logits `[B, T, V]`. */
   decode(target: Tensor, memory: Tensor, mask: Mask | null = null, memoryMask: Mask | null = null): Tensor {
     const x = this.targetPosition.forward(this.targetEmbedding.forward(target));
-    return this.logits(this.decoder.forward(this.embeddingDropout.forward(x), memory, mask, memoryMask));
+    const dropped = this.embeddingDropout.forward(x);
+    return this.logits(this.decoder.forward(dropped, memory, mask, memoryMask, this.targetPosition));
   }
 
   decodingOf({ ids, mask, batch, length }: SourceBatch, room: number, best?: number): DecodingState {
@@ -270,12 +168,8 @@ export class Transformer extends EncoderDecoder {
   startDecoding(memory: Tensor, memoryMask: Mask | null, room: number): TransformerCache {
     const layers = this.decoder.layers.map(({ selfAttention, crossAttention }): LayerCache => {
       const { keys, values } = crossAttention.project(memory);
-      const [keyWidth, valueWidth] = [
-        selfAttention.key.weight.shape[0]!,
-        selfAttention.value.weight.shape[0]!,
-      ];
       return {
-        self: new KeyValueCache(memory.shape[0]!, room, keyWidth, valueWidth, memory),
+        self: selfAttention.makeCache(memory.shape[0]!, room, memory),
         cross: { keys: keys.keep(), values: values.keep() },
       };
     });
@@ -292,7 +186,7 @@ export class Transformer extends EncoderDecoder {
    */
   step(target: Tensor, cache: TransformerCache): Tensor {
     const x = this.targetPosition.forward(this.targetEmbedding.forward(target), cache.length);
-    const top = this.decoder.step(this.embeddingDropout.forward(x), cache);
+    const top = this.decoder.step(this.embeddingDropout.forward(x), cache, this.targetPosition);
     const [batch, length, width] = top.shape as [number, number, number];
     const last = length === 1 ? top : lastOf(top);
     return this.logits(reshape(last, [batch, width]));
@@ -307,35 +201,4 @@ export class Transformer extends EncoderDecoder {
 /** `[B, T, C]` to `[B, 1, C]` */
 function lastOf(x: Tensor): Tensor {
   return slice(x, 1, -1);
-}
-
-function stack<T>(count: number, shared: boolean, make: () => T): T[] {
-  const first = make();
-  return Array.from({ length: count }, (_, i) => (i === 0 || shared ? first : make()));
-}
-
-function attentionOptions({
-  dModel,
-  numHeads,
-  attentionDropout,
-  attentionScale,
-  headDim,
-  valueDim,
-}: TransformerConfig) {
-  return {
-    dModel,
-    numHeads,
-    dropout: attentionDropout,
-    scale: attentionScale,
-    ...(headDim !== undefined && { headDim }),
-    ...(valueDim !== undefined && { valueDim }),
-  };
-}
-
-function residualOptions({ dModel, normPlacement, dropout, normEps }: TransformerConfig) {
-  return { dModel, placement: normPlacement, dropout, normEps };
-}
-
-function feedForwardOptions({ dModel, dFf, activation, activationDropout }: TransformerConfig) {
-  return { dModel, dFf, activation, dropout: activationDropout };
 }

@@ -26,19 +26,12 @@ export { SelfAttention, type SelfAttentionLayerOptions } from './attention/self.
 export { type CaptureOptions, capture } from './capture.ts';
 export { withDropoutKeys } from './dropout-keys.ts';
 export { Embedding, type EmbeddingOptions, SegmentEmbedding } from './embedding.ts';
-export { FeedForward, type FeedForwardOptions } from './feed-forward.ts';
+export { FeedForward, type FeedForwardOptions } from './feed-forwards/feed-forward.ts';
 export * from './initializers.ts';
-export { LayerNorm } from './layer-norm.ts';
 export { Linear, type LinearOptions } from './linear.ts';
 export { Module, type ModuleContext, type Parameter, parameter } from './module.ts';
-export {
-  LearnedPosition,
-  NoPosition,
-  Position,
-  type PositionKind,
-  SinusoidalPosition,
-  sinusoidalTable,
-} from './position/index.ts';
+export { LayerNorm } from './norms/layer-norm.ts';
+export * from './position/index.ts';
 export { modelBytes, type QuantizeOptions, quantize } from './quantize.ts';
 export { QuantizedMatrix } from './quantized-matrix.ts';
 export { Dropout, type NormPlacement, Residual } from './residual.ts';

@@ -2,9 +2,10 @@
 import type { Tensor } from '../core/tensor.ts';
 import { dropout } from '../ops/dropout/index.ts';
 import { dropoutResidual } from '../ops/dropout-residual/index.ts';
+import type { Visible } from './attention/packing.ts';
 import { nextDropoutKey } from './dropout-keys.ts';
-import { LayerNorm } from './layer-norm.ts';
 import { Module, type ModuleContext } from './module.ts';
+import { makeNorm, type Norm, type NormChoice } from './norms/index.ts';
 
 /** Norm after the addition (the paper), or before the sublayer. */
 export type NormPlacement = 'post' | 'pre';
@@ -27,6 +28,8 @@ export interface ResidualOptions {
   readonly dModel: number;
   readonly placement: NormPlacement;
   readonly dropout: number;
+  /** `layer` by default. */
+  readonly norm?: NormChoice;
   readonly normEps: number;
 }
 
@@ -35,22 +38,26 @@ export interface ResidualOptions {
  * pre-norm `x + Dropout(sublayer(LayerNorm(x)))`, as in Xiong et al. 2020, https://arxiv.org/abs/2002.04745
  */
 export class Residual extends Module {
-  readonly norm: LayerNorm;
+  readonly norm: Norm;
   private readonly placement: NormPlacement;
   private readonly dropout: number;
 
-  constructor({ dModel, placement, dropout, normEps }: ResidualOptions, context: ModuleContext) {
+  constructor(
+    { dModel, placement, dropout, norm = 'layer', normEps }: ResidualOptions,
+    context: ModuleContext,
+  ) {
     super();
-    this.norm = new LayerNorm(dModel, context, normEps);
+    this.norm = makeNorm(norm, { width: dModel, eps: normEps }, context);
     this.placement = placement;
     this.dropout = dropout;
   }
 
-  forward(x: Tensor, sublayer: (input: Tensor) => Tensor): Tensor {
+  /** @param visible - what the sublayer's masks say of the rows of `x`, for norms that look at more than one vector */
+  forward(x: Tensor, sublayer: (input: Tensor) => Tensor, visible: Visible = null): Tensor {
     const p = this.training ? this.dropout : 0;
     const params = { p, key: p > 0 ? nextDropoutKey() : ([0, 0] as const) };
-    const inner = this.placement === 'pre' ? this.norm.forward(x) : x;
+    const inner = this.placement === 'pre' ? this.norm.forward(x, visible) : x;
     const sum = dropoutResidual(this.expose('sublayer', sublayer(inner)), null, x, params);
-    return this.expose('output', this.placement === 'pre' ? sum : this.norm.forward(sum));
+    return this.expose('output', this.placement === 'pre' ? sum : this.norm.forward(sum, visible));
   }
 }

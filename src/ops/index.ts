@@ -46,6 +46,7 @@ export { quantizedEmbedding, quantizedLinear } from './quantized-linear/index.ts
 export type { QuantizedParams, QuantizedType } from './quantized-linear/panels.ts';
 export { argmax, max, topK } from './reduce/max.ts';
 export { broadcastTo, mean, sum, sumTo } from './reduce/sum.ts';
+export { type RotaryLayout, type RotaryOptions, rotary } from './rotary/index.ts';
 export { permute, transpose } from './shape/permute.ts';
 export { reshape } from './shape/reshape.ts';
 export { concat, pad, slice } from './shape/slice.ts';

@@ -11,7 +11,7 @@ type Weights = ReadonlyMap<string, StoredTensor>;
 
 /** All sines, then all cosines, wavelengths to 10000 inclusive, the first token at position 1. */
 class ConcatenatedSinusoids extends Position {
-  forward(x: Tensor, start = 0): Tensor {
+  override forward(x: Tensor, start = 0): Tensor {
     const [, length, width] = x.shape as [number, number, number];
     const half = width / 2;
     const table = Array.from({ length }, (_, t) =>

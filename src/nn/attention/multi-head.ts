@@ -7,15 +7,21 @@
  */
 import type { Tensor } from '../../core/tensor.ts';
 import { ConfigError } from '../../errors.ts';
-import { attention, attentionParams } from '../../ops/attention/index.ts';
-import { attentionParts } from '../../ops/attention/reference.ts';
+import { type AttentionOptions, attention, attentionParams } from '../../ops/attention/index.ts';
+import { type AttentionParts, attentionParts } from '../../ops/attention/reference.ts';
+import { type RelativeScores, relativeAttention, relativeParts } from '../../ops/attention/relative.ts';
 import type { Window } from '../../ops/attention/window.ts';
+import { add } from '../../ops/elementwise/binary.ts';
+import { slice } from '../../ops/shape/slice.ts';
 import { nextDropoutKey } from '../dropout-keys.ts';
 import { Linear } from '../linear.ts';
-import { Module, type ModuleContext } from '../module.ts';
+import type { ModuleContext } from '../module.ts';
+import type { AttentionPosition, Places, RelativeSizes } from '../position/position.ts';
 import { type ScoreScale, scoreScale } from './attend.ts';
-import type { KeyValueCache } from './cache.ts';
-import { Segments, type Visible } from './packing.ts';
+import { KeyValueCache } from './cache.ts';
+import { type AttendTo, AttentionLayer, type KeysAndValues } from './layer.ts';
+import type { Mask } from './masks.ts';
+import { Segments } from './packing.ts';
 
 /** Sizes and dropout of multi-head attention. */
 export interface MultiHeadAttentionOptions {
@@ -36,21 +42,8 @@ export interface MultiHeadAttentionOptions {
   readonly window?: Window | null;
 }
 
-export interface AttendTo {
-  /** `[B|1, H|1, T|1, S]`, true where a key may be attended to; or the bounds of packed sequences. */
-  readonly mask?: Visible;
-  /** Query t sees keys up to its own place only. */
-  readonly causal?: boolean;
-}
-
-/** Key and value vectors of a memory, `[B, S, H·D]` and `[B, S, H·Dv]`. */
-export interface KeysAndValues {
-  readonly keys: Tensor;
-  readonly values: Tensor;
-}
-
 /** `softmax(Q Kᵀ / √D) V` in several heads, with projections. Paper: Vaswani et al. 2017, §3.2.2. */
-export class MultiHeadAttention extends Module {
+export class MultiHeadAttention extends AttentionLayer {
   readonly query: Linear;
   readonly key: Linear;
   readonly value: Linear;
@@ -85,44 +78,44 @@ export class MultiHeadAttention extends Module {
     this.dropout = options.dropout ?? 0;
   }
 
-  /**
-   * @param x - `[B, T, C]`, from which the queries come
-   * @param memory - `[B, S, C]`, from which keys and values come; `x` itself in self-attention
-   * @returns `[B, T, C]`
-   */
   forward(x: Tensor, memory: Tensor, options: AttendTo = {}): Tensor {
-    return this.attendTo(x, this.project(memory), options);
+    const { keys, values } = this.project(memory);
+    const turned = options.position?.key?.(keys, placesOf(options)) ?? keys;
+    return this.attendTo(x, { keys: turned, values }, options);
   }
 
-  /** Keys and values of a memory, to be used by many steps of decoding. */
   project(memory: Tensor): KeysAndValues {
     return { keys: this.key.forward(memory), values: this.value.forward(memory) };
   }
 
-  /** One step of self-attention in decoding: the new tokens join the cache and attend to all of it. */
-  step(x: Tensor, cache: KeyValueCache): Tensor {
+  makeCache(batch: number, room: number, like: Tensor): KeyValueCache {
+    return new KeyValueCache(batch, room, this.key.weight.shape[0]!, this.value.weight.shape[0]!, like);
+  }
+
+  step(x: Tensor, cache: KeyValueCache, position: AttentionPosition | null = null): Tensor {
     const { keys, values } = this.project(x);
     const before = cache.length;
-    cache.append(keys, values);
-    const query = this.query.forward(x);
-    const context = attention(query, cache.keys, cache.values, null, {
+    cache.append(position?.key?.(keys, before) ?? keys, values);
+    const options = {
       numHeads: this.numHeads,
       scale: this.scale,
       window: this.window,
       causal: true,
       causalOffset: before,
       keyLength: cache.length,
-    });
-    return this.output.forward(context);
+    };
+    const [sequences, queries] = x.shape as [number, number, number];
+    const sizes = { queries, keys: cache.length, sequences, scale: this.scale };
+    const query = this.query.forward(x);
+    const turned = position?.query?.(query, before) ?? query;
+    const relative = position?.scores?.(query, sizes);
+    const memory = { keys: cache.keys, values: cache.values };
+    return this.output.forward(this.context(turned, memory, null, options, relative, position));
   }
 
-  /** Attention of `x` to keys and values that are there already. */
-  attendTo(
-    x: Tensor,
-    { keys, values }: KeysAndValues,
-    { mask: visible = null, causal = false }: AttendTo = {},
-  ): Tensor {
-    const [mask, segments] = visible instanceof Segments ? [null, visible.tensor] : [visible, null];
+  attendTo(x: Tensor, { keys, values }: KeysAndValues, how: AttendTo = {}): Tensor {
+    const { mask: visible = null, causal = false, position = null } = how;
+    const [mask, segments] = visible instanceof Segments ? [null, visible] : [visible, null];
     const query = this.query.forward(x); // [B, T, H·D]
     const p = this.training ? this.dropout : 0;
     const options = {
@@ -130,19 +123,61 @@ export class MultiHeadAttention extends Module {
       scale: this.scale,
       window: this.window,
       causal,
-      segments,
+      segments: segments?.tensor ?? null,
       p,
       ...(p > 0 && { key: nextDropoutKey() }),
     };
-    if (!this.wants('scores', 'weights')) {
-      return this.output.forward(this.expose('context', attention(query, keys, values, mask, options)));
-    }
-    const params = attentionParams(query, keys, options);
-    const parts = attentionParts(query, keys, values, mask, params, segments);
-    this.expose('scores', parts.scores);
-    this.expose('weights', parts.weights);
-    return this.output.forward(this.expose('context', parts.output));
+    const turned = position?.query?.(query, placesOf(how)) ?? query;
+    const relative = position?.scores?.(query, this.sizes(x, keys, segments));
+    return this.output.forward(this.context(turned, { keys, values }, mask, options, relative, position));
   }
+
+  private sizes(x: Tensor, keys: Tensor, segments: Segments | null): RelativeSizes {
+    const [sequences, queries] = x.shape as [number, number, number];
+    const { scale } = this;
+    if (!segments) return { queries, keys: keys.shape[1]!, sequences, scale };
+    return {
+      queries: segments.queries.longest,
+      keys: segments.keys.longest,
+      sequences: segments.queries.count,
+      scale,
+    };
+  }
+
+  /** `[B, T, H·Dv]`, before the output projection. */
+  private context(
+    query: Tensor,
+    { keys, values }: KeysAndValues,
+    mask: Mask | null,
+    options: AttentionOptions,
+    relative: RelativeScores | undefined,
+    position: AttentionPosition | null,
+  ): Tensor {
+    const isSeen = this.wants('scores', 'weights');
+    if (!relative) {
+      if (!isSeen) return this.expose('context', attention(query, keys, values, mask, options));
+      const params = attentionParams(query, keys, options);
+      const parts = attentionParts(query, keys, values, mask, params, options.segments);
+      return this.expose('context', this.shown(parts));
+    }
+    const all = isSeen
+      ? this.shown(relativeParts(query, keys, values, mask, options, relative))
+      : relativeAttention(query, keys, values, mask, options, relative);
+    const width = this.output.weight.shape[1]!;
+    if (!relative.bins) return this.expose('context', all);
+    const bins = position!.values!(slice(all, 2, width));
+    return this.expose('context', add(slice(all, 2, 0, width), bins));
+  }
+
+  private shown({ scores, weights, output }: AttentionParts): Tensor {
+    this.expose('scores', scores);
+    this.expose('weights', weights);
+    return output;
+  }
+}
+
+function placesOf({ mask, places = 0 }: AttendTo): Places {
+  return mask instanceof Segments ? mask.queries.positions : places;
 }
 
 function divisors(n: number): number[] {

@@ -33,6 +33,18 @@ export class Packing {
     return this.starts.at(-1)!;
   }
 
+  /** Sequences. */
+  get count(): number {
+    return this.starts.length - 1;
+  }
+
+  /** Tokens of the longest sequence. */
+  get longest(): number {
+    let most = 0;
+    for (let n = 0; n < this.count; n++) most = Math.max(most, this.starts[n + 1]! - this.starts[n]!);
+    return most;
+  }
+
   /** int32 ids `[1, N]` of all sequences. */
   pack(ids: Int32Array): Tensor {
     return tensor(ids, [1, this.tokens], { dtype: 'int32', device: this.device });
@@ -43,6 +55,8 @@ export class Packing {
 export class Segments {
   /** int32 `[2, n + 1]`, as the attention op takes it. */
   readonly tensor: Tensor;
+  readonly queries: Packing;
+  readonly keys: Packing;
 
   /** @throws {ShapeError} when the two sides have not the same number of sequences */
   constructor(queries: Packing, keys: Packing = queries) {
@@ -54,6 +68,8 @@ export class Segments {
         got: String(keys.starts.length - 1),
       });
     }
+    this.queries = queries;
+    this.keys = keys;
     this.tensor = tensor(Int32Array.of(...queries.starts, ...keys.starts), [2, count], {
       dtype: 'int32',
       device: queries.device,

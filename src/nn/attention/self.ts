@@ -84,7 +84,8 @@ export class SelfAttention extends Module {
     const { numHeads, causal, window } = this;
     const p = this.training ? this.dropout : 0;
     const key = p > 0 ? nextDropoutKey() : ([0, 0] as const);
-    if (!this.wants('scores', 'weights')) return selfAttention(qkv, mask, { numHeads, causal, window, p, key });
+    if (!this.wants('scores', 'weights'))
+      return selfAttention(qkv, mask, { numHeads, causal, window, p, key });
     const parts = attentionParts(...splitParts(qkv), mask, {
       ...{ numHeads, numKvHeads: numHeads, causal, causalOffset: 0, window, p, key },
       ...{ scale: Math.sqrt(numHeads / this.dModel), keyLength: qkv.shape[1]! },

@@ -1,109 +1,106 @@
-/** Position information that is added to the token vectors, by name. */
-import type { Tensor } from '../../core/tensor.ts';
-import { tensor } from '../../core/tensor.ts';
-import { ShapeError } from '../../errors.ts';
-import { add } from '../../ops/elementwise/binary.ts';
-import { embedding } from '../../ops/embedding/index.ts';
-import { slice } from '../../ops/shape/slice.ts';
-import { normal } from '../initializers.ts';
-import { Module, type ModuleContext, type Parameter, parameter } from '../module.ts';
-import { sinusoidalTable } from './sinusoidal.ts';
+/** Kinds of position information by name; a new one is a file and a line here. */
+import type { ModuleContext } from '../module.ts';
+import { type Choice, makeVariant, variant } from '../variants.ts';
+import { AlibiPosition } from './alibi.ts';
+import { CountingPosition, NormalizedPosition } from './counting.ts';
+import { GridPosition } from './grid.ts';
+import { LearnedPosition } from './learned.ts';
+import { NoPosition } from './none.ts';
+import type { Position, PositionSizes } from './position.ts';
+import { RotaryPosition, rotaryScalings } from './rotary.ts';
+import { ShawPosition } from './shaw.ts';
+import { SinusoidalPosition, sinusoidLayouts } from './sinusoidal.ts';
+import { T5Position } from './t5.ts';
+import { TransformerXlPosition } from './transformer-xl.ts';
 
-export { sinusoidalTable } from './sinusoidal.ts';
+export { AlibiPosition, alibiSlopes } from './alibi.ts';
+export { CountingPosition, NormalizedPosition } from './counting.ts';
+export { GridPosition, gridTable } from './grid.ts';
+export { LearnedPosition } from './learned.ts';
+export { NoPosition } from './none.ts';
+export {
+  type AttentionPosition,
+  type Places,
+  Position,
+  type PositionSizes,
+  type RelativeSizes,
+  tooManyPositions,
+} from './position.ts';
+export {
+  type RotaryAngles,
+  RotaryPosition,
+  type RotaryPositionOptions,
+  type RotaryScaling,
+  rotaryFrequencies,
+  rotaryTable,
+} from './rotary.ts';
+export { ShawPosition } from './shaw.ts';
+export { SinusoidalPosition, type SinusoidLayout, sinusoidalTable } from './sinusoidal.ts';
+export { type BucketOptions, T5Position, t5Bucket } from './t5.ts';
+export { TransformerXlPosition } from './transformer-xl.ts';
 
-/** Adds position information to vectors `[B, T, C]`. */
-export abstract class Position extends Module {
-  /** @param place - of the first token; or the place of each, int32 `[1, T]`, in packed sequences */
-  abstract forward(x: Tensor, place?: number | Tensor): Tensor;
+type Args = readonly [sizes: PositionSizes, context: ModuleContext];
 
-  /** The vectors that `forward` adds, `[maxSeqLen, C]`; null when it adds none, undefined when it does something else. */
-  get addend(): Tensor | null | undefined {
-    return undefined;
-  }
-}
+const rotaryRules = {
+  layout: { type: 'choice', of: ['interleaved', 'halves'], default: 'interleaved' },
+  base: { type: 'number', above: 1, default: 10_000 },
+  scaling: { type: 'choice', of: rotaryScalings, default: 'none' },
+  factor: { type: 'number', min: 1, default: 1 },
+  trainedLength: { type: 'count', default: 512 },
+} as const;
 
-/** Adds the rows of a table of vectors `[maxSeqLen, C]` that belong to the places of `x`. */
-function addRows(where: string, table: Tensor, x: Tensor, place: number | Tensor): Tensor {
-  const room = table.shape[0]!;
-  const isStart = typeof place === 'number';
-  const end = isStart ? place + x.shape[1]! : 1 + largest(place.data);
-  if (end > room) throw tooManyPositions(where, end, room);
-  return add(x, isStart ? slice(table, 0, place, end) : embedding(table, place));
-}
-
-/** Not for users: the error of a text longer than a table of positions. */
-export function tooManyPositions(where: string, needed: number, room: number): ShapeError {
-  return new ShapeError({
-    where,
-    expected: `at most ${room} positions (maxSeqLen)`,
-    got: `${needed}`,
-    hint: 'shorten the text, or train with a larger maxSeqLen',
-  });
-}
-
-function largest(values: ArrayLike<number>): number {
-  let most = -1;
-  for (let i = 0; i < values.length; i++) most = Math.max(most, values[i]!);
-  return most;
-}
-
-/** No position information: without it attention sees a bag of words. */
-export class NoPosition extends Position {
-  forward(x: Tensor): Tensor {
-    return x;
-  }
-
-  override get addend(): null {
-    return null;
-  }
-}
-
-/** Fixed sine and cosine waves; see `sinusoidalTable`. Defined for every length, computed up to `maxSeqLen`. */
-export class SinusoidalPosition extends Position {
-  private readonly table: Tensor;
-
-  constructor(width: number, maxSeqLen: number, { device }: ModuleContext) {
-    super();
-    const values = sinusoidalTable(maxSeqLen, width);
-    this.table = tensor(values, [maxSeqLen, width], device === undefined ? {} : { device }).keep();
-  }
-
-  forward(x: Tensor, place: number | Tensor = 0): Tensor {
-    return addRows('SinusoidalPosition', this.table, x, place);
-  }
-
-  override get addend(): Tensor {
-    return this.table;
-  }
-}
-
-/** A learned vector for each position. Paper: Gehring et al. 2017, https://arxiv.org/abs/1705.03122 */
-export class LearnedPosition extends Position {
-  readonly weight: Parameter;
-
-  /** @param std - of the first values; 1/√width by default */
-  constructor(width: number, maxSeqLen: number, context: ModuleContext, std = width ** -0.5) {
-    super();
-    this.weight = parameter([maxSeqLen, width], normal(std), context);
-  }
-
-  forward(x: Tensor, place: number | Tensor = 0): Tensor {
-    return addRows('LearnedPosition', this.weight, x, place);
-  }
-
-  override get addend(): Tensor {
-    return this.weight;
-  }
-}
-
-/** Kinds of position information; a new one is a class and a line here. */
+/** Kinds of position information. */
 export const positions = {
-  none: () => new NoPosition(),
-  sinusoidal: (width: number, maxSeqLen: number, context: ModuleContext) =>
-    new SinusoidalPosition(width, maxSeqLen, context),
-  learned: (width: number, maxSeqLen: number, context: ModuleContext) =>
-    new LearnedPosition(width, maxSeqLen, context),
+  none: variant({}, () => new NoPosition()),
+  counting: variant({}, () => new CountingPosition()),
+  normalized: variant({}, (_, ...[sizes]: Args) => new NormalizedPosition(sizes)),
+  sinusoidal: variant(
+    { layout: { type: 'choice', of: sinusoidLayouts, default: 'interleaved' } },
+    ({ layout }, ...[{ width, maxSeqLen }, context]: Args) =>
+      new SinusoidalPosition(width, maxSeqLen, context, layout),
+  ),
+  learned: variant(
+    {},
+    (_, ...[{ width, maxSeqLen }, context]: Args) => new LearnedPosition(width, maxSeqLen, context),
+  ),
+  grid: variant(
+    { columns: { type: 'count', default: 16 } },
+    ({ columns }, ...[{ width, maxSeqLen }, context]: Args) =>
+      new GridPosition(width, maxSeqLen, columns, context),
+    (_, { width }) =>
+      width % 4
+        ? `rows and columns need sines and cosines: expected dModel divisible by 4, got ${width}`
+        : undefined,
+  ),
+  shaw: variant(
+    { maxDistance: { type: 'count', default: 16 } },
+    ({ maxDistance }, ...[sizes, context]: Args) => new ShawPosition(sizes, maxDistance, context),
+  ),
+  rope: variant(
+    rotaryRules,
+    (options, ...[{ headDim, maxSeqLen }, context]: Args) =>
+      new RotaryPosition(headDim, maxSeqLen, options, context),
+    (_, { headDim }) =>
+      headDim % 2 ? `it turns pairs: expected an even head width, got ${headDim}` : undefined,
+  ),
+  t5: variant(
+    { numBuckets: { type: 'count', min: 4, default: 32 }, maxDistance: { type: 'count', default: 128 } },
+    (options, ...[sizes, context]: Args) => new T5Position(sizes, options, context),
+    ({ numBuckets, maxDistance }) =>
+      maxDistance <= numBuckets / 2
+        ? `expected maxDistance above numBuckets / 2 (${numBuckets / 2}), got ${maxDistance}`
+        : undefined,
+  ),
+  alibi: variant({}, (_, ...[{ numHeads, causal }]: Args) => new AlibiPosition(numHeads, causal)),
+  'transformer-xl': variant({}, (_, ...[sizes, context]: Args) => new TransformerXlPosition(sizes, context)),
 } as const;
 
 /** Names of the position encodings. */
 export type PositionKind = keyof typeof positions;
+/** `rope`, or `{kind: 'rope', layout: 'halves'}`. */
+export type PositionChoice = Choice<typeof positions>;
+
+/** Position information for a stack of layers. */
+export function makePosition(choice: PositionChoice, sizes: PositionSizes, context: ModuleContext): Position {
+  return makeVariant<Args, Position>(positions, choice, sizes, context);
+}

@@ -164,7 +164,13 @@ export function kernelInts(inputs: AttentionInputs, params: AttentionParams): nu
     ...[queryWidth / numHeads, valueWidth / numKvHeads],
     ...[queryWidth, keyWidth, valueWidth, outWidth],
     ...[queries * queryWidth, room * keyWidth, room * valueWidth, queries * outWidth],
-    ...[Number(causal), causalOffset, ...maskStrides.slice(0, 3), ...params.key, ...windowInts(params.window)],
+    ...[
+      Number(causal),
+      causalOffset,
+      ...maskStrides.slice(0, 3),
+      ...params.key,
+      ...windowInts(params.window),
+    ],
   ];
 }
 

@@ -31,7 +31,7 @@ import {
   sequencesOf,
   workOf,
 } from './index.ts';
-import { type AttentionParams, attentionParts } from './reference.ts';
+import { type AttentionParams, type AttentionParts, attentionParts } from './reference.ts';
 import { countPairs } from './window.ts';
 
 interface RelativeParams extends AttentionParams {
@@ -235,8 +235,7 @@ function binned(weights: Tensor, columns: Int32Array, width: number): Tensor {
   return reshape(permute(sums, [1, 0, 2, 3]), [batch, queries, heads * width]);
 }
 
-/** Attention with added scores, step by step. */
-export function relativeParts(inputs: RelativeInputs, params: RelativeParams) {
+function composed(inputs: RelativeInputs, params: RelativeParams): AttentionParts {
   const [query, key, value, mask, segmentTensor, table, bias] = inputs;
   const columns = columnsOf(query.shape[1]!, params, segmentTensor);
   const byDistance = table ? scoresOf(table, query, columns, segmentTensor, params) : null;
@@ -277,7 +276,7 @@ const op = defineOp<RelativeInputs, RelativeParams>({
     const pairs = sequences * countPairs(params, query[1]! / sequences, keyLength / sequences);
     return query[0]! * pairs * (2 * query[2]! + (2 * value[2]! * numHeads) / numKvHeads + 7 * numHeads);
   },
-  reference: (inputs, params) => relativeParts(inputs, params).output,
+  reference: (inputs, params) => composed(inputs, params).output,
   kernel: {
     names: ['relative_attention', 'relative_attention_backward'],
     saved: ([query], { numHeads }) => [{ shape: [query[0]!, numHeads, query[1]!], dtype: 'float' }],
@@ -360,8 +359,21 @@ export function relativeAttention(
   return op(...relativeCall(query, key, value, mask, options, relative));
 }
 
+/** What `relativeAttention` computes on the way, in plain ops. */
+export function relativeParts(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  mask: Tensor | null,
+  options: AttentionOptions,
+  relative: RelativeScores,
+): AttentionParts {
+  const call = relativeCall(query, key, value, mask, options, relative);
+  return composed(call.slice(0, -1) as unknown as RelativeInputs, call.at(-1) as RelativeParams);
+}
+
 /** Inputs and parameters of the op. */
-export function relativeCall(
+function relativeCall(
   query: Tensor,
   key: Tensor,
   value: Tensor,

@@ -6,10 +6,15 @@ import { z } from 'zod';
 import { precisions } from '../../core/precision.ts';
 import { metrics } from '../../metrics/registry.ts';
 import { scoreScales } from '../../nn/attention/attend.ts';
-import { positions } from '../../nn/position/index.ts';
+import { type AttentionChoice, attentions } from '../../nn/attention/kinds.ts';
+import { type FeedForwardChoice, feedForwards } from '../../nn/feed-forwards/index.ts';
+import { type NormChoice, norms } from '../../nn/norms/index.ts';
+import { type PositionChoice, positions } from '../../nn/position/index.ts';
+import type { Variants } from '../../nn/variants.ts';
 import { activations } from '../../ops/activate/index.ts';
 import { normalizerNames } from '../../tokenizers/normalize.ts';
 import { scheduleNames } from '../schedules.ts';
+import { variantSchema } from './variant-schema.ts';
 
 const count = z.int().min(1);
 const rate = z.number().min(0).lt(1);
@@ -112,7 +117,13 @@ const model = z.strictObject({
   normPlacement: z.enum(['post', 'pre']).default('post'),
   finalNorm: z.boolean().optional(),
   normEps: z.number().positive().default(1e-5),
-  position: names(Object.keys(positions) as (keyof typeof positions)[]).default('sinusoidal'),
+  position: variantSchema<PositionChoice>(positions).default('sinusoidal'),
+  attention: variantSchema<AttentionChoice>(attentions).default('multi-head'),
+  encoderAttention: variantSchema<AttentionChoice>(attentions).optional(),
+  decoderAttention: variantSchema<AttentionChoice>(attentions).optional(),
+  crossAttention: variantSchema<AttentionChoice>(attentions).optional(),
+  norm: variantSchema<NormChoice>(norms).default('layer'),
+  feedForward: variantSchema<FeedForwardChoice>(feedForwards).default('mlp'),
   scaleEmbeddings: z.boolean().default(true),
   tieEmbeddings: z.enum(['none', 'target', 'all']).default('none'),
   attentionScale: names(Object.keys(scoreScales) as (keyof typeof scoreScales)[]).default('sqrt'),
@@ -180,6 +191,17 @@ const evaluation = z.strictObject({
     .describe('other names for metrics in logs and results, as { ser: wer } where an item is a word'),
   samples: z.int().min(0).default(10),
 });
+
+/** The kinds that fields of the schema choose from, by path. */
+export const variantFields: Readonly<Record<string, Variants>> = {
+  'model.position': positions,
+  'model.attention': attentions,
+  'model.encoderAttention': attentions,
+  'model.decoderAttention': attentions,
+  'model.crossAttention': attentions,
+  'model.norm': norms,
+  'model.feedForward': feedForwards,
+};
 
 /** The schema of an experiment. */
 export const experimentSchema = z.strictObject({

@@ -3,7 +3,9 @@ import YAML from 'yaml';
 import { z } from 'zod';
 import { readLines } from '../../data/lines.ts';
 import { ConfigError, type ConfigIssue, nearestName } from '../../errors.ts';
-import { type Experiment, experimentSchema } from './schema.ts';
+import { mechanismIssues, transformerDefaults } from '../../models/transformer-config.ts';
+import { choiceIssues, kindOf } from '../../nn/variants.ts';
+import { type Experiment, experimentSchema, variantFields } from './schema.ts';
 
 type Issue = z.core.$ZodIssue;
 
@@ -113,6 +115,9 @@ function article(type: string): string {
 }
 
 function unionIssues(issue: z.core.$ZodIssueInvalidUnion, root: unknown): ConfigIssue[] {
+  const place = dotted(issue.path);
+  const variants = variantFields[place];
+  if (variants) return choiceIssues(place, variants, valueAt(root, issue.path));
   const tag = (issue as { discriminator?: string }).discriminator;
   if (tag !== undefined) {
     const path = issue.path.at(-1) === tag ? issue.path : [...issue.path, tag];
@@ -155,9 +160,14 @@ function crossIssues({ data, training, evaluation, model }: Experiment): ConfigI
     'model.numHeads',
     `expected a divisor of dModel (${model.dModel}) or a headDim, got ${model.numHeads}`,
   );
+  if (issues.length === 0) {
+    const sizes = { ...transformerDefaults, sourceVocabSize: 1, targetVocabSize: 1 };
+    for (const { path, message } of mechanismIssues({ ...sizes, ...model, finalNorm: false }))
+      issues.push({ path: `model.${path}`, message });
+  }
   const longest = Math.max(data.maxSourceLength, data.maxTargetLength) + 1;
   need(
-    model.position === 'none' || longest <= model.maxSeqLen,
+    kindOf(model.position) === 'none' || longest <= model.maxSeqLen,
     'model.maxSeqLen',
     `expected at least ${longest} (the longest text and its end token), got ${model.maxSeqLen}`,
   );

@@ -1,10 +1,10 @@
 /** Position-wise feed-forward network. */
-import type { Tensor } from '../core/tensor.ts';
-import { type Activation, activate } from '../ops/activate/index.ts';
-import { nextDropoutKey } from './dropout-keys.ts';
-import type { Initializer } from './initializers.ts';
-import { Linear, type LinearOptions } from './linear.ts';
-import { Module, type ModuleContext } from './module.ts';
+import type { Tensor } from '../../core/tensor.ts';
+import { type Activation, activate } from '../../ops/activate/index.ts';
+import { nextDropoutKey } from '../dropout-keys.ts';
+import type { Initializer } from '../initializers.ts';
+import { Linear, type LinearOptions } from '../linear.ts';
+import { Module, type ModuleContext } from '../module.ts';
 
 /** Sizes, activation and dropout of a feed-forward network. */
 export interface FeedForwardOptions {
