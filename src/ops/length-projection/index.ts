@@ -28,7 +28,7 @@ const samples = [
   sample([1, 9, 6], [2, 4, 5], [0, 3, 3, 8, 9], 'four sequences, one of them empty, a matrix for each head'),
   sample([1, 37, 70], [1, 17, 20], [0, 20, 37], 'odd sizes'),
   sample([1, 37, 140], [2, 33, 40], [0, 37], 'columns of several tasks'),
-  sample([1, 0, 4], [1, 2, 3], [0], 'no sequence'),
+  sample([1, 0, 4], [1, 2, 3], [0, 0], 'an empty sequence'),
 ];
 
 /** Columns and rows of a kernel's task, as in native/kernels/project_length.c. */
@@ -123,5 +123,5 @@ export function lengthProjection(x: Tensor, weight: Tensor, starts: Tensor): Ten
       got: `starts ${Array.from(data.subarray(0, 8)).join(', ')}`,
     });
   }
-  return op(x, weight, starts);
+  return op(x, weight, starts, {});
 }

@@ -7,7 +7,7 @@
  */
 import type { KernelCall } from '../../core/device.ts';
 import { defineOp, expectType, type Sample } from '../../core/op.ts';
-import { formatShape, type Shape } from '../../core/shape.ts';
+import type { Shape } from '../../core/shape.ts';
 import { type Tensor, tensor } from '../../core/tensor.ts';
 import { ShapeError } from '../../errors.ts';
 import {
@@ -105,7 +105,7 @@ function weightsOf([query, key, , mask, segments]: LinearInputs, params: Attenti
 
 /** Sums of rows, with 1 for 0, so that a query which sees nothing gets 0. */
 function divisors(weights: Tensor): Tensor {
-  const totals = sum(weights, { axis: -1, keepDims: true });
+  const totals = sum(weights, { axes: [-1], keepDims: true });
   const positive = Uint8Array.from(totals.data, (total) => Number(total !== 0));
   return keepWhere(totals, tensor(positive, totals.shape, { dtype: 'bool', device: totals.device }), 1);
 }
