@@ -42,11 +42,12 @@ static inline float join_block(float *sum, float blockSum, float before, float m
 }
 
 // Raw scores become weights w = e^(scale score - lse) after dropout, and the gradients dw of these become those of the raw
-// scores, w (dw - delta) scale.
+// scores, w (dw - delta) scale; where scores are capped they come with the slope of the cap.
 static inline void score_gradients(const attention_shape *p, float *weights, float *grads, int64_t n, float scale,
                                    float lse, float delta, const uint8_t *mask, uint32_t index) {
+  float inverseCap = p->more.cap > 0 ? 1 / p->more.cap : 0;
   FOR_VECTORS(c, n, {
-    vf score = load(weights + c, W) * scale;
+    vf score = load(weights + c, W) * scale, bent = score * inverseCap;
     if (mask) score = apply_mask(score, mask + c, W);
     vf w = vexp(score - lse), grad = load(grads + c, W), kept = w;
     if (p->dropping) {
@@ -54,7 +55,7 @@ static inline void score_gradients(const attention_shape *p, float *weights, flo
       kept = dropout_apply(&p->drop, w, index + (uint32_t)c);
     }
     store(weights + c, kept, W);
-    store(grads + c, w * (grad - delta) * scale, W);
+    store(grads + c, w * (grad - delta) * scale * (1.0f - bent * bent), W);
   });
 }
 

@@ -4,6 +4,7 @@ import { type Tensor, tensor } from '../../core/tensor.ts';
 import { type DropoutKey, dropout } from '../dropout/index.ts';
 import { add } from '../elementwise/binary.ts';
 import { scale as scaleBy } from '../elementwise/scale.ts';
+import { tanh } from '../elementwise/unary.ts';
 import { matmul } from '../matmul/index.ts';
 import { permute } from '../shape/permute.ts';
 import { reshape } from '../shape/reshape.ts';
@@ -99,6 +100,7 @@ function fourAxes(mask: Tensor): Tensor {
  * Scaled dot-product attention of each head, step by step; see `attention` for the shapes.
  *
  * @param added - `[B|1, H|1, T|1, S|1]`, to the scaled products
+ * @param softCap - scores x become cap · tanh(x / cap); 0 leaves them
  *
  * Paper: Vaswani et al., Attention Is All You Need, 2017, §3.2, https://arxiv.org/abs/1706.03762
  */
@@ -110,6 +112,7 @@ export function attentionParts(
   params: AttentionParams,
   segments: Tensor | null = null,
   added: Tensor | null = null,
+  softCap = 0,
 ): AttentionParts {
   const { numHeads, numKvHeads, scale, keyLength } = params;
   const used = (x: Tensor): Tensor => (x.shape[1] === keyLength ? x : slice(x, 1, 0, keyLength));
@@ -122,7 +125,8 @@ export function attentionParts(
   const v = splitHeads(used(value), numKvHeads); // [B, K, S, Dv]
 
   const products = reshape(scaleBy(matmul(q, k, { transposeB: true }), scale), full);
-  const scores = added ? add(products, added) : products;
+  const sums = added ? add(products, added) : products;
+  const scores = softCap > 0 ? scaleBy(tanh(scaleBy(sums, 1 / softCap)), softCap) : sums;
   const unpadded = mask ? keepWhere(scores, fourAxes(mask), Number.NEGATIVE_INFINITY) : scores;
   const allowed = structureMask(segments, params, query);
   const visible = allowed ? keepWhere(unpadded, allowed, Number.NEGATIVE_INFINITY) : unpadded;
