@@ -20,7 +20,7 @@ import {
   gradientMemory,
   kernelInts,
 } from '../attention/index.ts';
-import { type AttentionParams, mergeHeads, splitHeads, structureMask } from '../attention/reference.ts';
+import { type AttentionParams, type AttentionParts, mergeHeads, splitHeads, structureMask } from '../attention/reference.ts';
 import { add, div, maximum, minimum } from '../elementwise/binary.ts';
 import { exp } from '../elementwise/unary.ts';
 import { matmul } from '../matmul/index.ts';
@@ -110,15 +110,16 @@ function divisors(weights: Tensor): Tensor {
   return keepWhere(totals, tensor(positive, totals.shape, { dtype: 'bool', device: totals.device }), 1);
 }
 
-function reference(inputs: LinearInputs, params: AttentionParams): Tensor {
+function composed(inputs: LinearInputs, params: AttentionParams): AttentionParts {
   const [query, , value] = inputs;
   const { numHeads, numKvHeads } = params;
   const [batch, queries] = query.shape as [number, number];
-  const weights = weightsOf(inputs, params);
-  const normal = div(weights, divisors(weights));
-  const rows = reshape(normal, [batch, numKvHeads, (numHeads / numKvHeads) * queries, value.shape[1]!]);
+  const scores = weightsOf(inputs, params);
+  const weights = div(scores, divisors(scores));
+  const rows = reshape(weights, [batch, numKvHeads, (numHeads / numKvHeads) * queries, value.shape[1]!]);
   const context = matmul(rows, splitHeads(value, numKvHeads));
-  return mergeHeads(reshape(context, [batch, numHeads, queries, value.shape[2]! / numKvHeads]));
+  const output = mergeHeads(reshape(context, [batch, numHeads, queries, value.shape[2]! / numKvHeads]));
+  return { scores, weights, dropped: weights, output };
 }
 
 function checkLengths([query, key]: readonly Shape[], { causal, keyLength }: AttentionParams): void {
@@ -161,7 +162,7 @@ const op = defineOp<LinearInputs, AttentionParams>({
     return [query[0]!, query[1]!, (value[2]! / params.numKvHeads) * params.numHeads];
   },
   flops,
-  reference,
+  reference: (inputs, params) => composed(inputs, params).output,
   kernel: {
     names: ['linear_attention', 'linear_attention_backward'],
     saved: ([query], { numHeads }) => [{ shape: [query[0]!, numHeads, query[1]!], dtype: 'float' }],
@@ -221,8 +222,30 @@ export function linearAttention(
   mask: Tensor | null,
   options: LinearAttentionOptions,
 ): Tensor {
+  return op(...linearCall(query, key, value, mask, options));
+}
+
+/** `linearAttention` pair by pair: scores `φ(q)·φ(k)`, and the same divided by the sums of their rows as weights. */
+export function linearParts(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  mask: Tensor | null,
+  options: LinearAttentionOptions,
+): AttentionParts {
+  const call = linearCall(query, key, value, mask, options);
+  return composed(call.slice(0, 5) as unknown as LinearInputs, call[5]);
+}
+
+function linearCall(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  mask: Tensor | null,
+  { numHeads, numKvHeads = numHeads, causal = false, segments = null }: LinearAttentionOptions,
+): [...LinearInputs, AttentionParams] {
   if (mask) expectType('linearAttention', 'mask', mask, 'bool');
-  const segments = options.segments ?? null;
   if (segments) checkCover(segments, query.shape[1]!, key.shape[1]!);
-  return op(query, key, value, mask, segments, attentionParams(query, key, { ...options, scale: 1 }));
+  const params = attentionParams(query, key, { numHeads, numKvHeads, causal, scale: 1 });
+  return [query, key, value, mask, segments, params];
 }
