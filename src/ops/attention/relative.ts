@@ -12,6 +12,8 @@ import { formatShape, type Shape } from '../../core/shape.ts';
 import { type Tensor, tensor } from '../../core/tensor.ts';
 import { ShapeError } from '../../errors.ts';
 import { add } from '../elementwise/binary.ts';
+import { scale } from '../elementwise/scale.ts';
+import { tanh } from '../elementwise/unary.ts';
 import { embedding } from '../embedding/index.ts';
 import { gatherLast } from '../gather/index.ts';
 import { matmul } from '../matmul/index.ts';
@@ -31,7 +33,12 @@ import {
   sequencesOf,
   workOf,
 } from './index.ts';
-import { type AttentionParams, type AttentionParts, attentionParts } from './reference.ts';
+import {
+  type AttentionHooks,
+  type AttentionParams,
+  type AttentionParts,
+  attentionParts,
+} from './reference.ts';
 import { countPairs } from './window.ts';
 
 interface RelativeParams extends AttentionParams {
@@ -237,13 +244,28 @@ function binned(weights: Tensor, columns: Int32Array, width: number): Tensor {
   return reshape(permute(sums, [1, 0, 2, 3]), [batch, queries, heads * width]);
 }
 
-function composed(inputs: RelativeInputs, params: RelativeParams): AttentionParts {
+/** `cap · tanh(x / cap)`, or x without a cap. */
+function capped(x: Tensor, cap: number): Tensor {
+  return cap > 0 ? scale(tanh(scale(x, 1 / cap)), cap) : x;
+}
+
+function composed(
+  inputs: RelativeInputs,
+  params: RelativeParams,
+  hooks: AttentionHooks = {},
+): AttentionParts {
   const [query, key, value, mask, segmentTensor, table, bias] = inputs;
   const columns = columnsOf(query.shape[1]!, params, segmentTensor);
   const byDistance = table ? scoresOf(table, query, columns, segmentTensor, params) : null;
   const added = byDistance && bias ? add(byDistance, bias) : (byDistance ?? bias);
-  const { softCap } = params;
-  const parts = attentionParts(query, key, value, mask, params, segmentTensor, added, softCap);
+  const parts = attentionParts(query, key, value, mask, params, segmentTensor, {
+    ...hooks,
+    scores: (products) => {
+      const sums = added ? add(products, added) : products;
+      const bent = capped(sums, params.softCap);
+      return hooks.scores?.(bent) ?? bent;
+    },
+  });
   if (!params.bins) return parts;
   return { ...parts, output: concat([parts.output, binned(parts.dropped, columns, params.width)], 2) };
 }
@@ -372,9 +394,10 @@ export function relativeParts(
   mask: Tensor | null,
   options: AttentionOptions,
   relative: RelativeScores,
+  hooks: AttentionHooks = {},
 ): AttentionParts {
   const call = relativeCall(query, key, value, mask, options, relative);
-  return composed(call.slice(0, -1) as unknown as RelativeInputs, call.at(-1) as RelativeParams);
+  return composed(call.slice(0, -1) as unknown as RelativeInputs, call.at(-1) as RelativeParams, hooks);
 }
 
 /** Inputs and parameters of the op. */
