@@ -27,7 +27,10 @@ interface Panel {
   readonly left: number;
 }
 
-function panel({ name, of, unit }: (typeof quantities)[number], { points, kinds, horizontal, left }: Panel): Html {
+function panel(
+  { name, of, unit }: (typeof quantities)[number],
+  { points, kinds, horizontal, left }: Panel,
+): Html {
   const vertical = logScale(points.map((point) => point[of] / unit));
   const x = (value: number): number => fixed(left + positionOf(horizontal, value) * PANEL.width);
   const y = (value: number): number => fixed(PANEL.top + (1 - positionOf(vertical, value)) * PANEL.height);
@@ -35,7 +38,9 @@ function panel({ name, of, unit }: (typeof quantities)[number], { points, kinds,
   const largest = vertical.ticks.at(-1)!;
   const curve = (kind: string, i: number): Html => {
     const own = points.filter((point) => point.kind === kind);
-    const line = own.map((point, n) => `${n === 0 ? 'M' : 'L'}${x(point.length)} ${y(point[of] / unit)}`).join('');
+    const line = own
+      .map((point, n) => `${n === 0 ? 'M' : 'L'}${x(point.length)} ${y(point[of] / unit)}`)
+      .join('');
     return html`<path class="curve" stroke="${COLORS[i % COLORS.length]!}" d="${line}"><title>${kind}</title></path>`;
   };
   return html`<g><path class="grid" d="${vertical.ticks.map((tick) => `M${left} ${y(tick)}h${PANEL.width}`).join('')}"/>

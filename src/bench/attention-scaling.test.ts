@@ -2,7 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import { needDevice } from '../../tests/support/devices.ts';
 import { getDevice } from '../index.ts';
-import { attentionKinds, type AttentionPoint, measureAttention, slopeOf, slopesOf } from './attention-scaling.ts';
+import {
+  type AttentionPoint,
+  attentionKinds,
+  measureAttention,
+  slopeOf,
+  slopesOf,
+} from './attention-scaling.ts';
 import { attentionScalingPlot } from './attention-scaling-plot.ts';
 
 describe('the slope', () => {

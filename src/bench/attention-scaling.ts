@@ -81,19 +81,40 @@ function linformer(length: number, device: Device): Pass {
 
 /** Each kind with what it sees. */
 export const attentionKinds: Readonly<Record<string, Kind>> = {
-  full: { prepare: () => ([q, k, v]) => attention(q, k, v, null, { numHeads }) },
+  full: {
+    prepare:
+      () =>
+      ([q, k, v]) =>
+        attention(q, k, v, null, { numHeads }),
+  },
   'full in plain ops': {
     longest: 4096,
-    prepare: () => ([q, k, v]) => attentionParts(q, k, v, null, attentionParams(q, k, { numHeads })).output,
+    prepare:
+      () =>
+      ([q, k, v]) =>
+        attentionParts(q, k, v, null, attentionParams(q, k, { numHeads })).output,
   },
-  'window 256': { prepare: () => ([q, k, v]) => attention(q, k, v, null, { numHeads, window: [128, 128] }) },
+  'window 256': {
+    prepare:
+      () =>
+      ([q, k, v]) =>
+        attention(q, k, v, null, { numHeads, window: [128, 128] }),
+  },
   'global 16': sparse({ blockSize: 16, window: 4, globals: 1 }),
   'random 64': sparse({ blockSize: 16, random: 4 }),
   bigbird: sparse({ blockSize: 64, window: 1, globals: 2, random: 3 }),
   'linformer 256': { prepare: linformer },
-  linear: { prepare: () => ([q, k, v]) => linearAttention(q, k, v, null, { numHeads }) },
+  linear: {
+    prepare:
+      () =>
+      ([q, k, v]) =>
+        linearAttention(q, k, v, null, { numHeads }),
+  },
   'linear, causal': {
-    prepare: () => ([q, k, v]) => linearAttention(q, k, v, null, { numHeads, causal: true }),
+    prepare:
+      () =>
+      ([q, k, v]) =>
+        linearAttention(q, k, v, null, { numHeads, causal: true }),
   },
 };
 
@@ -157,7 +178,8 @@ export function measureAttention(
 
 /** The slope of a straight line through points, by least squares. */
 export function slopeOf(points: readonly (readonly [x: number, y: number])[]): number {
-  const mean = (axis: 0 | 1): number => points.reduce((total, point) => total + point[axis], 0) / points.length;
+  const mean = (axis: 0 | 1): number =>
+    points.reduce((total, point) => total + point[axis], 0) / points.length;
   const [x, y] = [mean(0), mean(1)];
   const along = points.reduce((total, point) => total + (point[0] - x) * (point[1] - y), 0);
   return along / points.reduce((total, point) => total + (point[0] - x) ** 2, 0);

@@ -22,7 +22,7 @@ export {
 } from './attention/masks.ts';
 export { MultiHeadAttention, type MultiHeadAttentionOptions } from './attention/multi-head.ts';
 export { Packing, Segments, type Visible } from './attention/packing.ts';
-export { continuedPattern, type PatternOptions, sparsePattern } from './attention/patterns.ts';
+export { continuedPattern, type PatternOptions, paddedPattern, sparsePattern } from './attention/patterns.ts';
 export { SelfAttention, type SelfAttentionLayerOptions } from './attention/self.ts';
 export { type CaptureOptions, capture } from './capture.ts';
 export { withDropoutKeys } from './dropout-keys.ts';

@@ -9,21 +9,24 @@ export const rows: readonly Mechanism[] = [
     id: 'E20',
     name: 'Truncated self-attention',
     file: 'src/ops/attention/window.ts',
-    verification: 'outputs and gradients of dense attention with the band as a mask; counted operations double with the length',
+    verification:
+      'outputs and gradients of dense attention with the band as a mask; counted operations double with the length',
     test: properties,
   },
   {
     id: 'G1',
     name: 'Linformer',
     file: 'src/nn/attention/linformer.ts',
-    verification: 'with k = n and E = F = I outputs and gradients of full attention; counted operations grow with the length',
+    verification:
+      'with k = n and E = F = I outputs and gradients of full attention; counted operations grow with the length',
     test: properties,
   },
   {
     id: 'G2',
     name: 'Local windows',
     file: 'src/ops/attention/window.ts',
-    verification: 'scalar loops and dense attention with a band mask; bytes of 16384 tokens against a matrix of scores',
+    verification:
+      'scalar loops and dense attention with a band mask; bytes of 16384 tokens against a matrix of scores',
     test: 'src/bench/attention-scaling.test.ts',
   },
   {
@@ -37,14 +40,16 @@ export const rows: readonly Mechanism[] = [
     id: 'G4',
     name: 'Random keys',
     file: 'src/nn/attention/patterns.ts',
-    verification: 'dense attention with a mask; the longest shortest way grows with the logarithm of the length',
+    verification:
+      'dense attention with a mask; the longest shortest way grows with the logarithm of the length',
     test: graphs,
   },
   {
     id: 'G5',
     name: 'BigBird',
     file: 'src/nn/attention/sparse.ts',
-    verification: 'recall over a long distance at equal counted operations: all three parts against each alone and full attention',
+    verification:
+      'recall over a long distance at equal counted operations: all three parts against each alone and full attention',
     test: 'tests/long/recall.test.ts',
   },
   {

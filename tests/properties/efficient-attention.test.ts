@@ -12,8 +12,8 @@ import {
   linearAttentionStep,
   mask,
   reshape,
-  scope,
   ShapeError,
+  scope,
   slice,
   sparseAttention,
   sparsePattern,
@@ -54,7 +54,11 @@ function passOf(
   });
 }
 
-function expectSame(got: readonly ArrayLike<number>[], want: readonly ArrayLike<number>[], device: string): void {
+function expectSame(
+  got: readonly ArrayLike<number>[],
+  want: readonly ArrayLike<number>[],
+  device: string,
+): void {
   for (const [i, name] of ['output', 'dq', 'dk', 'dv'].entries())
     expectNear(got[i]!, want[i]!, roundingOf(device), name);
 }
@@ -67,12 +71,19 @@ describe('a local window (G2, E20)', () => {
 
   itOnEachDevice('equals dense attention with the band as a mask, outputs and gradients', (device) => {
     const length = 70;
-    for (const window of [[0, 0], [5, 2], [40, 0], [0, 80]] as const) {
+    for (const window of [
+      [0, 0],
+      [5, 2],
+      [40, 0],
+      [0, 80],
+    ] as const) {
       const bits = Array.from({ length: length * length }, (_, i) => {
         const distance = (i % length) - Math.floor(i / length);
         return Number(distance >= -window[0] && distance <= window[1]);
       });
-      const dense = passOf(length, device, (q, k, v) => attention(q, k, v, seenMask(bits, length, device), heads));
+      const dense = passOf(length, device, (q, k, v) =>
+        attention(q, k, v, seenMask(bits, length, device), heads),
+      );
       expectSame(
         passOf(length, device, (q, k, v) => attention(q, k, v, null, { ...heads, window })),
         dense,
@@ -103,7 +114,12 @@ describe('a local window (G2, E20)', () => {
 
   it('refuses bounds that leave nothing', () => {
     const inputs = inputsOf(3, 'reference');
-    for (const window of [[-1, 0], [1.5, 2], [Number.NaN, 0], [2, -3]] as const)
+    for (const window of [
+      [-1, 0],
+      [1.5, 2],
+      [Number.NaN, 0],
+      [2, -3],
+    ] as const)
       expect(() => attention(...inputs, null, { ...heads, window })).toThrow(ConfigError);
   });
 });
@@ -191,11 +207,20 @@ describe('linear attention (G6)', () => {
       const parallel = linearAttention(...inputs, null, { ...heads, causal: true });
       const state = zeros([2, 2, 4, 5], { device });
       const at = (from: number, to: number): Tensor =>
-        linearAttentionStep(state, ...(inputs.map((x) => slice(x, 1, from, to)) as [Tensor, Tensor, Tensor]), heads);
+        linearAttentionStep(
+          state,
+          ...(inputs.map((x) => slice(x, 1, from, to)) as [Tensor, Tensor, Tensor]),
+          heads,
+        );
       const prefix = at(0, 5);
       expectNear(prefix.data, slice(parallel, 1, 0, 5).data, roundingOf(device), 'a prefix');
       for (let t = 5; t < length; t++)
-        expectNear(at(t, t + 1).data, slice(parallel, 1, t, t + 1).data, 3 * roundingOf(device), `token ${t}`);
+        expectNear(
+          at(t, t + 1).data,
+          slice(parallel, 1, t, t + 1).data,
+          3 * roundingOf(device),
+          `token ${t}`,
+        );
     });
   });
 

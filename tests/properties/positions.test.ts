@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import {
   alibiSlopes,
   ConfigError,
-  crossEntropy,
   gridTable,
   matmul,
   noGrad,
@@ -14,14 +13,18 @@ import {
   rotary,
   rotaryFrequencies,
   rotaryTable,
-  scope,
   sinusoidalTable,
   type Tensor,
   Transformer,
   t5Bucket,
   tensor,
 } from '../../src/index.ts';
-import { futureChangesNothing, paddingChangesNothing, stepsEqualDecode } from '../support/checks/model.ts';
+import {
+  futureChangesNothing,
+  packedLossesAreTheirOwn,
+  paddingChangesNothing,
+  stepsEqualDecode,
+} from '../support/checks/model.ts';
 import {
   alibiEqualsPairs,
   shawEqualsPairs,
@@ -29,7 +32,7 @@ import {
   xlEqualsPairs,
 } from '../support/checks/positions.ts';
 import { needDevice } from '../support/devices.ts';
-import { disturb, gradientsOf, lossesOf, tinyModel, trainOn } from '../support/models.ts';
+import { disturb, gradientsOf, tinyModel, trainOn } from '../support/models.ts';
 import { expectNear } from '../support/numbers.ts';
 import { needOracle } from '../support/stored-oracle.ts';
 
@@ -53,29 +56,7 @@ describe.each(named)('a model with position %s', (_, position) => {
   it('gives packed sequences the losses that they have alone, on every device', (context) => {
     for (const device of ['reference', 'native', 'wasm']) {
       if (device !== 'reference') needDevice(context, device);
-      const model = tinyModel({ position }, device).eval();
-      const pairs = [
-        { source: [3, 5, 4, 8, 2], target: [1, 6, 4], labels: [6, 4, 2] },
-        { source: [7, 2], target: [1, 3, 5, 5, 7], labels: [3, 5, 5, 7, 2] },
-      ];
-      const packed = (key: 'source' | 'target' | 'labels') => ({
-        ids: Int32Array.from(pairs.flatMap((pair) => pair[key])),
-        lengths: pairs.map((pair) => pair[key].length),
-      });
-      const together = noGrad(() =>
-        scope(() => {
-          const logits = model.forwardPacked(packed('source'), packed('target'));
-          const labels = tensor(packed('labels').ids, [1, 8], { dtype: 'int32', device });
-          return Float64Array.from(crossEntropy(logits, labels, {}).data);
-        }),
-      );
-      const reference = tinyModel({ position }).eval();
-      const alone = pairs.flatMap(({ source, target, labels }) =>
-        Array.from(
-          noGrad(() => lossesOf(reference, { source: [source], target: [target], labels: [labels] })).data,
-        ),
-      );
-      expectNear(together, alone, device === 'reference' ? 1e-12 : 2e-5, device);
+      packedLossesAreTheirOwn({ position }, device);
     }
   });
 

@@ -33,8 +33,7 @@ function products(x: Layout, { q, k }: Tensors, sees: Visible, b: number, h: num
 
 function eachRow(x: Layout, visit: (b: number, h: number, kh: number, t: number) => void): void {
   for (let b = 0; b < x.B; b++)
-    for (let h = 0; h < x.H; h++)
-      for (let t = 0; t < x.T; t++) visit(b, h, Math.floor(h / (x.H / x.Kh)), t);
+    for (let h = 0; h < x.H; h++) for (let t = 0; t < x.T; t++) visit(b, h, Math.floor(h / (x.H / x.Kh)), t);
 }
 
 function forward(x: Layout, tensors: Tensors, sees: Visible) {

@@ -87,7 +87,8 @@ export class LinformerAttention extends MultiHeadAttention {
     }
     const { keys, values, segments } = call.segments ? this.packed(call) : this.padded(call);
     const params = attentionParams(query, keys, { ...options, segments });
-    if (!this.wants('scores', 'weights')) return attention(query, keys, values, null, { ...params, segments });
+    if (!this.wants('scores', 'weights'))
+      return attention(query, keys, values, null, { ...params, segments });
     return this.shown(attentionParts(query, keys, values, null, params, segments));
   }
 

@@ -139,7 +139,9 @@ describe('ways through the graph', () => {
   it('are of at most two steps with one global token, however long the sequence is (G3)', () => {
     for (const length of [2, 17, 100, 400]) {
       expect(diameter(sparsePattern([length], { globals: 1 }))).toBeLessThanOrEqual(2);
-      expect(diameter(sparsePattern([length], { globals: 1, blockSize: 4, window: 1 }))).toBeLessThanOrEqual(2);
+      expect(diameter(sparsePattern([length], { globals: 1, blockSize: 4, window: 1 }))).toBeLessThanOrEqual(
+        2,
+      );
     }
   });
 

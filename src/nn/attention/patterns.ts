@@ -56,7 +56,12 @@ function union(ranges: readonly KeyRange[]): KeyRange[] {
 const WORDS = 2 ** 12;
 
 /** Distinct blocks out of `[0, count)` that lie outside `taken` (Floyd's algorithm). */
-function draw(block: number, count: number, taken: readonly KeyRange[], { random, seed }: Complete): KeyRange[] {
+function draw(
+  block: number,
+  count: number,
+  taken: readonly KeyRange[],
+  { random, seed }: Complete,
+): KeyRange[] {
   const free = taken.reduce((left, [first, end]) => left - (end - first), count);
   const stream = new Random(seed, 'random attention', block * WORDS);
   const ranks = new Set<number>();
@@ -115,6 +120,24 @@ export function sparsePattern(lengths: ArrayLike<number>, options: PatternOption
     return own;
   });
   return new SparsePattern(runs, start);
+}
+
+/**
+ * As `sparsePattern`, for sequences of which each has `room` places: padding at the end sees nothing and is not seen.
+ *
+ * @throws {ConfigError} when a number is not a whole one
+ */
+export function paddedPattern(
+  lengths: ArrayLike<number>,
+  room: number,
+  options: PatternOptions,
+): SparsePattern {
+  const all = complete(options);
+  const runs = Array.from(lengths).flatMap((length, i) => [
+    ...runsOf(i * room, length, 0, all),
+    ...(length < room ? [{ queries: room - length, ranges: [] }] : []),
+  ]);
+  return new SparsePattern(runs, lengths.length * room);
 }
 
 /**

@@ -88,7 +88,11 @@ function segmentMask({ queries, keys }: Segments, band: Band, like: Tensor): Ten
 }
 
 /** The causal rule, window and segments together; null where every key is visible. */
-export function structureMask(segments: Tensor | null, params: AttentionParams, query: Tensor): Tensor | null {
+export function structureMask(
+  segments: Tensor | null,
+  params: AttentionParams,
+  query: Tensor,
+): Tensor | null {
   if (segments) {
     const count = segments.shape[1]!;
     const { data } = segments;

@@ -20,7 +20,13 @@ import {
   gradientMemory,
   kernelInts,
 } from '../attention/index.ts';
-import { type AttentionParams, type AttentionParts, mergeHeads, splitHeads, structureMask } from '../attention/reference.ts';
+import {
+  type AttentionParams,
+  type AttentionParts,
+  mergeHeads,
+  splitHeads,
+  structureMask,
+} from '../attention/reference.ts';
 import { add, div, maximum, minimum } from '../elementwise/binary.ts';
 import { exp } from '../elementwise/unary.ts';
 import { matmul } from '../matmul/index.ts';
@@ -200,7 +206,10 @@ const op = defineOp<LinearInputs, AttentionParams>({
 });
 
 /** Heads, the causal rule and packed sequences. */
-export type LinearAttentionOptions = Pick<AttentionOptions, 'numHeads' | 'numKvHeads' | 'causal' | 'segments'>;
+export type LinearAttentionOptions = Pick<
+  AttentionOptions,
+  'numHeads' | 'numKvHeads' | 'causal' | 'segments'
+>;
 
 /**
  * Attention with `φ(q)·φ(k)` in place of `e^(q·k/√D)`: time O(T · D · Dv), memory O(T). Under the causal rule the

@@ -6,7 +6,13 @@
  */
 import type { KernelCall } from '../../core/device.ts';
 import { defineOp, expectType, type Sample } from '../../core/op.ts';
-import { broadcastShapes, broadcastStrides, formatShape, type Shape, stridedOffsets } from '../../core/shape.ts';
+import {
+  broadcastShapes,
+  broadcastStrides,
+  formatShape,
+  type Shape,
+  stridedOffsets,
+} from '../../core/shape.ts';
 import { type Tensor, tensor } from '../../core/tensor.ts';
 import { ShapeError } from '../../errors.ts';
 import {
@@ -17,7 +23,7 @@ import {
   gradientMemory,
   kernelInts,
 } from '../attention/index.ts';
-import { type AttentionParams, type AttentionParts, attentionParts } from '../attention/reference.ts';
+import { type AttentionParams, attentionParts } from '../attention/reference.ts';
 import { denseMask, SparsePattern } from './pattern.ts';
 
 interface SparseParams extends AttentionParams {
@@ -112,12 +118,6 @@ function both(a: Tensor, b: Tensor): Tensor {
   return tensor(bits, shape, { dtype: 'bool', device: a.device });
 }
 
-function composed(inputs: SparseInputs, params: AttentionParams): AttentionParts {
-  const [query, key, value, mask] = inputs;
-  const seen = patternMask(inputs, params.keyLength);
-  return attentionParts(query, key, value, mask ? both(mask, seen) : seen, params);
-}
-
 function checkPattern(runs: Shape, ranges: Shape): void {
   if (runs.length === 2 && runs[0] === 2 && runs[1]! >= 1 && ranges.length === 2 && ranges[0] === 2) return;
   throw new ShapeError({
@@ -143,7 +143,11 @@ const op = defineOp<SparseInputs, SparseParams>({
   },
   flops: ([query, , value], { numHeads, numKvHeads, pairs }) =>
     query[0]! * pairs * (2 * query[2]! + (2 * value[2]! * numHeads) / numKvHeads + 5 * numHeads),
-  reference: (inputs, params) => composed(inputs, params).output,
+  reference: (inputs, params) => {
+    const [query, key, value, mask] = inputs;
+    const seen = patternMask(inputs, params.keyLength);
+    return attentionParts(query, key, value, mask ? both(mask, seen) : seen, params).output;
+  },
   kernel: {
     names: ['sparse_attention', 'sparse_attention_backward'],
     saved: ([query], { numHeads }) => [{ shape: [query[0]!, numHeads, query[1]!], dtype: 'float' }],
@@ -156,7 +160,8 @@ const op = defineOp<SparseInputs, SparseParams>({
         ints: launchInts(inputs, params),
         floats: [params.scale, params.p],
         items,
-        workPerItem: (query.shape[0]! * params.pairs * (query.shape[2]! + value.shape[2]!)) / Math.max(1, items),
+        workPerItem:
+          (query.shape[0]! * params.pairs * (query.shape[2]! + value.shape[2]!)) / Math.max(1, items),
       };
     },
     backward: ({ inputs, output, saved, grad, inputGrads, params }): KernelCall => ({
@@ -202,30 +207,6 @@ export function sparseAttention(
   mask: Tensor | null,
   options: SparseAttentionOptions,
 ): Tensor {
-  return op(...sparseCall(query, key, value, pattern, mask, options));
-}
-
-/** `sparseAttention` as dense attention with a mask, with every intermediate in the open. */
-export function sparseParts(
-  query: Tensor,
-  key: Tensor,
-  value: Tensor,
-  pattern: SparsePattern,
-  mask: Tensor | null,
-  options: SparseAttentionOptions,
-): AttentionParts {
-  const call = sparseCall(query, key, value, pattern, mask, options);
-  return composed(call.slice(0, 6) as unknown as SparseInputs, call[6]);
-}
-
-function sparseCall(
-  query: Tensor,
-  key: Tensor,
-  value: Tensor,
-  pattern: SparsePattern,
-  mask: Tensor | null,
-  options: SparseAttentionOptions,
-): [...SparseInputs, SparseParams] {
   if (mask) expectType('sparseAttention', 'mask', mask, 'bool');
   const params = attentionParams(query, key, options);
   const { queries, keys, pairs } = pattern;
@@ -239,5 +220,5 @@ function sparseCall(
   const [runs, ranges] = [pattern.runs, pattern.ranges].map((values) =>
     tensor(values, [2, values.length / 2], { dtype: 'int32', device: query.device }),
   );
-  return [query, key, value, mask, runs!, ranges!, { ...params, pairs }];
+  return op(query, key, value, mask, runs!, ranges!, { ...params, pairs });
 }

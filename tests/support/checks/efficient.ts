@@ -27,7 +27,11 @@ function inputsOf({ seed, numHeads, headDim, length }: Sizes): [q: Tensor, k: Te
 }
 
 /** Attention as loops over the pairs that `sees` lets through. */
-function loops([q, k, v]: readonly Tensor[], s: Sizes, sees: (t: number, s: number) => boolean): Float64Array {
+function loops(
+  [q, k, v]: readonly Tensor[],
+  s: Sizes,
+  sees: (t: number, s: number) => boolean,
+): Float64Array {
   return slowAttention(q!.data, k!.data, v!.data, {
     ...{ batch: 1, queries: s.length, keys: s.length, numHeads: s.numHeads, numKvHeads: s.numHeads },
     ...{ headDim: s.headDim, valueDim: s.headDim, scale: 1 / Math.sqrt(s.headDim) },
@@ -96,7 +100,12 @@ export function linearEqualsLoops(): void {
               expected[at(t, c)]! += (weight / total) * v.data[at(key, c)]!;
         }
       }
-      expectNear(linearAttention(q, k, v, null, { numHeads, causal }).data, expected, 1e-12, 'linear attention');
+      expectNear(
+        linearAttention(q, k, v, null, { numHeads, causal }).data,
+        expected,
+        1e-12,
+        'linear attention',
+      );
     }),
   );
 }
@@ -104,25 +113,31 @@ export function linearEqualsLoops(): void {
 /** Sequences in a row are projected each by itself, from the first column of the matrix on. */
 export function projectionsAreSeparate(): void {
   fc.assert(
-    fc.property(fc.nat(), fc.array(fc.nat(4), { minLength: 1, maxLength: 4 }), small(3), (seed, lengths, rows) => {
-      const starts = [0];
-      for (const length of lengths) starts.push(starts.at(-1)! + length);
-      const [x, weight] = [leaf([1, starts.at(-1)!, 4], seed, 'x'), leaf([2, rows, 5], seed, 'projection')];
-      const bounds = (values: number[]): Tensor => tensor(values, undefined, { dtype: 'int32', device: x.device });
-      const each = lengths.map((length, i) =>
-        lengthProjection(slice(x, 1, starts[i]!, starts[i + 1]!), weight, bounds([0, length])),
-      );
-      const together = lengthProjection(x, weight, bounds(starts));
-      expectNear(together.data, concat(each, 1).data, 1e-13, 'sequences in a row');
-      const direct = new Float64Array(together.size);
-      for (const [i, length] of lengths.entries())
-        for (let j = 0; j < rows; j++)
-          for (let c = 0; c < 4; c++)
-            for (let t = 0; t < length; t++)
-              direct[(i * rows + j) * 4 + c]! +=
-                weight.data[((c >> 1) * rows + j) * 5 + t]! * x.data[(starts[i]! + t) * 4 + c]!;
-      expectNear(together.data, direct, 1e-13, 'projection');
-      expect(together.shape).toEqual([1, lengths.length * rows, 4]);
-    }),
+    fc.property(
+      fc.nat(),
+      fc.array(fc.nat(4), { minLength: 1, maxLength: 4 }),
+      small(3),
+      (seed, lengths, rows) => {
+        const starts = [0];
+        for (const length of lengths) starts.push(starts.at(-1)! + length);
+        const [x, weight] = [leaf([1, starts.at(-1)!, 4], seed, 'x'), leaf([2, rows, 5], seed, 'projection')];
+        const bounds = (values: number[]): Tensor =>
+          tensor(values, undefined, { dtype: 'int32', device: x.device });
+        const each = lengths.map((length, i) =>
+          lengthProjection(slice(x, 1, starts[i]!, starts[i + 1]!), weight, bounds([0, length])),
+        );
+        const together = lengthProjection(x, weight, bounds(starts));
+        expectNear(together.data, concat(each, 1).data, 1e-13, 'sequences in a row');
+        const direct = new Float64Array(together.size);
+        for (const [i, length] of lengths.entries())
+          for (let j = 0; j < rows; j++)
+            for (let c = 0; c < 4; c++)
+              for (let t = 0; t < length; t++)
+                direct[(i * rows + j) * 4 + c]! +=
+                  weight.data[((c >> 1) * rows + j) * 5 + t]! * x.data[(starts[i]! + t) * 4 + c]!;
+        expectNear(together.data, direct, 1e-13, 'projection');
+        expect(together.shape).toEqual([1, lengths.length * rows, 4]);
+      },
+    ),
   );
 }

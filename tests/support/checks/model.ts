@@ -4,12 +4,14 @@ import { expect } from 'vitest';
 import type { Tokenizers } from '../../../src/generate/translator.ts';
 import {
   backward,
+  crossEntropy,
   noGrad,
   scope,
   slice,
   type Tensor,
   type Transformer,
   type TransformerConfig,
+  tensor,
 } from '../../../src/index.ts';
 import { makeBatch, Seq2SeqObjective } from '../../../src/train/seq2seq.ts';
 import { roundingOf } from '../devices.ts';
@@ -390,4 +392,31 @@ export function gradientsAreAveragedOverTokens(device = 'reference'): void {
     const expected = first!.get(path)!.map((value, i) => value + second!.get(path)![i]!);
     expectNear(gradient, expected, 10 * roundingOf(device), path);
   }
+}
+
+/** Sequences in a row, of which no row is padding, have the losses that each has alone on the reference device. */
+export function packedLossesAreTheirOwn(config: Partial<TransformerConfig>, device: string): void {
+  const model = tinyModel(config, device).eval();
+  const pairs = [
+    { source: [3, 5, 4, 8, 2], target: [1, 6, 4], labels: [6, 4, 2] },
+    { source: [7, 2], target: [1, 3, 5, 5, 7], labels: [3, 5, 5, 7, 2] },
+  ];
+  const packed = (key: 'source' | 'target' | 'labels') => ({
+    ids: Int32Array.from(pairs.flatMap((pair) => pair[key])),
+    lengths: pairs.map((pair) => pair[key].length),
+  });
+  const together = noGrad(() =>
+    scope(() => {
+      const logits = model.forwardPacked(packed('source'), packed('target'));
+      const labels = tensor(packed('labels').ids, [1, 8], { dtype: 'int32', device });
+      return Float64Array.from(crossEntropy(logits, labels, {}).data);
+    }),
+  );
+  const reference = tinyModel(config).eval();
+  const alone = pairs.flatMap(({ source, target, labels }) =>
+    Array.from(
+      noGrad(() => lossesOf(reference, { source: [source], target: [target], labels: [labels] })).data,
+    ),
+  );
+  expectNear(together, alone, device === 'reference' ? 1e-12 : 2e-5, device);
 }

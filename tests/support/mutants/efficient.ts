@@ -28,15 +28,11 @@ export const efficientMutants: readonly Mutant[] = [
   },
   {
     name: 'ranges of keys without their last key',
-    mutate: mutateOp<AttentionParams, 'reference'>(
-      'sparseAttention',
-      'reference',
-      (real) => (given, p) => {
-        const ranges = given[5]!;
-        const ends = ranges.size / 2;
-        return real([...given.slice(0, 5), changed(ranges, (value, i) => value - Number(i >= ends))], p);
-      },
-    ),
+    mutate: mutateOp<AttentionParams, 'reference'>('sparseAttention', 'reference', (real) => (given, p) => {
+      const ranges = given[5]!;
+      const ends = ranges.size / 2;
+      return real([...given.slice(0, 5), changed(ranges, (value, i) => value - Number(i >= ends))], p);
+    }),
     caughtBy: sparseEqualsLoops,
   },
   {
