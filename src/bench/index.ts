@@ -11,6 +11,7 @@ import { measureScaling, type ScalingPoint } from './scaling.ts';
 import { scalingPlot } from './scaling-plot.ts';
 import { benchShapes } from './shapes.ts';
 import { measureSharing } from './sharing.ts';
+import { measureTokenizers } from './tokenizers.ts';
 import { benchTraining, trainingStep } from './train.ts';
 
 export { type Ceilings, measureCeilings } from './ceilings.ts';
@@ -100,12 +101,17 @@ const sharing: Bench = function* (name, options) {
     yield { ...facts(name, options), ...figures };
 };
 
+const tokenizers: Bench = function* (name, { data, rounds }) {
+  for (const figures of measureTokenizers(data, rounds)) yield { name, ...figures };
+};
+
 /** Those that run only when they are named: they need a text file, or minutes. */
 export const namedBenches: ReadonlySet<string> = new Set([
   'char-gpt',
   'scaling',
   'attention-scaling',
   'threads',
+  'tokenizers',
 ]);
 
 /** Pictures of benchmarks, from the lines that they gave. */
@@ -128,6 +134,7 @@ export const benches: ReadonlyMap<string, Bench> = new Map([
   ['scaling', scaling],
   ['attention-scaling', attentionScaling],
   ['threads', sharing],
+  ['tokenizers', tokenizers],
 ]);
 
 /** A piece of work that `--profile` takes apart. */

@@ -15,14 +15,9 @@ import { LinformerAttention, linformerSharings } from '../../src/nn/attention/li
 import { MultiHeadAttention } from '../../src/nn/attention/multi-head.ts';
 import { Packing, Segments } from '../../src/nn/attention/packing.ts';
 import { SparseAttention } from '../../src/nn/attention/sparse.ts';
-import {
-  futureChangesNothing,
-  packedLossesAreTheirOwn,
-  paddingChangesNothing,
-  stepsEqualDecode,
-} from '../support/checks/model.ts';
-import { needDevice } from '../support/devices.ts';
-import { tinyModel, trainOn } from '../support/models.ts';
+import { packedEqualsAlone, parametersMove } from '../support/checks/mechanisms.ts';
+import { futureChangesNothing, paddingChangesNothing, stepsEqualDecode } from '../support/checks/model.ts';
+import { tinyModel } from '../support/models.ts';
 import { expectNear, leaf, rowOf } from '../support/numbers.ts';
 
 /** Kinds for every layer of self-attention. */
@@ -46,12 +41,9 @@ describe.each(named)('a model with %s', (_, config) => {
   it('sees no later token (F2)', () => futureChangesNothing('reference', [config]));
   it('says with caches what it says in one pass (K5)', () => stepsEqualDecode('reference', [config]));
 
-  it('gives packed sequences the losses that they have alone, on every device', (context) => {
-    for (const device of ['reference', 'native', 'wasm']) {
-      if (device !== 'reference') needDevice(context, device);
-      packedLossesAreTheirOwn(config, device);
-    }
-  });
+  it('gives packed sequences the losses that they have alone, on every device', (context) =>
+    packedEqualsAlone(context, config));
+  it('moves every one of its parameters', () => parametersMove(config, /selfAttention/));
 
   it('shows its weights, and looking changes nothing', () => {
     const model = tinyModel(config);
@@ -66,21 +58,6 @@ describe.each(named)('a model with %s', (_, config) => {
     for (let row = 0; row < weights.size / keys; row++) {
       const total = rowOf(weights.data, row, keys).reduce((a, b) => a + b, 0);
       expect(total).toBeCloseTo(1, 12);
-    }
-  });
-
-  it('gives every parameter a gradient', () => {
-    const { gradients } = trainOn(tinyModel(config), {
-      source: [[3, 5, 4, 8, 6, 7]],
-      target: [[1, 6, 4, 3, 5]],
-      labels: [[6, 4, 3, 5, 2]],
-    });
-    for (const [path, gradient] of gradients) {
-      if (!path.endsWith('key.bias'))
-        expect(
-          gradient.some((g) => g !== 0),
-          path,
-        ).toBe(true);
     }
   });
 });

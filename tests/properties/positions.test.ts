@@ -19,20 +19,15 @@ import {
   t5Bucket,
   tensor,
 } from '../../src/index.ts';
-import {
-  futureChangesNothing,
-  packedLossesAreTheirOwn,
-  paddingChangesNothing,
-  stepsEqualDecode,
-} from '../support/checks/model.ts';
+import { packedEqualsAlone, parametersMove } from '../support/checks/mechanisms.ts';
+import { futureChangesNothing, paddingChangesNothing, stepsEqualDecode } from '../support/checks/model.ts';
 import {
   alibiEqualsPairs,
   shawEqualsPairs,
   t5EqualsPairs,
   xlEqualsPairs,
 } from '../support/checks/positions.ts';
-import { needDevice } from '../support/devices.ts';
-import { disturb, gradientsOf, tinyModel, trainOn } from '../support/models.ts';
+import { disturb, tinyModel } from '../support/models.ts';
 import { expectNear } from '../support/numbers.ts';
 import { needOracle } from '../support/stored-oracle.ts';
 
@@ -47,35 +42,19 @@ const choices: readonly PositionChoice[] = [
 ];
 const named = choices.map((position) => [JSON.stringify(position), position] as const);
 
+const hasParameters = (choice: PositionChoice): boolean =>
+  ['learned', 'shaw', 't5', 'transformer-xl'].includes(typeof choice === 'string' ? choice : choice.kind);
+
 describe.each(named)('a model with position %s', (_, position) => {
   it('is the same with more padding, in outputs and gradients (F1)', () =>
     paddingChangesNothing('reference', [{ position }]));
   it('sees no later token (F2)', () => futureChangesNothing('reference', [{ position }]));
   it('says with caches what it says in one pass (K5)', () => stepsEqualDecode('reference', [{ position }]));
 
-  it('gives packed sequences the losses that they have alone, on every device', (context) => {
-    for (const device of ['reference', 'native', 'wasm']) {
-      if (device !== 'reference') needDevice(context, device);
-      packedLossesAreTheirOwn({ position }, device);
-    }
-  });
-
-  it('moves every one of its parameters', () => {
-    const model = tinyModel({ position });
-    const { gradients } = trainOn(model, {
-      source: [[3, 5, 4, 8, 6, 7]],
-      target: [[1, 6, 4, 3, 5]],
-      labels: [[6, 4, 3, 5, 2]],
-    });
-    for (const [path, gradient] of gradients) {
-      if (path.startsWith('sourcePosition') || path.startsWith('targetPosition'))
-        expect(
-          gradient.some((g) => g !== 0),
-          path,
-        ).toBe(true);
-    }
-    expect(gradientsOf(model).size).toBeGreaterThan(0);
-  });
+  it('gives packed sequences the losses that they have alone, on every device', (context) =>
+    packedEqualsAlone(context, { position }));
+  it('moves every one of its parameters', () =>
+    parametersMove({ position }, /Position\./, { some: hasParameters(position) }));
 });
 
 describe('sinusoidal positions (D4, D5)', () => {
@@ -281,7 +260,7 @@ describe('choices that cannot be used', () => {
     [{ kind: 'rope', layout: 'halfs' }, 'did you mean "halves"?'],
     [{ kind: 'shaw', maxDistance: 0 }, 'position.maxDistance: expected a whole number of at least 1, got 0'],
     [{ kind: 't5', maxDistance: 8 }, 'expected maxDistance above numBuckets / 2 (16), got 8'],
-    ['rope', 'rope turns pairs: expected an even head width, got 3'],
+    ['rope', 'position: rope: it turns pairs: expected an even head width, got 3'],
   ])('%j: %s', (position, message) => {
     expect(make(position)).toThrow(ConfigError);
     expect(make(position)).toThrow(message);
