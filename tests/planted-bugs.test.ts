@@ -11,6 +11,7 @@ import { modelMutants } from './support/mutants/model.ts';
 import type { Mutant } from './support/mutants/mutant.ts';
 import { quantizeMutants } from './support/mutants/quantize.ts';
 import { recurrentMutants } from './support/mutants/recurrent.ts';
+import { tokenizerMutants } from './support/mutants/tokenizers.ts';
 
 // One seed, so that a bug is caught in every run or in none; the properties draw a new one each time.
 fc.configureGlobal({ seed: 20_170_612, endOnFailure: true });
@@ -21,6 +22,7 @@ const mutants: readonly Mutant[] = [
   ...modelMutants,
   ...gptMutants,
   ...quantizeMutants,
+  ...tokenizerMutants,
   ...recurrentMutants,
 ];
 

@@ -8,6 +8,7 @@ import { benchGpt2, benchGpt2Model } from './gpt2.ts';
 import { measureScaling } from './scaling.ts';
 import { benchShapes } from './shapes.ts';
 import { measureSharing } from './sharing.ts';
+import { measureTokenizers } from './tokenizers.ts';
 import { benchTraining, trainingStep } from './train.ts';
 
 export { type Ceilings, measureCeilings } from './ceilings.ts';
@@ -94,8 +95,12 @@ const sharing: Bench = function* (name, options) {
     yield { ...facts(name, options), ...figures };
 };
 
+const tokenizers: Bench = function* (name, { data, rounds }) {
+  for (const figures of measureTokenizers(data, rounds)) yield { name, ...figures };
+};
+
 /** Those that run only when they are named: they need a text file, or minutes. */
-export const namedBenches: ReadonlySet<string> = new Set(['char-gpt', 'scaling', 'threads']);
+export const namedBenches: ReadonlySet<string> = new Set(['char-gpt', 'scaling', 'threads', 'tokenizers']);
 
 export const benches: ReadonlyMap<string, Bench> = new Map([
   ['train-base256', training('base256')],
@@ -107,6 +112,7 @@ export const benches: ReadonlyMap<string, Bench> = new Map([
   ['char-gpt', charGpt],
   ['scaling', scaling],
   ['threads', sharing],
+  ['tokenizers', tokenizers],
 ]);
 
 /** A piece of work that `--profile` takes apart. */

@@ -10,7 +10,17 @@ export {
 } from './attention/attend.ts';
 export { KeyValueCache } from './attention/cache.ts';
 export { type GuidedAttentionOptions, guidedAttentionLoss } from './attention/guided.ts';
+export { type AttentionChoice, attentions, makeAttention } from './attention/kinds.ts';
+export {
+  type AttendTo,
+  type AttentionCache,
+  AttentionLayer,
+  type AttentionRole,
+  type AttentionSizes,
+  type KeysAndValues,
+} from './attention/layer.ts';
 export { LocationAwareAttention, type LocationAwareOptions } from './attention/location-aware.ts';
+
 export {
   type AdditiveMask,
   type DropMask,
@@ -50,11 +60,11 @@ export {
 } from './convolution/stack.ts';
 export { withDropoutKeys } from './dropout-keys.ts';
 export { Embedding, type EmbeddingOptions, SegmentEmbedding } from './embedding.ts';
-export { FeedForward, type FeedForwardOptions } from './feed-forwards/feed-forward.ts';
+export * from './feed-forwards/index.ts';
 export * from './initializers.ts';
 export { Linear, type LinearOptions } from './linear.ts';
 export { Module, type ModuleContext, type Parameter, parameter } from './module.ts';
-export { LayerNorm } from './norms/layer-norm.ts';
+export * from './norms/index.ts';
 export * from './position/index.ts';
 export { modelBytes, type QuantizeOptions, quantize } from './quantize.ts';
 export { QuantizedMatrix } from './quantized-matrix.ts';

@@ -42,7 +42,7 @@ export function registerBench(program: Command): void {
     .option('--rounds <n>', 'measured rounds, medians are printed: 11, beside peers 5')
     .option('--profile <name>', `where the time goes, op by op: ${[...profiledBenches.keys()].join(', ')}`)
     .option('--precision <name>', `of training: ${precisions.join(', ')}`, 'fp32')
-    .option('--data <file>', 'text that char-gpt learns from; HEED_BENCH_TEXT by default')
+    .option('--data <file>', 'text that char-gpt and tokenizers learn from; HEED_BENCH_TEXT by default')
     .option('--shape <MxNxK>', 'one shape of gemm, At or Bt after it for a transposed operand')
     .option('--plot <file.svg>', 'a picture of scaling')
     .option('--peers', 'heed and the peers in bench/peers in turns; the goals, and results in a file')
