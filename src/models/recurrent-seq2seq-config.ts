@@ -1,6 +1,6 @@
 /** Configuration of the recurrent encoder–decoder, checked as a whole. */
 import { type SourceAttentionKind, sourceAttentions } from '../nn/attention/source.ts';
-import { choiceIssues } from '../nn/variants.ts';
+import { choiceIssues, type OptionRules } from '../nn/variants.ts';
 import { type RecurrentCell, recurrentCells } from '../ops/recurrent/cells.ts';
 import { ConfigChecks } from './config-checks.ts';
 
@@ -36,6 +36,17 @@ export const recurrentSeq2SeqDefaults = {
   dropout: 0.1,
   paddingId: 0,
 } as const satisfies Partial<RecurrentSeq2SeqConfig>;
+
+/** Rules of its fields in an experiment. */
+export const recurrentSeq2SeqRules = {
+  maxSeqLen: { type: 'count', default: 512 },
+  dModel: { type: 'count', default: 256 },
+  numLayers: { type: 'count', default: 2 },
+  cell: { type: 'choice', of: Object.keys(recurrentCells), default: 'lstm' },
+  bidirectional: { type: 'flag', default: true },
+  attention: { type: 'choice', of: Object.keys(sourceAttentions), default: 'luong' },
+  dropout: { type: 'rate', default: 0.1 },
+} as const satisfies OptionRules;
 
 /**
  * The configuration itself.
