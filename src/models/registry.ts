@@ -2,16 +2,28 @@
 import { ConfigError, suggest } from '../errors.ts';
 import type { ModuleContext } from '../nn/module.ts';
 import { quantize } from '../nn/quantize.ts';
+import type { OptionRules } from '../nn/variants.ts';
 import type { QuantizedType } from '../ops/quantized-linear/panels.ts';
+import { ConvLanguageModel, type ConvLanguageModelConfig } from './conv-language-model.ts';
+import { EncoderDecoder } from './encoder-decoder.ts';
+
 import { Gpt } from './gpt.ts';
 import type { GptConfig } from './gpt-config.ts';
+import { RecurrentSeq2Seq } from './recurrent-seq2seq.ts';
+import type { RecurrentSeq2SeqConfig } from './recurrent-seq2seq-config.ts';
 import { Transformer } from './transformer.ts';
-import type { TransformerConfig } from './transformer-config.ts';
+
+import { type TransformerConfig, transformerDefaults } from './transformer-config.ts';
+
+import { WindowTagger, type WindowTaggerConfig } from './window-tagger.ts';
 
 /** Configuration and class of each architecture; a new one is a line here and below. */
 interface Kinds {
   readonly transformer: { readonly config: TransformerConfig; readonly model: Transformer };
   readonly gpt: { readonly config: GptConfig; readonly model: Gpt };
+  readonly 'lstm-seq2seq': { readonly config: RecurrentSeq2SeqConfig; readonly model: RecurrentSeq2Seq };
+  readonly 'conv-lm': { readonly config: ConvLanguageModelConfig; readonly model: ConvLanguageModel };
+  readonly 'window-tagger': { readonly config: WindowTaggerConfig; readonly model: WindowTagger };
 }
 
 export type ModelKind = keyof Kinds;
@@ -21,10 +33,16 @@ const kinds: {
 } = {
   transformer: (config, context) => new Transformer(config, context),
   gpt: (config, context) => new Gpt(config, context),
+  'lstm-seq2seq': (config, context) => new RecurrentSeq2Seq(config, context),
+  'conv-lm': (config, context) => new ConvLanguageModel(config, context),
+  'window-tagger': (config, context) => new WindowTagger(config, context),
 };
 
+/** Rules of the fields of `model:` for each kind that an experiment can train, but for the Transformer's own. */
+export const modelOptions: Readonly<Record<string, { readonly options: OptionRules }>> = {};
+
 /** What a checkpoint says of its model. */
-export interface ModelDescription<K extends ModelKind = 'transformer'> {
+export interface ModelDescription<K extends ModelKind = ModelKind> {
   readonly kind: K;
   readonly config: Kinds[K]['config'];
   /** Element type of the weights, where they are quantised. */
@@ -50,4 +68,24 @@ export function buildModel<K extends ModelKind>(
   }
   const model = kinds[kind](config, context);
   return quantization === undefined ? model : quantize(model, { dtype: quantization });
+}
+
+/**
+ * As `buildModel`, for models that read one text and write another.
+ *
+ * @throws {ConfigError} when the kind is of another sort
+ */
+export function buildEncoderDecoder(description: ModelDescription, context: ModuleContext): EncoderDecoder {
+  const model: unknown = buildModel(description, context);
+  if (model instanceof EncoderDecoder) return model;
+  const got = `kind "${description.kind}"`;
+  throw new ConfigError({ where: 'model.kind', expected: 'an encoder–decoder model', got });
+}
+
+/** A description with every field of its configuration, also those that came after it was written. */
+export function completed(description: ModelDescription): ModelDescription {
+  if (description.kind !== 'transformer') return description;
+  const config = description.config as TransformerConfig;
+  const finalNorm = config.finalNorm ?? config.normPlacement === 'pre';
+  return { ...description, config: { ...transformerDefaults, ...config, finalNorm } } as ModelDescription;
 }

@@ -1,11 +1,12 @@
 /** What a run needs before its first step: data, tokenizers and a model, fresh or from a checkpoint. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Device } from '../core/device.ts';
 import { Random } from '../core/random.ts';
 import type { Example } from '../data/examples.ts';
 import { ConfigError } from '../errors.ts';
 import type { Tokenizers } from '../generate/translator.ts';
 import type { EncoderDecoder } from '../models/encoder-decoder.ts';
-import { buildModel, type ModelDescription } from '../models/registry.ts';
+import { buildEncoderDecoder, completed, type ModelDescription } from '../models/registry.ts';
 import { type Checkpoint, restoreModel } from './checkpoint.ts';
 import type { Experiment } from './config/schema.ts';
 import type { TrainingEvent } from './events.ts';
@@ -57,28 +58,27 @@ function fresh(experiment: Experiment, examples: readonly Example[], device: Dev
   const { tokenizers, notes } = buildTokenizers(experiment, examples);
   const description = describeModel(experiment, tokenizers);
   const random = new Random(experiment.training.seed, 'init');
-  return { model: buildModel(description, { random, device }), tokenizers, description, notes };
+  return { model: buildEncoderDecoder(description, { random, device }), tokenizers, description, notes };
 }
 
 function describeModel({ model }: Experiment, { source, target }: Tokenizers): ModelDescription {
-  const { kind, finalNorm, ...config } = model;
-  return {
+  const { kind, ...config } = model;
+  const sizes = { sourceVocabSize: source.vocabSize, targetVocabSize: target.vocabSize };
+  return completed({
     kind,
-    config: {
-      ...config,
-      finalNorm: finalNorm ?? model.normPlacement === 'pre',
-      sourceVocabSize: source.vocabSize,
-      targetVocabSize: target.vocabSize,
-      paddingId: source.specialTokens.pad,
-    },
-  };
+    config: { ...config, ...sizes, paddingId: source.specialTokens.pad },
+  } as ModelDescription);
+}
+
+/** As it comes back from a file. */
+function plain(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value));
 }
 
 function restored(checkpoint: Checkpoint, experiment: Experiment, device: Device): Built {
   const { model, tokenizers } = restoreModel(checkpoint, device.name);
   const description = checkpoint.facts.model;
-  const wanted = JSON.stringify(describeModel(experiment, tokenizers));
-  if (JSON.stringify(JSON.parse(wanted)) !== JSON.stringify(description)) {
+  if (!isDeepStrictEqual(plain(describeModel(experiment, tokenizers)), plain(completed(description)))) {
     throw new ConfigError({
       where: checkpoint.path,
       problem: 'the checkpoint was made with another model configuration',

@@ -5,18 +5,11 @@
 import { z } from 'zod';
 import { precisions } from '../../core/precision.ts';
 import { metrics } from '../../metrics/registry.ts';
-import { scoreScales } from '../../nn/attention/attend.ts';
-import { type AttentionChoice, attentions } from '../../nn/attention/kinds.ts';
-import { type FeedForwardChoice, feedForwards } from '../../nn/feed-forwards/index.ts';
-import { type NormChoice, norms } from '../../nn/norms/index.ts';
-import { type PositionChoice, positions } from '../../nn/position/index.ts';
-import type { Variants } from '../../nn/variants.ts';
-import { activations } from '../../ops/activate/index.ts';
 import type { Option } from '../../tokenizers/kind.ts';
 import { kinds, tokenizerKinds } from '../../tokenizers/kinds.ts';
 import type { TokenizerKind } from '../../tokenizers/types.ts';
 import { scheduleNames } from '../schedules.ts';
-import { variantSchema } from './variant-schema.ts';
+import { modelSchema } from './model-schema.ts';
 
 const count = z.int().min(1);
 const rate = z.number().min(0).lt(1);
@@ -110,36 +103,6 @@ const tokenizers = z.union([
   z.strictObject({ source: tokenizer, target: tokenizer }),
 ]);
 
-const model = z.strictObject({
-  kind: z.literal('transformer').default('transformer'),
-  dModel: count.default(512),
-  dFf: count.default(2048),
-  numHeads: count.default(8),
-  numEncoderLayers: count.max(1000).default(6),
-  numDecoderLayers: count.max(1000).default(6),
-  headDim: count.optional(),
-  valueDim: count.optional(),
-  dropout: rate.default(0.1),
-  attentionDropout: rate.default(0),
-  activationDropout: rate.default(0),
-  activation: names(Object.keys(activations) as (keyof typeof activations)[]).default('relu'),
-  normPlacement: z.enum(['post', 'pre']).default('post'),
-  finalNorm: z.boolean().optional(),
-  normEps: z.number().positive().default(1e-5),
-  position: variantSchema<PositionChoice>(positions).default('sinusoidal'),
-  attention: variantSchema<AttentionChoice>(attentions).default('multi-head'),
-  encoderAttention: variantSchema<AttentionChoice>(attentions).optional(),
-  decoderAttention: variantSchema<AttentionChoice>(attentions).optional(),
-  crossAttention: variantSchema<AttentionChoice>(attentions).optional(),
-  norm: variantSchema<NormChoice>(norms).default('layer'),
-  feedForward: variantSchema<FeedForwardChoice>(feedForwards).default('mlp'),
-  scaleEmbeddings: z.boolean().default(true),
-  tieEmbeddings: z.enum(['none', 'target', 'all']).default('none'),
-  attentionScale: names(Object.keys(scoreScales) as (keyof typeof scoreScales)[]).default('sqrt'),
-  shareLayers: z.boolean().default(false),
-  maxSeqLen: count.default(512),
-});
-
 const training = z.strictObject({
   seed: z.int().default(1),
   maxSteps: count.optional(),
@@ -201,24 +164,13 @@ const evaluation = z.strictObject({
   samples: z.int().min(0).default(10),
 });
 
-/** The kinds that fields of the schema choose from, by path. */
-export const variantFields: Readonly<Record<string, Variants>> = {
-  'model.position': positions,
-  'model.attention': attentions,
-  'model.encoderAttention': attentions,
-  'model.decoderAttention': attentions,
-  'model.crossAttention': attentions,
-  'model.norm': norms,
-  'model.feedForward': feedForwards,
-};
-
 /** The schema of an experiment. */
 export const experimentSchema = z.strictObject({
   name: z.string().regex(/^[\w.-]+$/, 'letters, digits, dot, dash and underscore only'),
   description: z.string().optional(),
   data,
   tokenizer: tokenizers,
-  model,
+  model: modelSchema,
   training,
   evaluation: evaluation.prefault({}),
   published: z

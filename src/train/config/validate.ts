@@ -5,7 +5,11 @@ import { readLines } from '../../data/lines.ts';
 import { ConfigError, type ConfigIssue, nearestName } from '../../errors.ts';
 import { mechanismIssues, transformerDefaults } from '../../models/transformer-config.ts';
 import { choiceIssues, kindOf } from '../../nn/variants.ts';
-import { type Experiment, experimentSchema, variantFields } from './schema.ts';
+import { tokenizerIssues } from '../../tokenizers/config.ts';
+import { tokenizerKinds } from '../../tokenizers/kinds.ts';
+import type { TokenizerConfig } from '../../tokenizers/types.ts';
+import { variantFields } from './model-schema.ts';
+import { type Experiment, experimentSchema } from './schema.ts';
 
 type Issue = z.core.$ZodIssue;
 
@@ -124,7 +128,7 @@ function unionIssues(issue: z.core.$ZodIssueInvalidUnion, root: unknown): Config
     return [
       oneOf(
         path,
-        tag === 'format' ? ['parallel', 'tsv', 'jsonl', 'cmudict'] : ['word', 'char', 'bpe'],
+        tag === 'format' ? ['parallel', 'tsv', 'jsonl', 'cmudict'] : tokenizerKinds,
         valueAt(root, path),
       ),
     ];
@@ -136,7 +140,7 @@ function unionIssues(issue: z.core.$ZodIssueInvalidUnion, root: unknown): Config
 }
 
 /** Rules between fields, which a schema of single fields cannot say. */
-function crossIssues({ data, training, evaluation, model }: Experiment): ConfigIssue[] {
+function crossIssues({ data, tokenizer, training, evaluation, model }: Experiment): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
   const need = (fine: boolean, path: string, message: string): void => {
     if (!fine) issues.push({ path, message });
@@ -155,23 +159,31 @@ function crossIssues({ data, training, evaluation, model }: Experiment): ConfigI
     'evaluation.selectBy',
     `expected one of ${choices.join(', ')}, got "${evaluation.selectBy}"`,
   );
-  need(
-    model.headDim !== undefined || model.dModel % model.numHeads === 0,
-    'model.numHeads',
-    `expected a divisor of dModel (${model.dModel}) or a headDim, got ${model.numHeads}`,
-  );
-  if (issues.length === 0) {
-    const sizes = { ...transformerDefaults, sourceVocabSize: 1, targetVocabSize: 1 };
-    for (const { path, message } of mechanismIssues({ ...sizes, ...model, finalNorm: false }))
-      issues.push({ path: `model.${path}`, message });
+  for (const [part, config] of Object.entries(tokenizer)) {
+    for (const { path, message } of tokenizerIssues(config as TokenizerConfig)) {
+      issues.push({ path: `tokenizer.${part}.${path}`, message });
+    }
   }
+  if (model.kind === 'transformer') issues.push(...transformerIssues(model));
+  const isUnbounded = model.kind === 'transformer' && kindOf(model.position) === 'none';
   const longest = Math.max(data.maxSourceLength, data.maxTargetLength) + 1;
   need(
-    kindOf(model.position) === 'none' || longest <= model.maxSeqLen,
+    isUnbounded || longest <= model.maxSeqLen,
     'model.maxSeqLen',
     `expected at least ${longest} (the longest text and its end token), got ${model.maxSeqLen}`,
   );
   return issues;
+}
+
+/** What does not go together in the section of a Transformer. */
+function transformerIssues(model: Extract<Experiment['model'], { kind: 'transformer' }>): ConfigIssue[] {
+  if (model.headDim === undefined && model.dModel % model.numHeads !== 0) {
+    const expected = `expected a divisor of dModel (${model.dModel}) or a headDim`;
+    return [{ path: 'model.numHeads', message: `${expected}, got ${model.numHeads}` }];
+  }
+  const sizes = { ...transformerDefaults, sourceVocabSize: 1, targetVocabSize: 1 };
+  const issues = mechanismIssues({ ...sizes, ...model, finalNorm: false });
+  return issues.map(({ path, message }) => ({ path: `model.${path}`, message }));
 }
 
 /**

@@ -21,16 +21,20 @@ function fieldOf(rule: OptionRule): z.ZodType {
   return rule.default === undefined ? typeOf(rule).optional() : typeOf(rule).default(rule.default);
 }
 
-/** A kind's name, or a group of `kind` and its options. */
-export function variantSchema<C extends string | { readonly kind: string }>(
-  variants: Variants,
-): z.ZodType<C> {
-  const groups = Object.entries(variants).map(([kind, { options }]) => {
+/** A group of `kind` and its options, for each kind. */
+export function variantGroups(variants: Readonly<Record<string, Pick<Variants[string], 'options'>>>) {
+  return Object.entries(variants).map(([kind, { options }]) => {
     const fields = Object.entries(options as Readonly<Record<string, OptionRule>>).map(
       ([name, rule]) => [name, fieldOf(rule)] as const,
     );
     return z.strictObject({ kind: z.literal(kind), ...Object.fromEntries(fields) });
   });
+}
+
+/** A kind's name, or a group of `kind` and its options. */
+export function variantSchema<C extends string | { readonly kind: string }>(
+  variants: Variants,
+): z.ZodType<C> {
   const names = z.enum(Object.keys(variants) as [string, ...string[]]);
-  return z.union([names, ...groups]) as unknown as z.ZodType<C>;
+  return z.union([names, ...variantGroups(variants)]) as unknown as z.ZodType<C>;
 }
