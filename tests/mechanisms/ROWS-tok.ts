@@ -6,7 +6,8 @@ export const rows: readonly Mechanism[] = [
     id: 'B5',
     name: 'BPE merge selection and stop rules',
     file: 'src/tokenizers/bpe-trainer.ts',
-    verification: 'merges for one or several a step equal those of counting everything again before each step',
+    verification:
+      'merges for one or several a step equal those of counting everything again before each step',
     test: 'tests/properties/tokenizers.test.ts',
   },
   {
@@ -45,7 +46,8 @@ export const rows: readonly Mechanism[] = [
     id: 'B10',
     name: 'Chinese, alone and mixed with English',
     file: 'src/tokenizers/compression.ts',
-    verification: 'held-out lines come back from bytes, lose rare characters otherwise; tokens per character by method',
+    verification:
+      'held-out lines come back from bytes, lose rare characters otherwise; tokens per character by method',
     test: 'tests/chinese-tokenizers.test.ts',
   },
   {
