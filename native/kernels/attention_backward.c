@@ -53,10 +53,11 @@ static void relative_row(const head_job *j, float *weights, float *grads, int64_
   const uint8_t *mask = mask_row(p, j->h, t, s);
   uint32_t index = weight_index(p, j->h, t, s);
   const float *binned = bins_grad(j, j->dout, t);
+  float inverseCap = p->more.cap > 0 ? 1 / p->more.cap : 0;
   if (binned) add_by_distance(grads, binned, table_column(p, t, s), seen, p->more.width);
   add_scores(p, weights, j->h, t, s, seen);
   FOR_VECTORS(c, seen, {
-    vf score = load(weights + c, W);
+    vf score = load(weights + c, W), slope = 1.0f - (score * inverseCap) * (score * inverseCap);
     if (mask) score = apply_mask(score, mask + c, W);
     vf w = vexp(score - lse);
     vf grad = load(grads + c, W);
@@ -66,7 +67,7 @@ static void relative_row(const head_job *j, float *weights, float *grads, int64_
       kept = dropout_apply(&p->drop, w, index + (uint32_t)c);
     }
     store(weights + c, kept, W);
-    store(grads + c, w * (grad - delta), W);
+    store(grads + c, w * (grad - delta) * slope, W);
   });
   add_score_gradients(j, grads, t, s, seen);
   FOR_VECTORS(c, seen, store(grads + c, load(grads + c, W) * p->scale, W););
