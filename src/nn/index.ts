@@ -24,14 +24,25 @@ export { MultiHeadAttention, type MultiHeadAttentionOptions } from './attention/
 export { Packing, Segments, type Visible } from './attention/packing.ts';
 export { SelfAttention, type SelfAttentionLayerOptions } from './attention/self.ts';
 export { type CaptureOptions, capture } from './capture.ts';
+export { type DeepNormFactors, type Depths, deepNormFactors } from './deep-norm.ts';
 export { withDropoutKeys } from './dropout-keys.ts';
 export { Embedding, type EmbeddingOptions, SegmentEmbedding } from './embedding.ts';
 export { FeedForward, type FeedForwardOptions } from './feed-forwards/feed-forward.ts';
 export * from './initializers.ts';
 export { Linear, type LinearOptions } from './linear.ts';
 export { Module, type ModuleContext, type Parameter, parameter } from './module.ts';
-export { LayerNorm } from './norms/layer-norm.ts';
+export * from './norms/index.ts';
 export * from './position/index.ts';
 export { modelBytes, type QuantizeOptions, quantize } from './quantize.ts';
 export { QuantizedMatrix } from './quantized-matrix.ts';
-export { Dropout, type NormPlacement, Residual } from './residual.ts';
+export {
+  Dropout,
+  type NormPlacement,
+  normPlacements,
+  Residual,
+  type ResidualOptions,
+  type ResidualPass,
+  type Sublayer,
+  throughResiduals,
+} from './residual.ts';
+export { StochasticDepth } from './stochastic-depth.ts';

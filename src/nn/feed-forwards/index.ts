@@ -1,6 +1,7 @@
 /** Kinds of feed-forward networks by name; a new one is a file and a line here. */
 import type { Tensor } from '../../core/tensor.ts';
 import type { Activation } from '../../ops/activate/index.ts';
+import type { Visible } from '../attention/packing.ts';
 import type { Module, ModuleContext } from '../module.ts';
 import { type Choice, makeVariant, variant } from '../variants.ts';
 import { FeedForward } from './feed-forward.ts';
@@ -18,7 +19,8 @@ export interface FeedForwardSizes {
 
 /** A network that every position passes through alone: `[B, T, C]` to `[B, T, C]`. */
 export interface FeedForwardLayer extends Module {
-  forward(x: Tensor): Tensor;
+  /** @param visible - which rows are tokens, for networks in which tokens share something */
+  forward(x: Tensor, visible?: Visible): Tensor;
 }
 
 type Args = readonly [sizes: FeedForwardSizes, context: ModuleContext];
