@@ -23,11 +23,12 @@ export {
 export { MultiHeadAttention, type MultiHeadAttentionOptions } from './attention/multi-head.ts';
 export { Packing, Segments, type Visible } from './attention/packing.ts';
 export { SelfAttention, type SelfAttentionLayerOptions } from './attention/self.ts';
+export { type Auxiliary, collectAuxiliary, type Measure } from './auxiliary.ts';
 export { type CaptureOptions, capture } from './capture.ts';
 export { type DeepNormFactors, type Depths, deepNormFactors } from './deep-norm.ts';
 export { withDropoutKeys } from './dropout-keys.ts';
 export { Embedding, type EmbeddingOptions, SegmentEmbedding } from './embedding.ts';
-export { FeedForward, type FeedForwardOptions } from './feed-forwards/feed-forward.ts';
+export * from './feed-forwards/index.ts';
 export * from './initializers.ts';
 export { Linear, type LinearOptions } from './linear.ts';
 export { Module, type ModuleContext, type Parameter, parameter } from './module.ts';

@@ -15,7 +15,7 @@ import type { Visible } from '../attention/packing.ts';
 import { constant } from '../initializers.ts';
 import { type ModuleContext, type Parameter, parameter } from '../module.ts';
 import { Norm } from './norm.ts';
-import { rowsOf } from './rows.ts';
+import { rowsOf } from '../rows.ts';
 
 /** How the statistics for evaluation are gathered. */
 export interface BatchNormOptions {

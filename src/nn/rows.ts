@@ -1,6 +1,6 @@
 /** Which rows of a batch are tokens, and to which sequence each belongs. */
-import type { Tensor } from '../../core/tensor.ts';
-import { Segments, type Visible } from '../attention/packing.ts';
+import type { Tensor } from '../core/tensor.ts';
+import { Segments, type Visible } from './attention/packing.ts';
 
 /** The rows of `[B, T, C]`, one after the other. */
 export interface Rows {
