@@ -5,6 +5,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { attentionMutants } from './support/mutants/attention.ts';
+import { blockMutants } from './support/mutants/blocks.ts';
 import { gptMutants } from './support/mutants/gpt.ts';
 import { layerMutants } from './support/mutants/layers.ts';
 import { modelMutants } from './support/mutants/model.ts';
@@ -17,6 +18,7 @@ fc.configureGlobal({ seed: 20_170_612, endOnFailure: true });
 const mutants: readonly Mutant[] = [
   ...attentionMutants,
   ...layerMutants,
+  ...blockMutants,
   ...modelMutants,
   ...gptMutants,
   ...quantizeMutants,

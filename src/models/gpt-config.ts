@@ -74,7 +74,13 @@ export function checkGptConfig(config: GptConfig): GptConfig {
     check(path, config[path] > 0 && Number.isFinite(config[path]), 'a number above 0');
   }
   if (issues.length === 0) {
-    issues.push(...choiceIssues('norm', norms, config.norm, { width: config.dModel, eps: config.normEps, causal: true }));
+    issues.push(
+      ...choiceIssues('norm', norms, config.norm, {
+        width: config.dModel,
+        eps: config.normEps,
+        causal: true,
+      }),
+    );
   }
   if (issues.length > 0) {
     const problem = issues.map(({ path, message }) => `${path}: ${message}`).join('; ');

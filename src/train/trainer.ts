@@ -25,7 +25,13 @@ import { MetricLog } from './metric-log.ts';
 import { notFinite } from './not-finite.ts';
 import { learningRateAt } from './schedules.ts';
 import { epochBatches, makeBatch, type PairBatch, Seq2SeqObjective, type TrainingSums } from './seq2seq.ts';
-import { freshState, freshWindow, restoredState, type Snapshot, type TrainingState } from './training-state.ts';
+import {
+  freshState,
+  freshWindow,
+  restoredState,
+  type Snapshot,
+  type TrainingState,
+} from './training-state.ts';
 
 /** Checkpoints that are kept. */
 const KEPT_CHECKPOINTS = 2;

@@ -124,7 +124,10 @@ export class MixtureOfExperts extends Module implements FeedForwardLayer {
     sequence.forEach((n, row) => {
       if (n >= 0) weights.set(wanted, row * experts);
     });
-    const shares = scale(tensor(weights, probs.shape, { device: probs.device }), experts / (choices * tokens));
+    const shares = scale(
+      tensor(weights, probs.shape, { device: probs.device }),
+      experts / (choices * tokens),
+    );
     const loss = sum(mul(probs, shares));
     contributeMeasure('balanceLoss', { total: loss.item(), count: 1 });
     contributeLoss(scale(loss, balance));

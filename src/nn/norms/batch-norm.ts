@@ -14,8 +14,8 @@ import { reshape } from '../../ops/shape/reshape.ts';
 import type { Visible } from '../attention/packing.ts';
 import { constant } from '../initializers.ts';
 import { type ModuleContext, type Parameter, parameter } from '../module.ts';
-import { Norm } from './norm.ts';
 import { rowsOf } from '../rows.ts';
+import { Norm } from './norm.ts';
 
 /** How the statistics for evaluation are gathered. */
 export interface BatchNormOptions {

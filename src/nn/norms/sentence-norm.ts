@@ -13,8 +13,8 @@ import { reshape } from '../../ops/shape/reshape.ts';
 import type { Visible } from '../attention/packing.ts';
 import { constant } from '../initializers.ts';
 import { type ModuleContext, type Parameter, parameter } from '../module.ts';
-import { Norm } from './norm.ts';
 import { rowsOf } from '../rows.ts';
+import { Norm } from './norm.ts';
 
 /** `y = (x − μ)/√(σ² + eps) · weight + bias` with one mean and variance for all T·C numbers of a sentence. */
 export class SentenceNorm extends Norm {
