@@ -114,7 +114,7 @@ describe('a mixture of experts', () => {
     const flops = (experts: number, topK: number): number => {
       const moe = mixture({ experts, topK }).eval();
       const { counts } = countOps(() => noGrad(() => moe.forward(leaf([1, 16, 4], 2, 'x'))));
-      return counts.ops.get('linear')!.flops - 2 * 16 * 4 * experts; // but for the router
+      return counts.ops.get('matmul')!.flops - 2 * 16 * 4 * experts; // but for the router
     };
     expect(flops(8, 1)).toBe(flops(2, 1));
     expect(flops(8, 3)).toBe(3 * flops(8, 1));
