@@ -28,6 +28,7 @@ import {
 } from '../support/checks/blocks.ts';
 import { packedEqualsAlone, parametersMove } from '../support/checks/mechanisms.ts';
 import { futureChangesNothing, paddingChangesNothing, stepsEqualDecode } from '../support/checks/model.ts';
+import { needDevice } from '../support/devices.ts';
 import { finiteDifferences } from '../support/finite-differences.ts';
 import { gradientsOf, logitsOf, padded, tinyModel, trainOn } from '../support/models.ts';
 import { cosine, expectNear, gradientOf, leaf } from '../support/numbers.ts';
@@ -216,6 +217,34 @@ describe('stochastic depth (Huang et al. 2016)', () => {
       seen.add(layers.length);
     }
     expect(seen.size).toBeGreaterThan(1);
+  });
+});
+
+describe('the fused decoder', () => {
+  const batch = { ids: Int32Array.of(3, 5), mask: Uint8Array.of(1, 1), batch: 1, length: 2 };
+  const others: readonly Partial<TransformerConfig>[] = [
+    { norm: 'rms' },
+    { decoderNorm: 'batch' },
+    { normPlacement: 'deep' },
+    { parallelResidual: true },
+    { feedForward: 'swiglu' },
+    { feedForward: 'moe' },
+  ];
+  it.for(others.map((config) => [JSON.stringify(config), config] as const))(
+    'gives way to the layers one by one with %s',
+    ([, config], context) => {
+      needDevice(context, 'native');
+      const state = noGrad(() => scope(() => tinyModel(config, 'native').eval().decodingOf(batch, 4, 2)));
+      expect([typeof state.best, typeof state.step]).toEqual(['undefined', 'function']);
+      state.dispose();
+    },
+  );
+  it('knows a model that differs in training and in the encoder only', (context) => {
+    needDevice(context, 'native');
+    const model = tinyModel({ stochasticDepth: 0.5, encoderNorm: 'rms' }, 'native').eval();
+    const state = noGrad(() => scope(() => model.decodingOf(batch, 4, 2)));
+    expect(typeof state.best).toBe('function');
+    state.dispose();
   });
 });
 

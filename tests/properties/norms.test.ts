@@ -194,7 +194,8 @@ function firstUpdate(
       { sourceVocabSize: 9, targetVocabSize: 9, dropout: 0, normPlacement, ...sizes },
       { random: new Random(seed, 'deep'), device: 'reference' },
     );
-    const logits = (): number[] => Array.from(noGrad(() => scope(() => logitsOf(model, padded).data.slice())));
+    const logits = (): number[] =>
+      Array.from(noGrad(() => scope(() => logitsOf(model, padded).data.slice())));
     const before = logits();
     const { gradients } = trainOn(model, padded);
     const at = (layer: number): number =>
