@@ -5,6 +5,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { attentionMutants } from './support/mutants/attention.ts';
+import { efficientMutants } from './support/mutants/efficient.ts';
 import { gptMutants } from './support/mutants/gpt.ts';
 import { layerMutants } from './support/mutants/layers.ts';
 import { modelMutants } from './support/mutants/model.ts';
@@ -18,6 +19,7 @@ fc.configureGlobal({ seed: 20_170_612, endOnFailure: true });
 
 const mutants: readonly Mutant[] = [
   ...attentionMutants,
+  ...efficientMutants,
   ...layerMutants,
   ...modelMutants,
   ...gptMutants,

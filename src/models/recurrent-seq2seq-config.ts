@@ -1,6 +1,6 @@
 /** Configuration of the recurrent encoder–decoder, checked as a whole. */
 import { type SourceAttentionKind, sourceAttentions } from '../nn/attention/source.ts';
-import { choiceIssues } from '../nn/variants.ts';
+import { choiceIssues, type OptionRules } from '../nn/variants.ts';
 import { type RecurrentCell, recurrentCells } from '../ops/recurrent/cells.ts';
 import { ConfigChecks } from './config-checks.ts';
 
@@ -36,6 +36,21 @@ export const recurrentSeq2SeqDefaults = {
   dropout: 0.1,
   paddingId: 0,
 } as const satisfies Partial<RecurrentSeq2SeqConfig>;
+
+/** Rules of its fields in an experiment. */
+export const recurrentSeq2SeqRules = {
+  maxSeqLen: { type: 'count', default: recurrentSeq2SeqDefaults.maxSeqLen },
+  dModel: { type: 'count', default: recurrentSeq2SeqDefaults.dModel },
+  numLayers: { type: 'count', default: recurrentSeq2SeqDefaults.numLayers },
+  cell: { type: 'choice', of: Object.keys(recurrentCells), default: recurrentSeq2SeqDefaults.cell },
+  bidirectional: { type: 'flag', default: recurrentSeq2SeqDefaults.bidirectional },
+  attention: {
+    type: 'choice',
+    of: Object.keys(sourceAttentions),
+    default: recurrentSeq2SeqDefaults.attention,
+  },
+  dropout: { type: 'rate', default: recurrentSeq2SeqDefaults.dropout },
+} as const satisfies OptionRules;
 
 /**
  * The configuration itself.

@@ -10,7 +10,7 @@ import { EncoderDecoder } from './encoder-decoder.ts';
 import { Gpt } from './gpt.ts';
 import type { GptConfig } from './gpt-config.ts';
 import { RecurrentSeq2Seq } from './recurrent-seq2seq.ts';
-import type { RecurrentSeq2SeqConfig } from './recurrent-seq2seq-config.ts';
+import { type RecurrentSeq2SeqConfig, recurrentSeq2SeqRules } from './recurrent-seq2seq-config.ts';
 import { Transformer } from './transformer.ts';
 
 import { type TransformerConfig, transformerDefaults } from './transformer-config.ts';
@@ -39,7 +39,9 @@ const kinds: {
 };
 
 /** Rules of the fields of `model:` for each kind that an experiment can train, but for the Transformer's own. */
-export const modelOptions: Readonly<Record<string, { readonly options: OptionRules }>> = {};
+export const modelOptions: Readonly<Record<string, { readonly options: OptionRules }>> = {
+  'lstm-seq2seq': { options: recurrentSeq2SeqRules },
+};
 
 /** What a checkpoint says of its model. */
 export interface ModelDescription<K extends ModelKind = ModelKind> {

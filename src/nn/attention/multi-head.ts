@@ -21,7 +21,7 @@ import type { AttentionPosition, Places, RelativeSizes } from '../position/posit
 import { type ScoreScale, scoreScale } from './attend.ts';
 import { KeyValueCache } from './cache.ts';
 import { HeadNorm, timesHeads } from './heads.ts';
-import { type AttendTo, AttentionLayer, type KeysAndValues } from './layer.ts';
+import { type AttendTo, type AttentionCache, AttentionLayer, type KeysAndValues } from './layer.ts';
 import type { Mask } from './masks.ts';
 import { Segments } from './packing.ts';
 
@@ -142,11 +142,12 @@ export class MultiHeadAttention extends AttentionLayer {
     return this.scoreGain ? timesHeads(normal, this.scoreGain) : normal;
   }
 
-  makeCache(batch: number, room: number, like: Tensor): KeyValueCache {
+  makeCache(batch: number, room: number, like: Tensor): AttentionCache {
     return new KeyValueCache(batch, room, this.key.weight.shape[0]!, this.value.weight.shape[0]!, like);
   }
 
-  step(x: Tensor, cache: KeyValueCache, position: AttentionPosition | null = null): Tensor {
+  step(x: Tensor, own: AttentionCache, position: AttentionPosition | null = null): Tensor {
+    const cache = own as KeyValueCache;
     const { keys, values } = this.project(x);
     const before = cache.length;
     cache.append(position?.key?.(keys, before) ?? keys, values);

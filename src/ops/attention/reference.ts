@@ -88,7 +88,11 @@ function segmentMask({ queries, keys }: Segments, band: Band, like: Tensor): Ten
 }
 
 /** The causal rule, window and segments together; null where every key is visible. */
-function structure(segments: Tensor | null, params: AttentionParams, query: Tensor): Tensor | null {
+export function structureMask(
+  segments: Tensor | null,
+  params: AttentionParams,
+  query: Tensor,
+): Tensor | null {
   if (segments) {
     const count = segments.shape[1]!;
     const { data } = segments;
@@ -133,7 +137,7 @@ export function attentionParts(
   const raw = reshape(products, full);
   const scores = hooks.scores?.(raw) ?? raw;
   const unpadded = mask ? keepWhere(scores, fourAxes(mask), Number.NEGATIVE_INFINITY) : scores;
-  const allowed = structure(segments, params, query);
+  const allowed = structureMask(segments, params, query);
   const visible = allowed ? keepWhere(unpadded, allowed, Number.NEGATIVE_INFINITY) : unpadded;
   const soft = softmax(visible);
   const weights = hooks.weights?.(soft) ?? soft;
