@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readRows, writeTable } from './mechanisms/table.ts';
-import { root } from './support/source-files.ts';
+import { root } from './support/built-package.ts';
 
 const rows = await readRows();
 
