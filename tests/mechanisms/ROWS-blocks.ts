@@ -1,4 +1,4 @@
-/** Norms, residual connections and feed-forward networks; from H11 on those that came after the inventory. */
+/** Norms, residual connections and feed-forward networks. */
 import type { Mechanism } from './mechanism.ts';
 
 const norms = 'tests/properties/norms.test.ts';
@@ -47,14 +47,14 @@ export const rows: readonly Mechanism[] = [
     test: sublayers,
   },
   {
-    id: 'H11',
+    id: 'H+',
     name: 'ScaleNorm',
     file: 'src/nn/norms/scale-norm.ts',
     verification: `every vector gets the learned length; ${kept}`,
     test: norms,
   },
   {
-    id: 'H12',
+    id: 'H+',
     name: 'DeepNorm',
     file: 'src/nn/deep-norm.ts',
     verification:
@@ -62,28 +62,28 @@ export const rows: readonly Mechanism[] = [
     test: norms,
   },
   {
-    id: 'H13',
+    id: 'H+',
     name: 'Gated feed-forward networks (bilinear, GLU, ReGLU, GEGLU, SwiGLU)',
     file: 'src/nn/feed-forwards/gated.ts',
     verification: `scalar loops; finite differences of the fused op on every device; ${kept}`,
     test: blocks,
   },
   {
-    id: 'H14',
+    id: 'H+',
     name: 'Mixture of experts',
     file: 'src/nn/feed-forwards/mixture.ts',
     verification: `token by token through its experts, with capacity, drops and balance loss; finite differences; counted operations of k experts; ${kept}`,
     test: blocks,
   },
   {
-    id: 'H15',
+    id: 'H+',
     name: 'Parallel residual connections',
     file: 'src/nn/residual.ts',
     verification: `x plus every sublayer of the same normed input; ${kept}`,
     test: blocks,
   },
   {
-    id: 'H16',
+    id: 'H+',
     name: 'Stochastic depth',
     file: 'src/nn/stochastic-depth.ts',
     verification:
