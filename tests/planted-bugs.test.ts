@@ -11,6 +11,7 @@ import { layerMutants } from './support/mutants/layers.ts';
 import { modelMutants } from './support/mutants/model.ts';
 import type { Mutant } from './support/mutants/mutant.ts';
 import { quantizeMutants } from './support/mutants/quantize.ts';
+import { recurrentMutants } from './support/mutants/recurrent.ts';
 import { tokenizerMutants } from './support/mutants/tokenizers.ts';
 
 // One seed, so that a bug is caught in every run or in none; the properties draw a new one each time.
@@ -24,6 +25,7 @@ const mutants: readonly Mutant[] = [
   ...gptMutants,
   ...quantizeMutants,
   ...tokenizerMutants,
+  ...recurrentMutants,
 ];
 
 /** Whether an assertion failed, and not the code: a bug that throws by itself needs no test. */

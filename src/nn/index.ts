@@ -9,6 +9,7 @@ export {
   scoreScale,
 } from './attention/attend.ts';
 export { KeyValueCache } from './attention/cache.ts';
+export { type GuidedAttentionOptions, guidedAttentionLoss } from './attention/guided.ts';
 export { type AttentionChoice, attentions, makeAttention } from './attention/kinds.ts';
 export {
   type AttendTo,
@@ -18,6 +19,8 @@ export {
   type AttentionSizes,
   type KeysAndValues,
 } from './attention/layer.ts';
+export { LocationAwareAttention, type LocationAwareOptions } from './attention/location-aware.ts';
+
 export {
   type AdditiveMask,
   type DropMask,
@@ -29,11 +32,33 @@ export {
   toAdditiveMask,
   toDropMask,
 } from './attention/masks.ts';
+export { MonotonicAttention } from './attention/monotonic.ts';
 export { MultiHeadAttention, type MultiHeadAttentionOptions } from './attention/multi-head.ts';
 export { Packing, Segments, type Visible } from './attention/packing.ts';
 export { continuedPattern, type PatternOptions, paddedPattern, sparsePattern } from './attention/patterns.ts';
 export { SelfAttention, type SelfAttentionLayerOptions } from './attention/self.ts';
+export {
+  BahdanauAttention,
+  LuongAttention,
+  SourceAttention,
+  type SourceAttentionKind,
+  type SourceAttentionOptions,
+  type SourceMemory,
+  sourceAttentions,
+} from './attention/source.ts';
 export { type CaptureOptions, capture } from './capture.ts';
+export {
+  type AttentionConvolution,
+  convolution2dAsAttention,
+  convolutionAsAttention,
+} from './convolution/as-attention.ts';
+export { Conv1d, type Conv1dLayerOptions, type ConvPadding } from './convolution/conv1d.ts';
+export {
+  type ConvActivation,
+  ConvStack,
+  type ConvStackOptions,
+  gatedLinearUnit,
+} from './convolution/stack.ts';
 export { withDropoutKeys } from './dropout-keys.ts';
 export { Embedding, type EmbeddingOptions, SegmentEmbedding } from './embedding.ts';
 export * from './feed-forwards/index.ts';
@@ -44,4 +69,12 @@ export * from './norms/index.ts';
 export * from './position/index.ts';
 export { modelBytes, type QuantizeOptions, quantize } from './quantize.ts';
 export { QuantizedMatrix } from './quantized-matrix.ts';
+export {
+  RecurrentDirection,
+  RecurrentLayer,
+  type RecurrentLayerOptions,
+  type RecurrentState,
+} from './recurrent/layer.ts';
+export { Sequences } from './recurrent/sequences.ts';
+export { Recurrent, type RecurrentOptions, type RecurrentStates } from './recurrent/stack.ts';
 export { Dropout, type NormPlacement, Residual } from './residual.ts';
