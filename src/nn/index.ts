@@ -37,6 +37,8 @@ export { MultiHeadAttention, type MultiHeadAttentionOptions } from './attention/
 export { Packing, Segments, type Visible } from './attention/packing.ts';
 export { continuedPattern, type PatternOptions, paddedPattern, sparsePattern } from './attention/patterns.ts';
 export { SelfAttention, type SelfAttentionLayerOptions } from './attention/self.ts';
+export { type Auxiliary, collectAuxiliary, type Measure } from './auxiliary.ts';
+export { type DeepNormFactors, type Depths, deepNormFactors } from './deep-norm.ts';
 export {
   BahdanauAttention,
   LuongAttention,
@@ -77,4 +79,14 @@ export {
 } from './recurrent/layer.ts';
 export { Sequences } from './recurrent/sequences.ts';
 export { Recurrent, type RecurrentOptions, type RecurrentStates } from './recurrent/stack.ts';
-export { Dropout, type NormPlacement, Residual } from './residual.ts';
+export {
+  Dropout,
+  type NormPlacement,
+  normPlacements,
+  Residual,
+  type ResidualOptions,
+  type ResidualPass,
+  type Sublayer,
+  throughResiduals,
+} from './residual.ts';
+export { StochasticDepth } from './stochastic-depth.ts';

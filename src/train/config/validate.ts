@@ -5,6 +5,9 @@ import { readLines } from '../../data/lines.ts';
 import { ConfigError, type ConfigIssue, nearestName } from '../../errors.ts';
 import { mechanismIssues, transformerDefaults } from '../../models/transformer-config.ts';
 import { choiceIssues, kindOf } from '../../nn/variants.ts';
+import { tokenizerIssues } from '../../tokenizers/config.ts';
+import { tokenizerKinds } from '../../tokenizers/kinds.ts';
+import type { TokenizerConfig } from '../../tokenizers/types.ts';
 import { variantFields } from './model-schema.ts';
 import { type Experiment, experimentSchema } from './schema.ts';
 
@@ -125,7 +128,7 @@ function unionIssues(issue: z.core.$ZodIssueInvalidUnion, root: unknown): Config
     return [
       oneOf(
         path,
-        tag === 'format' ? ['parallel', 'tsv', 'jsonl', 'cmudict'] : ['word', 'char', 'bpe'],
+        tag === 'format' ? ['parallel', 'tsv', 'jsonl', 'cmudict'] : tokenizerKinds,
         valueAt(root, path),
       ),
     ];
@@ -137,7 +140,7 @@ function unionIssues(issue: z.core.$ZodIssueInvalidUnion, root: unknown): Config
 }
 
 /** Rules between fields, which a schema of single fields cannot say. */
-function crossIssues({ data, training, evaluation, model }: Experiment): ConfigIssue[] {
+function crossIssues({ data, tokenizer, training, evaluation, model }: Experiment): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
   const need = (fine: boolean, path: string, message: string): void => {
     if (!fine) issues.push({ path, message });
@@ -156,6 +159,11 @@ function crossIssues({ data, training, evaluation, model }: Experiment): ConfigI
     'evaluation.selectBy',
     `expected one of ${choices.join(', ')}, got "${evaluation.selectBy}"`,
   );
+  for (const [part, config] of Object.entries(tokenizer)) {
+    for (const { path, message } of tokenizerIssues(config as TokenizerConfig)) {
+      issues.push({ path: `tokenizer.${part}.${path}`, message });
+    }
+  }
   if (model.kind === 'transformer') issues.push(...transformerIssues(model));
   const isUnbounded = model.kind === 'transformer' && kindOf(model.position) === 'none';
   const longest = Math.max(data.maxSourceLength, data.maxTargetLength) + 1;
