@@ -10,6 +10,8 @@ import type { Tokenizer } from '../tokenizers/types.ts';
 import { beamSearch } from './beam.ts';
 import { greedySearch } from './greedy.ts';
 import { checkBeamOptions, type Hypothesis } from './options.ts';
+import { sampleSearch } from './sample.ts';
+import type { SamplingOptions } from './sampling/options.ts';
 import { ModelSession } from './session.ts';
 
 /** How texts are decoded, and what is returned of each. */
@@ -18,8 +20,12 @@ export interface TranslateOptions {
   readonly beamSize?: number;
   /** α of ((5 + length)/6)^α. Default 0.6. */
   readonly lengthPenalty?: number;
-  /** Hypotheses returned for each text. Default 1. */
+  /** Hypotheses returned for each text, or draws with `sample`. Default 1. */
   readonly nBest?: number;
+  /** Draws the tokens from the model's probabilities instead of searching for likely texts. */
+  readonly sample?: SamplingOptions;
+  /** Stream of random numbers of the first text; the others count on from there. Default 0. */
+  readonly firstStream?: number;
   /** Most tokens of a result; twice the source and 10 by default, within the model's limit. */
   readonly maxNewTokens?: number;
   /** What a result must start with, for each text. */
@@ -53,7 +59,7 @@ export interface Alignment {
 /** The best result for a text, and all that was asked for besides. */
 export interface Translation extends Candidate {
   readonly source: string;
-  /** Best first; the first one is this translation itself. */
+  /** Best first, draws in the order in which they were drawn; the first one is this translation itself. */
   readonly nBest: readonly Candidate[];
   readonly alignment?: Alignment;
   /** The source had more tokens than the model takes and lost its end. */
@@ -71,6 +77,14 @@ interface Prepared {
   readonly truncated: boolean;
 }
 
+/** A text of a batch. */
+interface Input extends Prepared {
+  /** Its place among all texts. */
+  readonly index: number;
+  readonly text: string;
+  readonly prefix: string | undefined;
+}
+
 /** What becomes of a blank text: there is nothing to say, and no model was asked. */
 function untranslated(source: string, { alignments }: TranslateOptions): Translation {
   const nothing: Candidate = { text: '', tokens: [], score: 0, logProb: 0 };
@@ -83,6 +97,15 @@ function withoutAlignment(): ConfigError {
     where: 'alignments',
     problem: 'this model has no attention that could say where it looked',
     hint: 'leave the alignments out, or train a model with attention',
+  });
+}
+
+function samplingHasNoBeams(beamSize: number): ConfigError {
+  return new ConfigError({
+    where: 'beamSize',
+    expected: '1 with `sample`: drawing keeps no other hypotheses',
+    got: String(beamSize),
+    hint: 'leave one of the two out; nBest asks for several draws',
   });
 }
 
@@ -119,7 +142,7 @@ export class Translator {
     for (const places of batches) {
       const batch = places.map((place) => todo[place]!);
       const translations = this.translateBatch(
-        batch.map((i) => ({ ...prepared[i]!, text: texts[i]!, prefix: options.prefixes?.[i] })),
+        batch.map((i) => ({ ...prepared[i]!, index: i, text: texts[i]!, prefix: options.prefixes?.[i] })),
         options,
       );
       for (const [row, i] of batch.entries()) results[i] = translations[row]!;
@@ -134,20 +157,8 @@ export class Translator {
     return { ids: [...ids.slice(0, room), source.specialTokens.eos], truncated: ids.length > room };
   }
 
-  private translateBatch(
-    inputs: readonly (Prepared & { readonly text: string; readonly prefix: string | undefined })[],
-    options: TranslateOptions,
-  ): Translation[] {
-    const { target } = this.tokenizers;
-    const most = this.model.maxSeqLen - 1;
-    const limits = inputs.map(({ ids }) => Math.min(most, options.maxNewTokens ?? 2 * ids.length + 10));
-    const prefixes = inputs.map(({ prefix }) => (prefix === undefined ? [] : target.encode(prefix)));
-    const hypotheses = this.search(
-      inputs.map(({ ids }) => ids),
-      limits,
-      prefixes,
-      options,
-    );
+  private translateBatch(inputs: readonly Input[], options: TranslateOptions): Translation[] {
+    const hypotheses = this.search(inputs, options);
     return inputs.map(({ text, ids, truncated }, i): Translation => {
       const nBest = hypotheses[i]!.map((hypothesis) => this.candidate(hypothesis));
       const alignment = options.alignments ? { alignment: this.align(ids, hypotheses[i]![0]!) } : {};
@@ -156,19 +167,28 @@ export class Translator {
   }
 
   private search(
-    sources: readonly (readonly number[])[],
-    limits: readonly number[],
-    prefixes: readonly (readonly number[])[],
-    { beamSize = 1, lengthPenalty = 0.6, nBest = 1 }: TranslateOptions,
+    inputs: readonly Input[],
+    { beamSize = 1, lengthPenalty = 0.6, nBest = 1, ...options }: TranslateOptions,
   ): Hypothesis[][] {
-    const { bos, eos, pad } = this.tokenizers.target.specialTokens;
-    const common = { bos, eos, maxNewTokens: limits, prefixes, forbidden: [pad, bos], lengthPenalty };
-    checkBeamOptions({ ...common, beamSize, nBest });
-    const batch = collate(sources, { padId: this.tokenizers.source.specialTokens.pad });
-    const session = new ModelSession(this.model, batch, Math.max(...limits) + 1, {
-      best: beamSize,
-    });
+    const { target } = this.tokenizers;
+    const { bos, eos, pad } = target.specialTokens;
+    const most = this.model.maxSeqLen - 1;
+    const maxNewTokens = inputs.map(({ ids }) => Math.min(most, options.maxNewTokens ?? 2 * ids.length + 10));
+    const prefixes = inputs.map(({ prefix }) => (prefix === undefined ? [] : target.encode(prefix)));
+    const common = { bos, eos, maxNewTokens, prefixes, forbidden: [pad, bos], lengthPenalty };
+    if (options.sample && beamSize > 1) throw samplingHasNoBeams(beamSize);
+    if (!options.sample) checkBeamOptions({ ...common, beamSize, nBest });
+    const batch = collate(
+      inputs.map(({ ids }) => ids),
+      { padId: this.tokenizers.source.specialTokens.pad },
+    );
+    const how = options.sample ? {} : { best: beamSize };
+    const session = new ModelSession(this.model, batch, Math.max(...maxNewTokens) + 1, how);
     try {
+      if (options.sample) {
+        const streams = inputs.map(({ index }) => (options.firstStream ?? 0) + index);
+        return sampleSearch(session, { ...common, ...options.sample, nBest, streams });
+      }
       if (beamSize === 1) return greedySearch(session, common).map((best) => [best]);
       return beamSearch(session, { ...common, beamSize, nBest });
     } finally {

@@ -46,6 +46,10 @@ export interface DecodingState {
   step?(tokens: Tensor): Tensor;
   /** The likeliest tokens after appending one to each text; a state has this, `step`, or both. */
   best?(tokens: readonly number[], query: BestQuery): BestTokens;
+  /** As `step` with several tokens, int32 `[rows, T]`: the logits after each of them, `[rows, T, V]`. */
+  extend?(tokens: Tensor): Tensor;
+  /** Forgets the tokens from place `length` on. */
+  truncate?(length: number): void;
   /** Keeps the texts at `places`, in that order; one may appear several times or not at all. */
   select(places: readonly number[]): void;
   dispose(): void;

@@ -9,8 +9,9 @@ import { lineBatches } from '../line-batches.ts';
 import { lineWriter } from '../line-writer.ts';
 import { maxBeamSize, realNumber, wholeNumber } from '../numbers.ts';
 import { countTruncated, note, noteTruncated } from '../output.ts';
+import { addSamplingOptions, type SamplingFlags, samplingOptions } from '../sampling-options.ts';
 
-interface TranslateFlags extends DeviceOptions {
+interface TranslateFlags extends DeviceOptions, SamplingFlags {
   readonly input?: string;
   readonly output?: string;
   readonly beamSize: string;
@@ -27,7 +28,8 @@ const examples = `
 Examples:
   $ echo attention | heed translate runs/pronounce
   $ heed translate runs/pronounce --input words.txt --output phonemes.txt --beam-size 5
-  $ heed translate runs/pronounce --n-best 3 --beam-size 5 --json < words.txt`;
+  $ heed translate runs/pronounce --n-best 3 --beam-size 5 --json < words.txt
+  $ heed translate runs/pronounce --sample --temperature 0.7 --top-p 0.9 --seed 1 < words.txt`;
 
 export function registerTranslate(program: Command): void {
   const command = program
@@ -44,6 +46,7 @@ export function registerTranslate(program: Command): void {
     .option('--batch <n>', 'lines that are collected before they are translated', '256')
     .option('--strict', 'exit with code 3 instead of falling back to an older checkpoint')
     .option('--json', 'print one JSON object per line');
+  addSamplingOptions(command);
   addDeviceOptions(command)
     .addHelpText('after', examples)
     .action((model: string, flags: TranslateFlags) => translate(model, flags));
@@ -59,8 +62,10 @@ async function translate(path: string, flags: TranslateFlags): Promise<void> {
   });
   const write = lineWriter(flags.output, flags.input);
   let truncated = 0;
+  let firstStream = 0;
   for await (const batch of lineBatches(inputLines(flags.input), most)) {
-    const results = await model.translate(batch, options);
+    const results = await model.translate(batch, { ...options, firstStream });
+    firstStream += batch.length;
     truncated += countTruncated(results);
     await write.lines(results.map((result) => format(result, flags)));
   }
@@ -72,7 +77,16 @@ function decodingOptions(flags: TranslateFlags): TranslateOptions {
   const { maxNewTokens } = flags;
   const beamSize = wholeNumber(flags.beamSize, '--beam-size', 1, maxBeamSize);
   const nBest = wholeNumber(flags.nBest, '--n-best');
-  if (nBest > beamSize) {
+  const sample = samplingOptions(flags);
+  if (sample && beamSize > 1) {
+    throw new ConfigError({
+      where: '--beam-size',
+      expected: 'none beside --sample',
+      got: flags.beamSize,
+      hint: 'leave one of the two out; --n-best asks for several draws',
+    });
+  }
+  if (!sample && nBest > beamSize) {
     throw new ConfigError({
       where: '--n-best',
       expected: `at most --beam-size (${beamSize})`,
@@ -83,6 +97,7 @@ function decodingOptions(flags: TranslateFlags): TranslateOptions {
   return {
     beamSize,
     nBest,
+    ...(sample && { sample }),
     lengthPenalty: realNumber(flags.lengthPenalty, '--length-penalty'),
     alignments: flags.alignments ?? false,
     ...(maxNewTokens !== undefined && { maxNewTokens: wholeNumber(maxNewTokens, '--max-new-tokens') }),
