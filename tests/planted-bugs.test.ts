@@ -5,6 +5,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { attentionMutants } from './support/mutants/attention.ts';
+import { decodingMutants } from './support/mutants/decoding.ts';
 import { gptMutants } from './support/mutants/gpt.ts';
 import { layerMutants } from './support/mutants/layers.ts';
 import { modelMutants } from './support/mutants/model.ts';
@@ -20,6 +21,7 @@ const mutants: readonly Mutant[] = [
   ...modelMutants,
   ...gptMutants,
   ...quantizeMutants,
+  ...decodingMutants,
 ];
 
 /** Whether an assertion failed, and not the code: a bug that throws by itself needs no test. */
