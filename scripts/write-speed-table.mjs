@@ -18,20 +18,20 @@ function verdict({ goal, ratio }) {
 
 function tableRow({ label, unit, ours, comparisons }) {
   const peers = comparisons.map(({ best, median }) => `${best} ${quantity(median, unit)}`);
-  const cells = [label, quantity(ours.median, unit), peers.join('; '), comparisons.map(verdict).join('; ')];
+  const rounds = String(ours.values.length);
+  const cells = [label, quantity(ours.median, unit), peers.join('; '), comparisons.map(verdict).join('; '), rounds];
   return `| ${cells.join(' | ')} |`;
 }
 
 /** The text between the markers. */
 export function speedTable({ machine, date, versions, rows, skipped }) {
-  const rounds = Math.min(...rows.map(({ ours }) => ours.values.length));
   const known = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   const left = skipped.length === 0 ? '' : ` Not measured: ${skipped.map(({ name }) => name).join(', ')}.`;
   return [
-    `${machine.cpu}, ${machine.cores} processors, ${machine.memoryGiB} GiB, ${machine.system}, load ${machine.load} at the start; ${date}; ${known.join(', ')}. Medians of ${rounds} round${rounds === 1 ? '' : 's or more'} in turns.${left}`,
+    `${machine.cpu}, ${machine.cores} processors, ${machine.memoryGiB} GiB, ${machine.system}, load ${machine.load} at the start; ${date}; ${known.join(', ')}. Medians of rounds in turns.${left}`,
     '',
-    '| work | heed | peers | ratio (goal) |',
-    '| --- | --- | --- | --- |',
+    '| work | heed | peers | ratio (goal) | rounds |',
+    '| --- | --- | --- | --- | --- |',
     ...rows.filter(({ comparisons }) => comparisons.length > 0).map(tableRow),
   ].join('\n');
 }

@@ -6,22 +6,28 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { attentionMutants } from './support/mutants/attention.ts';
 import { decodingMutants } from './support/mutants/decoding.ts';
+import { efficientMutants } from './support/mutants/efficient.ts';
 import { gptMutants } from './support/mutants/gpt.ts';
 import { layerMutants } from './support/mutants/layers.ts';
 import { modelMutants } from './support/mutants/model.ts';
 import type { Mutant } from './support/mutants/mutant.ts';
 import { quantizeMutants } from './support/mutants/quantize.ts';
+import { recurrentMutants } from './support/mutants/recurrent.ts';
+import { tokenizerMutants } from './support/mutants/tokenizers.ts';
 
 // One seed, so that a bug is caught in every run or in none; the properties draw a new one each time.
 fc.configureGlobal({ seed: 20_170_612, endOnFailure: true });
 
 const mutants: readonly Mutant[] = [
   ...attentionMutants,
+  ...efficientMutants,
   ...layerMutants,
   ...modelMutants,
   ...gptMutants,
   ...quantizeMutants,
   ...decodingMutants,
+  ...tokenizerMutants,
+  ...recurrentMutants,
 ];
 
 /** Whether an assertion failed, and not the code: a bug that throws by itself needs no test. */

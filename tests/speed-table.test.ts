@@ -57,16 +57,16 @@ const results: PeerResults = {
 describe('the table', () => {
   it('has one row for every figure that was compared', () => {
     expect(speedTable(results).split('\n').slice(2)).toEqual([
-      '| work | heed | peers | ratio (goal) |',
-      '| --- | --- | --- | --- |',
-      '| training | 3,521 tokens/s | PyTorch sdpa 2,000 tokens/s | 1.76× (1.5×) |',
-      '| loss | 1.50 nats | PyTorch eager 1.51 nats; jax-js 2.00 nats | −0.010 (goal: within 0.02); 1.33× |',
+      '| work | heed | peers | ratio (goal) | rounds |',
+      '| --- | --- | --- | --- | --- |',
+      '| training | 3,521 tokens/s | PyTorch sdpa 2,000 tokens/s | 1.76× (1.5×) | 3 |',
+      '| loss | 1.50 nats | PyTorch eager 1.51 nats; jax-js 2.00 nats | −0.010 (goal: within 0.02); 1.33× | 4 |',
     ]);
   });
 
   it('says on what machine, with what versions and what is missing', () => {
     expect(speedTable(results).split('\n')[0]).toBe(
-      'Some CPU, 2 processors, 24 GiB, Linux, load 0.3 at the start; 2026-11-21; heed 1.0.0, PyTorch 2.13.0. Medians of 3 rounds or more in turns. Not measured: jax-js.',
+      'Some CPU, 2 processors, 24 GiB, Linux, load 0.3 at the start; 2026-11-21; heed 1.0.0, PyTorch 2.13.0. Medians of rounds in turns. Not measured: jax-js.',
     );
   });
 

@@ -2,11 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it, type TestContext } from 'vitest';
 import { loadHuggingFaceTokenizer } from '../src/formats/hf-tokenizer.ts';
-import { BpeModel } from '../src/tokenizers/bpe-model.ts';
+import { BpeModel, rankMerges } from '../src/tokenizers/bpe-model.ts';
 import { trainBpe } from '../src/tokenizers/bpe-trainer.ts';
 import { byteToChar, toByteChars } from '../src/tokenizers/byte-alphabet.ts';
-import { splitWords } from '../src/tokenizers/pre-tokenize.ts';
-import type { Merge, PreTokenizerName, TokenCodec } from '../src/tokenizers/types.ts';
+import { splitWords, type WordSplit } from '../src/tokenizers/pre-tokenize.ts';
+import { trainTokenizer } from '../src/tokenizers/train.ts';
+import type { Merge, TokenCodec } from '../src/tokenizers/types.ts';
 import { needData, needJson } from './support/shared-data.ts';
 
 interface Expected {
@@ -42,8 +43,11 @@ function compare(tokenizer: TokenCodec, texts: readonly string[], expected: read
   });
 }
 
+const trained = ['bpe_whitespace', 'bpe_byte_level', 'bpe_end_of_word', 'wordpiece', 'unigram'];
+const published = ['roberta-base', 'clip', 't5-small', 'llama2'];
+
 describe('Hugging Face tokenizer.json', () => {
-  it.for(['bpe_whitespace', 'bpe_byte_level', 'bpe_end_of_word'])('%s: held-out lines', (name, context) => {
+  it.for(trained)('%s: held-out lines', (name, context) => {
     const folder = `oracles/tokenizers/${name}`;
     const tokenizer = loadHuggingFaceTokenizer(needJson(context, `${folder}/tokenizer.json`));
     const expected = needJson(context, `${folder}/heldout.json`) as Expected[];
@@ -55,20 +59,49 @@ describe('Hugging Face tokenizer.json', () => {
     );
   });
 
-  it.for(['bpe_whitespace', 'bpe_byte_level', 'bpe_end_of_word'])('%s: hostile strings', (name, context) => {
+  it.for(trained)('%s: hostile strings', (name, context) => {
     const folder = `oracles/tokenizers/${name}`;
     const tokenizer = loadHuggingFaceTokenizer(needJson(context, `${folder}/tokenizer.json`));
     const texts = needJson(context, 'oracles/tokenizers/hostile_strings.json') as string[];
     compare(tokenizer, texts, needJson(context, `${folder}/hostile.json`) as Expected[]);
   });
 
-  it.for(['roberta-base', 'clip'])('%s: hostile strings', (name, context) => {
+  it.for(published)('%s: held-out lines and hostile strings', (name, context) => {
     const file = needJson(context, `tokenizers/tokenizer-json/${name}/tokenizer.json`);
     const texts = needJson(context, 'oracles/tokenizers/hostile_strings.json') as string[];
-    const { hostile } = needJson(context, `oracles/tokenizers/existing/${name}.json`) as {
+    const { heldout, hostile } = needJson(context, `oracles/tokenizers/existing/${name}.json`) as {
+      heldout: Expected[];
       hostile: Expected[];
     };
-    compare(loadHuggingFaceTokenizer(file), texts, hostile);
+    const tokenizer = loadHuggingFaceTokenizer(file);
+    compare(
+      tokenizer,
+      heldout.map((line) => line.text!),
+      heldout,
+    );
+    compare(tokenizer, texts, hostile);
+  });
+});
+
+describe("BERT's published vocabulary", () => {
+  it('gives the ids of llama.cpp on its 47 texts', (context) => {
+    const folder = 'tokenizers/llamacpp-vocab/ggml-vocab-bert-bge.gguf';
+    const texts = readFileSync(needData(context, `${folder}.inp`), 'utf8').split('\n__ggml_vocab_test__\n');
+    const expected = needLines(context, `${folder}.out`);
+    const vocab = needLines(context, 'tokenizers/bert-base-uncased/vocab.txt').filter(
+      (piece) => piece !== '',
+    );
+    const tokenizer = loadHuggingFaceTokenizer({
+      normalizer: { type: 'BertNormalizer', clean_text: true, handle_chinese_chars: true, lowercase: true },
+      pre_tokenizer: { type: 'BertPreTokenizer' },
+      post_processor: null,
+      decoder: { type: 'WordPiece' },
+      model: { type: 'WordPiece', vocab: Object.fromEntries(vocab.map((piece, id) => [piece, id])) },
+    });
+    expect(vocab.length).toBe(30_522);
+    expect(texts.length).toBeGreaterThan(40);
+    const ids = texts.map((text) => tokenizer.encode(text).join(' '));
+    expect(ids).toEqual(expected.slice(0, texts.length).map((line) => line.trim()));
   });
 });
 
@@ -102,9 +135,53 @@ describe('BPE training', () => {
   });
 });
 
+/** Share of the pieces of a stored vocabulary, special tokens apart, that heed's training found too. */
+function overlap(
+  pieces: readonly string[],
+  vocabulary: Iterable<string>,
+  specials: readonly string[],
+): number {
+  const wanted = [...vocabulary].filter((piece) => !specials.includes(piece));
+  const found = new Set(pieces);
+  return wanted.filter((piece) => found.has(piece)).length / wanted.length;
+}
+
+const piecesOf = (tokenizer: TokenCodec): string[] =>
+  Array.from({ length: tokenizer.vocabSize }, (_, id) => tokenizer.token(id));
+
+describe('training where the other trainer is not reproducible: at least 95 % of its pieces', () => {
+  const lines = (context: TestContext) => needLines(context, 'oracles/tokenizers/training_text.txt');
+
+  it('wordpiece', (context) => {
+    const file = needJson(context, 'oracles/tokenizers/wordpiece/tokenizer.json') as {
+      model: { vocab: Record<string, number> };
+    };
+    const tokenizer = trainTokenizer(
+      { kind: 'wordpiece', vocabSize: 999, score: 'frequency', normalizers: ['lowercase'] },
+      lines(context),
+    );
+    const specials = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'];
+    expect(overlap(piecesOf(tokenizer), Object.keys(file.model.vocab), specials)).toBeGreaterThanOrEqual(
+      0.95,
+    );
+  });
+
+  it('unigram', (context) => {
+    const file = needJson(context, 'oracles/tokenizers/unigram/tokenizer.json') as {
+      model: { vocab: [string, number][] };
+    };
+    const tokenizer = trainTokenizer(
+      { kind: 'unigram', vocabSize: 2001, normalizers: ['nfkc'] },
+      lines(context),
+    );
+    const wanted = file.model.vocab.map(([piece]) => piece);
+    expect(overlap(piecesOf(tokenizer), wanted, ['<unk>', '<s>', '</s>'])).toBeGreaterThanOrEqual(0.95);
+  });
+});
+
 function learn(
   lines: readonly string[],
-  split: PreTokenizerName,
+  split: WordSplit,
   endOfWord: string,
   alphabet: readonly string[],
   maxPieces: number,
@@ -143,7 +220,7 @@ function segmenter(merges: readonly Merge[], lines: readonly string[]): (line: s
   for (const [left, right] of merges) for (const piece of [left, right, left + right]) pieces.add(piece);
   const texts = [...pieces];
   const ids = new Map(texts.map((piece, id) => [piece, id]));
-  const model = new BpeModel(ids, merges);
+  const model = new BpeModel(rankMerges(ids, merges));
   const segmentWord = (word: string): string => {
     const chars = [...word];
     chars.push(`${chars.pop()}</w>`);

@@ -58,15 +58,9 @@ static void weigh_row(const head_job *j, float *row, int64_t t, int64_t s, int64
   float sum = exponentiate(scores, count, shift, drop, weight_index(p, j->h, t, key));
   for (int64_t c = 0; c < seen.first; c++) row[c] = 0;
   for (int64_t c = seen.end; c < width; c++) row[c] = 0;
-  if (isFirst) {
-    j->m.sums[t] = sum;
-  } else if (max > before) {
-    float shrink = before == -INFINITY ? 0 : expf(before - shift);
-    j->m.sums[t] = j->m.sums[t] * shrink + sum;
-    scale_sums(j, t, shrink);
-  } else {
-    j->m.sums[t] += sum;
-  }
+  if (isFirst) j->m.sums[t] = 0;
+  float shrink = join_block(j->m.sums + t, sum, before, max);
+  if (!isFirst && shrink != 1) scale_sums(j, t, shrink);
   j->m.maxima[t] = max;
   if (!j->bins) return;
   if (isFirst) scale_row(j->bins + t * p->oRow, p->more.width, 0);

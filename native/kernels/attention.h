@@ -125,15 +125,16 @@ static inline void add_scores(const attention_shape *p, float *x, int64_t h, int
     const float *bias = more->bias + bias_offset(p, h, t, s);
     FOR_VECTORS(c, n, store(x + c, load(x + c, W) + load(bias + c, W), W););
   }
+  if (more->cap > 0) cap_scores(x, n, more->cap);
 }
 
-static inline int adds_scores(const attention_shape *p) { return p->more.table || p->more.bias; }
+static inline int adds_scores(const attention_shape *p) { return p->more.table || p->more.bias || p->more.cap > 0; }
 
 // The shape of the kernels with added scores: ints from the 24th on are W, first, perQuery, bins.
 static inline attention_shape read_relative(const heed_args *a, const uint8_t *mask, const int32_t *segments,
                                             const float *table, const float *bias) {
   attention_shape p = read_attention(a, mask, segments);
-  p.more = (relative_scores){table, a->i[26] != 0, a->i[24], a->i[25], a->i[27] != 0, bias};
+  p.more = (relative_scores){table, a->i[26] != 0, a->i[24], a->i[25], a->i[27] != 0, bias, (float)a->f[2]};
   return p;
 }
 

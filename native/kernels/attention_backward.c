@@ -1,5 +1,5 @@
 // The gradient of attention, which makes the weights again from the log-sum-exp of each row instead of storing them.
-#include "attention.h"
+#include "attention_rows.h"
 #include "kernel.h"
 #include "rows.h"
 
@@ -46,61 +46,26 @@ static void add_score_gradients(const head_job *j, const float *grads, int64_t t
   }
 }
 
-// As below, where scores are added or weights summed by distance: the same in more passes.
-static void relative_row(const head_job *j, float *weights, float *grads, int64_t t, int64_t s, int64_t seen) {
-  const attention_shape *p = j->p;
-  float lse = j->lse[t], delta = j->m.deltas[t];
-  const uint8_t *mask = mask_row(p, j->h, t, s);
-  uint32_t index = weight_index(p, j->h, t, s);
-  const float *binned = bins_grad(j, j->dout, t);
-  if (binned) add_by_distance(grads, binned, table_column(p, t, s), seen, p->more.width);
-  add_scores(p, weights, j->h, t, s, seen);
-  FOR_VECTORS(c, seen, {
-    vf score = load(weights + c, W);
-    if (mask) score = apply_mask(score, mask + c, W);
-    vf w = vexp(score - lse);
-    vf grad = load(grads + c, W);
-    vf kept = w;
-    if (p->dropping) {
-      grad = dropout_apply(&p->drop, grad, index + (uint32_t)c);
-      kept = dropout_apply(&p->drop, w, index + (uint32_t)c);
-    }
-    store(weights + c, kept, W);
-    store(grads + c, w * (grad - delta), W);
-  });
-  add_score_gradients(j, grads, t, s, seen);
-  FOR_VECTORS(c, seen, store(grads + c, load(grads + c, W) * p->scale, W););
-}
-
 // Scores become weights w = e^(score - lse), and their gradients ds = w (dw - delta) scale; both see dropout.
 static void backward_row(const head_job *j, float *weights, float *grads, int64_t t, int64_t s, int64_t width) {
   const attention_shape *p = j->p;
-  float lse = j->lse[t], delta = j->m.deltas[t];
-  index_range seen = lse == -INFINITY ? (index_range){0, 0} : visible_keys(p, t, 1, s, width);
+  index_range seen = j->lse[t] == -INFINITY ? (index_range){0, 0} : visible_keys(p, t, 1, s, width);
   for (int64_t c = 0; c < seen.first; c++) weights[c] = grads[c] = 0;
   for (int64_t c = seen.end; c < width; c++) weights[c] = grads[c] = 0;
   weights += seen.first;
   grads += seen.first;
   int64_t key = s + seen.first, count = seen.end - seen.first;
-  if (count > 0 && (adds_scores(p) || p->more.bins)) {
-    relative_row(j, weights, grads, t, key, count);
-    return;
+  int isRelative = count > 0 && (adds_scores(p) || p->more.bins);
+  if (isRelative) {
+    const float *binned = bins_grad(j, j->dout, t);
+    if (binned) add_by_distance(grads, binned, table_column(p, t, key), count, p->more.width);
+    add_scores(p, weights, j->h, t, key, count);
   }
-  const uint8_t *mask = mask_row(p, j->h, t, key);
-  uint32_t index = weight_index(p, j->h, t, key);
-  FOR_VECTORS(c, count, {
-    vf score = load(weights + c, W) * p->scale;
-    if (mask) score = apply_mask(score, mask + c, W);
-    vf w = vexp(score - lse);
-    vf grad = load(grads + c, W);
-    vf kept = w;
-    if (p->dropping) {
-      grad = dropout_apply(&p->drop, grad, index + (uint32_t)c);
-      kept = dropout_apply(&p->drop, w, index + (uint32_t)c);
-    }
-    store(weights + c, kept, W);
-    store(grads + c, w * (grad - delta) * p->scale, W);
-  });
+  score_gradients(p, weights, grads, count, isRelative ? 1 : p->scale, j->lse[t], j->m.deltas[t],
+                  mask_row(p, j->h, t, key), weight_index(p, j->h, t, key));
+  if (!isRelative) return;
+  add_score_gradients(j, grads, t, key, count);
+  scale_row(grads, count, p->scale);
 }
 
 // dq += ds k, dk += ds^T q, dv += w^T dout, for one block of queries and keys
@@ -135,12 +100,6 @@ static void backward_block(const head_job *j, int64_t t, int64_t rows, int64_t s
   add_gradients(j, t, rows, s, width);
 }
 
-static float dot_row(const float *x, const float *y, int64_t n) {
-  vf sum = splat(0);
-  FOR_VECTORS(c, n, sum += load(x + c, W) * load(y + c, W););
-  return lane_sum(sum);
-}
-
 static void backward_head(const head_job *j) {
   const attention_shape *p = j->p;
   for (int64_t t = 0; t < p->T; t++) {
@@ -159,10 +118,6 @@ static void backward_head(const head_job *j) {
       if (seen.end > 0) backward_block(j, t, rows, s + seen.first, seen.end - seen.first, seen.first);
     }
   }
-}
-
-static void clear_rows(float *x, int64_t rows, int64_t row, int64_t n) {
-  for (int64_t r = 0; r < rows; r++) FOR_VECTORS(c, n, store(x + r * row + c, splat(0), W););
 }
 
 // The gradients of added scores of one head, all zero.

@@ -3,6 +3,7 @@
 // clip(s - t - offset - first, 0, W - 1).
 #pragma once
 #include "rows.h"
+#include "vmath.h"
 
 typedef struct {
   const float *table; // NULL, or the scores by distance
@@ -10,6 +11,7 @@ typedef struct {
   int64_t width, first; // columns, and the distance of the first one
   int bins;             // the weights by distance are wanted too: H * W more columns of the output
   const float *bias;    // NULL, or [B, H, T, S]
+  float cap;            // 0, or what scores are bent below: cap tanh(score / cap)
 } relative_scores;
 
 // Which of n neighbouring keys lie left of the table's inner columns, and where those right of it begin. `at` is the
@@ -25,6 +27,12 @@ static inline table_span span_of(int64_t at, int64_t n, int64_t width) {
 
 static inline void add_constant(float *x, int64_t n, float value) {
   FOR_VECTORS(c, n, store(x + c, load(x + c, W) + value, W););
+}
+
+// x = cap tanh(x / cap)
+static inline void cap_scores(float *x, int64_t n, float cap) {
+  float inverse = 1 / cap;
+  FOR_VECTORS(c, n, store(x + c, cap * vtanh(load(x + c, W) * inverse), W););
 }
 
 // x[c] += table[clip(at + c)]

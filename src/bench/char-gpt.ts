@@ -2,18 +2,18 @@
  * A language model of characters, trained from nothing: nanoGPT's configuration for a CPU (4 layers, 4 heads, width
  * 128, 64 characters, batch 12, 2000 steps) on any text; published for Shakespeare's.
  */
-import { existsSync, readFileSync } from 'node:fs';
 import type { Device } from '../core/device.ts';
 import { type Precision, withPrecision } from '../core/precision.ts';
 import { Random } from '../core/random.ts';
 import { scope } from '../core/scope.ts';
 import { backward, noGrad } from '../core/tape.ts';
 import { full, tensor } from '../core/tensor.ts';
-import { ConfigError, DataError } from '../errors.ts';
+import { DataError } from '../errors.ts';
 import { Gpt } from '../models/gpt.ts';
 import { crossEntropy } from '../ops/cross-entropy/index.ts';
 import { Adam } from '../train/adam.ts';
 import { clipFactor, gradientNorm } from '../train/clip.ts';
+import { readTextFile } from './text-file.ts';
 
 const BATCH = 12;
 const LENGTH = 64;
@@ -34,23 +34,14 @@ export interface CharacterData {
  * @throws {DataError} when it is not there or too short
  */
 export function readCharacters(path: string | undefined): CharacterData {
-  if (path === undefined || path === '') {
-    throw new ConfigError({
-      where: 'bench char-gpt',
-      expected: 'a text file to learn from',
-      got: 'none',
-      hint: "name one with --data FILE or HEED_BENCH_TEXT, for example Shakespeare's in one file of 1.1 MB",
-    });
-  }
-  if (!existsSync(path)) throw new DataError({ where: path, file: path, problem: 'there is no such file' });
-  const characters = [...readFileSync(path, 'utf8')];
+  const characters = [...readTextFile(path, 'bench char-gpt')];
   const known = new Map([...new Set(characters)].toSorted().map((character, id) => [character, id]));
   const ids = Int32Array.from(characters, (character) => known.get(character)!);
   const cut = Math.floor(0.9 * ids.length);
   if (ids.length - cut <= LENGTH) {
     throw new DataError({
-      where: path,
-      file: path,
+      where: path!,
+      file: path!,
       expected: `at least ${10 * (LENGTH + 1)} characters`,
       got: String(ids.length),
     });

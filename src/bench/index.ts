@@ -1,20 +1,22 @@
 /** Benchmarks by name. */
 import type { Device } from '../core/device.ts';
 import type { Precision } from '../core/precision.ts';
+import { type AttentionPoint, measureAttentionScaling } from './attention-scaling.ts';
+import { attentionScalingPlot } from './attention-scaling-plot.ts';
 import { benchCharGpt, readCharacters } from './char-gpt.ts';
 import { benchDecoding, decodingRun } from './decode.ts';
 import { benchGemm, type GemmShape, gemmShapes } from './gemm.ts';
 import { benchGpt2, benchGpt2Model } from './gpt2.ts';
-import { measureScaling } from './scaling.ts';
+import { measureScaling, type ScalingPoint } from './scaling.ts';
+import { scalingPlot } from './scaling-plot.ts';
 import { benchShapes } from './shapes.ts';
 import { measureSharing } from './sharing.ts';
+import { measureTokenizers } from './tokenizers.ts';
 import { benchTraining, trainingStep } from './train.ts';
 
 export { type Ceilings, measureCeilings } from './ceilings.ts';
 export { parseShape } from './gemm.ts';
 export { type OpProfile, type Profile, profile } from './profile.ts';
-export type { ScalingPoint } from './scaling.ts';
-export { scalingPlot } from './scaling-plot.ts';
 
 /** One line of a benchmark's output. */
 export type BenchLine = Readonly<Record<string, string | number>>;
@@ -89,13 +91,37 @@ const scaling: Bench = function* (name, options) {
     yield { ...facts(name, options), ...point, overTrend: point.overTrend ?? '' };
 };
 
+const attentionScaling: Bench = function* (name, options) {
+  for (const line of measureAttentionScaling(options.device, options.rounds))
+    yield { ...facts(name, options), ...line };
+};
+
 const sharing: Bench = function* (name, options) {
   for (const figures of measureSharing(options.device, options.rounds))
     yield { ...facts(name, options), ...figures };
 };
 
+const tokenizers: Bench = function* (name, { data, rounds }) {
+  for (const figures of measureTokenizers(data, rounds)) yield { name, ...figures };
+};
+
 /** Those that run only when they are named: they need a text file, or minutes. */
-export const namedBenches: ReadonlySet<string> = new Set(['char-gpt', 'scaling', 'threads']);
+export const namedBenches: ReadonlySet<string> = new Set([
+  'char-gpt',
+  'scaling',
+  'attention-scaling',
+  'threads',
+  'tokenizers',
+]);
+
+/** Pictures of benchmarks, from the lines that they gave. */
+export const plots: ReadonlyMap<string, (lines: readonly BenchLine[]) => string> = new Map([
+  ['scaling', (lines) => scalingPlot(lines as unknown as ScalingPoint[])],
+  [
+    'attention-scaling',
+    (lines) => attentionScalingPlot(lines.filter((line) => 'length' in line) as unknown as AttentionPoint[]),
+  ],
+]);
 
 export const benches: ReadonlyMap<string, Bench> = new Map([
   ['train-base256', training('base256')],
@@ -106,7 +132,9 @@ export const benches: ReadonlyMap<string, Bench> = new Map([
   ['decode-gpt2', gpt2],
   ['char-gpt', charGpt],
   ['scaling', scaling],
+  ['attention-scaling', attentionScaling],
   ['threads', sharing],
+  ['tokenizers', tokenizers],
 ]);
 
 /** A piece of work that `--profile` takes apart. */

@@ -1,26 +1,69 @@
 /** The post-processor of a Hugging Face tokenizer.json: begin and end tokens, and offsets without spaces. */
 import { FormatError } from '../errors.ts';
-import type { Component } from './hf-pipeline.ts';
+import type { Component } from './hf-normalizers.ts';
 
 /** What a post-processor asks for. */
 export interface PostProcessor {
-  readonly ids: { readonly bos?: number; readonly eos?: number };
+  /** Ids before and after a single text. */
+  readonly before: readonly number[];
+  readonly after: readonly number[];
   /** Present when offsets leave white space out. */
   readonly trim?: { readonly addPrefixSpace: boolean };
 }
 
 /** @throws FormatError for a post-processor that is not supported */
 export function readPostProcessor(component: Component | null, file: string): PostProcessor {
-  if (!component) return { ids: {} };
+  if (!component) return { before: [], after: [] };
   const addPrefixSpace = component.add_prefix_space !== false;
   const trim = component.trim_offsets === false ? {} : { trim: { addPrefixSpace } };
-  if (component.type === 'ByteLevel') return { ids: {}, ...trim };
-  if (component.type === 'RobertaProcessing') {
-    const { cls, sep } = component as unknown as { cls: [string, number]; sep: [string, number] };
-    return { ids: { bos: cls[1], eos: sep[1] }, ...trim };
+  switch (component.type) {
+    case 'ByteLevel':
+      return { before: [], after: [], ...trim };
+    case 'RobertaProcessing':
+      return { ...readEnds(component), ...trim };
+    case 'BertProcessing':
+      return readEnds(component);
+    case 'TemplateProcessing':
+      return readTemplate(component, file);
   }
-  const expected = 'post-processor ByteLevel or RobertaProcessing';
+  const expected = 'post-processor ByteLevel, RobertaProcessing, BertProcessing or TemplateProcessing';
   throw new FormatError({ where: file, file, expected, got: component.type });
+}
+
+function readEnds(component: Component): PostProcessor {
+  const { cls, sep } = component as unknown as { cls: [string, number]; sep: [string, number] };
+  return { before: [cls[1]], after: [sep[1]] };
+}
+
+interface TemplatePart {
+  readonly SpecialToken?: { readonly id: string };
+  readonly Sequence?: { readonly id: string };
+}
+
+/** The special tokens around the text in the template of a single one. */
+function readTemplate(component: Component, file: string): PostProcessor {
+  const { single = [], special_tokens: tokens = {} } = component as unknown as {
+    single?: readonly TemplatePart[];
+    special_tokens?: Readonly<Record<string, { readonly ids?: readonly number[] }>>;
+  };
+  const place = single.findIndex((part) => part.Sequence);
+  const ids = (parts: readonly TemplatePart[]): number[] =>
+    parts.flatMap(({ SpecialToken: token }) => {
+      const known = token && Object.hasOwn(tokens, token.id) ? tokens[token.id]!.ids : undefined;
+      if (known) return known;
+      const got = JSON.stringify(token) ?? 'a second text';
+      throw new FormatError({
+        where: file,
+        file,
+        expected: 'a template of special tokens and one text',
+        got,
+      });
+    });
+  if (place < 0) {
+    const expected = 'a template with the text in it';
+    throw new FormatError({ where: file, file, expected, got: JSON.stringify(single) });
+  }
+  return { before: ids(single.slice(0, place)), after: ids(single.slice(place + 1)) };
 }
 
 const spaceRun = /^[Ġ\p{White_Space}]*/u;

@@ -38,6 +38,32 @@ describe('loadHuggingFaceTokenizer', () => {
     expect(() => tokenizer.decode([9])).toThrow('expected ids from 0 to 8, got 9');
   });
 
+  it('cuts merges whose pieces hold spaces where both parts are known', () => {
+    const spaces = { ...vocab, ' ': 8, '  ': 9 };
+    const load = loadHuggingFaceTokenizer({
+      ...file,
+      pre_tokenizer: null,
+      model: { ...model, vocab: spaces, merges: ['a b', '   '] },
+    });
+    expect(load.tokenize('ab  ')).toEqual(['ab', '  ']);
+  });
+
+  it('takes what is unknown as its bytes, or joins it', () => {
+    const bytes = { ...vocab, '<0xC3>': 8, '<0xA9>': 9 };
+    const fallback = { ...model, vocab: bytes, byte_fallback: true, fuse_unk: true };
+    const load = loadHuggingFaceTokenizer({ ...file, model: fallback });
+    expect(load.encodeWithOffsets('aéüöb')).toEqual({
+      ids: [2, 8, 9, 0, 3],
+      offsets: [
+        [0, 1],
+        [1, 2],
+        [1, 2],
+        [2, 4],
+        [4, 5],
+      ],
+    });
+  });
+
   it('reads merges as text or as pairs', () => {
     const asText = loadHuggingFaceTokenizer({ ...file, model: { ...model, merges: ['a b'] } });
     expect(asText.tokenize('abba')).toEqual(['ab', 'b', 'a']);
@@ -47,20 +73,53 @@ describe('loadHuggingFaceTokenizer', () => {
   it.each([
     [
       'another model',
-      { model: { ...model, type: 'WordPiece', merges: [] } },
-      'a model of type BPE, got "WordPiece"',
+      { model: { ...model, type: 'WordLevel' } },
+      'a model of type BPE, WordPiece or Unigram, got "WordLevel"',
     ],
-    ['no model', { model: undefined }, 'a BPE model with vocab and merges'],
-    ['byte fallback', { model: { ...model, byte_fallback: true } }, 'without byte_fallback, got true'],
-    ['an unknown normalizer', { normalizer: { type: 'Precompiled' } }, 'a normalizer that heed knows'],
-    ['an unknown pattern', { pre_tokenizer: split('(a+)+$') }, 'a pre-tokenizer that heed knows'],
-    ['an unknown pre-tokenizer', { pre_tokenizer: { type: 'Metaspace' } }, 'a pre-tokenizer that heed knows'],
+    ['no model', { model: undefined }, 'a model of type BPE, WordPiece or Unigram, got nothing'],
+    ['no vocabulary', { model: { ...model, vocab: null } }, 'a BPE model with vocab and merges, got null'],
+    ['dropout', { model: { ...model, dropout: 0.1 } }, 'without dropout, got 0.1'],
     [
-      'an unknown decoder',
-      { decoder: { type: 'Metaspace' } },
-      'decoder ByteLevel or BPEDecoder, got Metaspace',
+      'a WordPiece model without its unknown token',
+      { model: { type: 'WordPiece', vocab: { a: 0 } } },
+      'the unknown token in vocab, got "[UNK]"',
     ],
-    ['an unknown post-processor', { post_processor: { type: 'X' } }, 'post-processor ByteLevel or Roberta'],
+    [
+      'a Unigram model without scores',
+      { model: { type: 'Unigram', unk_id: 0, vocab: ['a'] } },
+      'a Unigram model with vocab as pieces and scores',
+    ],
+    [
+      'an unknown token that is not there',
+      { model: { type: 'Unigram', unk_id: 1, vocab: [['a', 0]] } },
+      'unk_id from 0 to 0, got 1',
+    ],
+    ['an unknown normalizer', { normalizer: { type: 'X' } }, 'a normalizer that heed knows'],
+    ['a regular expression', { normalizer: replace('(a+)+$') }, 'a normalizer that heed knows'],
+    [
+      'half a table of rewritings',
+      { normalizer: { type: 'Precompiled', precompiled_charsmap: 'AAAA' } },
+      'a whole table of rewritings, got 3 bytes with a trie of 0',
+    ],
+    ['an unknown pattern', { pre_tokenizer: split('(a+)+$') }, 'a pre-tokenizer that heed knows'],
+    ['an unknown pre-tokenizer', { pre_tokenizer: { type: 'X' } }, 'a pre-tokenizer that heed knows'],
+    ['an unknown decoder', { decoder: { type: 'X' } }, 'got X'],
+    [
+      'a template without the text',
+      { post_processor: { type: 'TemplateProcessing', single: [] } },
+      'a template with the text in it, got []',
+    ],
+    [
+      'a template with a token that it does not name',
+      {
+        post_processor: {
+          type: 'TemplateProcessing',
+          single: [{ SpecialToken: { id: 'X' } }, { Sequence: { id: 'A' } }],
+        },
+      },
+      'a template of special tokens and one text, got {"id":"X"}',
+    ],
+    ['an unknown post-processor', { post_processor: { type: 'X' } }, 'post-processor ByteLevel, Roberta'],
     ['tokens of whole words', { added_tokens: [{ ...mask, single_word: true }] }, 'without single_word'],
   ])('refuses %s', (_, change, message) => {
     const load = () => loadHuggingFaceTokenizer({ ...file, ...change }, { file: 'my.json' });
@@ -91,4 +150,8 @@ describe('loadHuggingFaceTokenizer', () => {
 
 function split(regex: string) {
   return { type: 'Split', pattern: { Regex: regex }, behavior: 'Removed', invert: true };
+}
+
+function replace(regex: string) {
+  return { type: 'Replace', pattern: { Regex: regex }, content: '' };
 }

@@ -1,27 +1,19 @@
-/** Reads a Hugging Face `tokenizer.json` with a BPE model (GPT-2, RoBERTa, CLIP and those trained like them). */
+/** Reads a Hugging Face `tokenizer.json` with a BPE, WordPiece or Unigram model. */
 import { FormatError, TokenizerError } from '../errors.ts';
 import type { WordPieces } from '../tokenizers/base.ts';
-import { byteSymbols, mergeSymbols, type Symbols } from '../tokenizers/bpe.ts';
-import { BpeModel } from '../tokenizers/bpe-model.ts';
-import { bytesToText, byteToChar, pieceBytes, utf8Bytes } from '../tokenizers/byte-alphabet.ts';
-import { type AlignedText, originalSpan, wellFormed } from '../tokenizers/normalize.ts';
-import type { DecodeOptions, EncodeOptions, Encoding, Merge, TokenCodec } from '../tokenizers/types.ts';
+import { originalSpan, wellFormed } from '../tokenizers/normalize.ts';
+import { refuseSampling } from '../tokenizers/sampling.ts';
+import type { DecodeOptions, EncodeOptions, Encoding, TokenCodec } from '../tokenizers/types.ts';
 import { WordCache } from '../tokenizers/word-cache.ts';
 import { AddedTokenFinder, readAddedTokens, type Segment } from './hf-added-tokens.ts';
-import { type Component, readNormalizer, readPreTokenizer, type WordSplitter } from './hf-pipeline.ts';
+import { readDecoder } from './hf-decoders.ts';
+import { type PieceModel, readModel } from './hf-models.ts';
+import { type Component, type Normalizer, readNormalizer } from './hf-normalizers.ts';
 import { readPostProcessor, trimOffsets } from './hf-post-processor.ts';
-
-interface ModelJson {
-  readonly type?: string;
-  readonly vocab: Readonly<Record<string, number>>;
-  readonly merges: readonly (string | Merge)[];
-  readonly unk_token?: string | null;
-  readonly end_of_word_suffix?: string | null;
-  readonly [field: string]: unknown;
-}
+import { type PrefixedWord, readPreTokenizer, type WordSplitter } from './hf-pre-tokenizers.ts';
 
 interface TokenizerJson {
-  readonly model: ModelJson;
+  readonly model: unknown;
   readonly added_tokens?: unknown;
   readonly normalizer: Component | null;
   readonly pre_tokenizer: Component | null;
@@ -55,7 +47,11 @@ export function loadHuggingFaceTokenizer(
   options: HuggingFaceOptions = {},
 ): HuggingFaceTokenizer {
   const { file = 'tokenizer.json', parseAddedTokens = true } = options;
-  return new HuggingFaceTokenizer(checkModel(json, file), file, parseAddedTokens);
+  if (typeof json !== 'object' || json === null) {
+    const got = JSON.stringify(json) ?? 'nothing';
+    throw new FormatError({ where: file, file, expected: 'a tokenizer as an object', got });
+  }
+  return new HuggingFaceTokenizer(json as TokenizerJson, file, parseAddedTokens);
 }
 
 /** A tokenizer read by `loadHuggingFaceTokenizer`. */
@@ -65,32 +61,37 @@ export class HuggingFaceTokenizer implements TokenCodec {
   private readonly vocab = new Map<string, number>();
   private readonly tokens: (string | undefined)[] = [];
   private readonly specialIds = new Set<number>();
+  /** Added tokens whose text in decoding is not their own. */
+  private readonly decodedTokens = new Map<number, string>();
   private readonly finders: readonly [raw: AddedTokenFinder, normalized: AddedTokenFinder];
-  private readonly normalizer: (text: AlignedText) => AlignedText;
+  private readonly normalizer: Normalizer;
   private readonly splitter: WordSplitter;
-  private readonly model: BpeModel;
-  private readonly suffix: string;
-  private readonly decoder: string | undefined;
-  private readonly trim: ReturnType<typeof readPostProcessor>['trim'];
+  private readonly model: PieceModel;
+  private readonly join: (tokens: readonly string[]) => string;
+  private readonly post: ReturnType<typeof readPostProcessor>;
   private readonly cache = new WordCache<WordPieces>();
 
   constructor(json: TokenizerJson, file: string, parseAddedTokens: boolean) {
-    for (const [token, id] of Object.entries(json.model.vocab)) this.register(token, id, file);
-    const merges = readMerges(json.model.merges, this.vocab, file);
-    const added = readAddedTokens(json.added_tokens, file);
-    for (const { content, id, special } of added) {
-      if (this.vocab.get(content) !== id) this.register(content, id, file);
-      if (special) this.specialIds.add(id);
-    }
-    this.normalizer = readNormalizer(json.normalizer, file);
     this.splitter = readPreTokenizer(json.pre_tokenizer, file);
-    this.model = new BpeModel(this.vocab, merges);
-    this.suffix = json.model.end_of_word_suffix ?? '';
-    this.decoder = readDecoder(json.decoder, file);
-    const post = readPostProcessor(json.post_processor, file);
-    this.trim = post.trim;
-    const unk = json.model.unk_token ? this.vocab.get(json.model.unk_token) : undefined;
-    this.specialTokens = { ...post.ids, ...(unk === undefined ? {} : { unk }) };
+    this.model = readModel(json.model, this.splitter.byteLevel, file);
+    for (const [token, id] of this.model.tokens) this.register(token, id, file);
+    const added = readAddedTokens(json.added_tokens, file);
+    this.normalizer = readNormalizer(json.normalizer, file);
+    for (const { content, id, special, normalized } of added) {
+      if (this.vocab.get(content) !== id) this.register(content, id, file);
+      // One that normalising changes (Llama 2's) is decoded as it is looked for, and not known as special then.
+      const decoded = normalized ? this.normalized(content) : content;
+      if (decoded !== content) this.decodedTokens.set(id, decoded);
+      else if (special) this.specialIds.add(id);
+    }
+    this.join = readDecoder(json.decoder, file);
+    this.post = readPostProcessor(json.post_processor, file);
+    const [bos, eos] = [this.post.before[0], this.post.after.at(-1)];
+    this.specialTokens = {
+      ...(this.model.unk !== undefined && { unk: this.model.unk }),
+      ...(bos !== undefined && { bos }),
+      ...(eos !== undefined && { eos }),
+    };
     const parsed = parseAddedTokens ? added : [];
     this.finders = [
       new AddedTokenFinder(
@@ -99,7 +100,7 @@ export class HuggingFaceTokenizer implements TokenCodec {
       ),
       new AddedTokenFinder(
         parsed.filter((token) => token.normalized),
-        (text) => this.normalizer({ text }).text,
+        (text) => this.normalized(text),
       ),
     ];
   }
@@ -114,22 +115,23 @@ export class HuggingFaceTokenizer implements TokenCodec {
   }
 
   encodeWithOffsets(text: string, options: EncodeOptions = {}): Encoding {
+    if (options.sampling) refuseSampling('a file of Hugging Face');
     const encoding: Encoding = { ids: [], offsets: [] };
     for (const segment of this.finders[0].split(wellFormed(text))) this.encodeSegment(segment, encoding);
-    if (this.trim) {
-      const { addPrefixSpace } = this.trim;
+    const { before, after, trim } = this.post;
+    if (trim) {
+      const { addPrefixSpace } = trim;
       encoding.offsets.forEach((span, i) => {
         trimOffsets(this.token(encoding.ids[i]!), span, i === 0, addPrefixSpace);
       });
     }
-    const { bos, eos } = this.specialTokens;
-    if (options.addBos && bos !== undefined) {
-      encoding.ids.unshift(bos);
-      encoding.offsets.unshift([0, 0]);
+    if (options.addBos) {
+      encoding.ids.unshift(...before);
+      encoding.offsets.unshift(...before.map((): [number, number] => [0, 0]));
     }
-    if (options.addEos && eos !== undefined) {
-      encoding.ids.push(eos);
-      encoding.offsets.push([0, 0]);
+    if (options.addEos) {
+      encoding.ids.push(...after);
+      encoding.offsets.push(...after.map((): [number, number] => [0, 0]));
     }
     return encoding;
   }
@@ -142,13 +144,8 @@ export class HuggingFaceTokenizer implements TokenCodec {
     const { skipSpecialTokens = true } = options;
     const tokens = Array.from(ids)
       .filter((id) => !(skipSpecialTokens && this.specialIds.has(id)))
-      .map((id) => this.token(id));
-    if (this.decoder === undefined) return tokens.join(' ');
-    if (this.decoder !== '') {
-      const suffix = this.decoder;
-      return tokens.map((token, i) => token.replaceAll(suffix, i + 1 < tokens.length ? ' ' : '')).join('');
-    }
-    return bytesToText(tokens.flatMap((token) => pieceBytes(token) ?? [...utf8Bytes(token)]));
+      .map((id) => this.decodedTokens.get(id) ?? this.token(id));
+    return this.join(tokens);
   }
 
   token(id: number): string {
@@ -160,6 +157,10 @@ export class HuggingFaceTokenizer implements TokenCodec {
 
   id(token: string): number | undefined {
     return this.vocab.get(token);
+  }
+
+  private normalized(text: string): string {
+    return this.normalizer({ text }).text;
   }
 
   private register(token: string, id: number, file: string): void {
@@ -190,94 +191,18 @@ export class HuggingFaceTokenizer implements TokenCodec {
         continue;
       }
       for (const word of this.splitter.split(part.text)) {
-        const pieces = this.cache.get(word.text, (text) => mergeSymbols(this.model, this.symbols(text)));
-        const base = part.start + word.start;
+        const pieces = this.cache.get(word.text, (text) => this.model.encode(text));
         pieces.ids.forEach((id, i) => {
-          add(id, ...originalSpan(aligned, base + pieces.starts[i]!, base + pieces.ends[i]!));
+          const [start, end] = placeInText(word, pieces.starts[i]!, pieces.ends[i]!);
+          add(id, ...originalSpan(aligned, part.start + start, part.start + end));
         });
       }
     }
   }
-
-  /** A symbol that the vocabulary lacks is unknown, or left out where the file names no unknown token. */
-  private symbols(word: string): Symbols {
-    const units = this.splitter.byteLevel ? byteUnits(word) : codePointUnits(word);
-    const symbols: Symbols = { ids: [], starts: [], ends: [] };
-    units.forEach(({ text, start, end }, i) => {
-      const symbol = i + 1 === units.length ? text + this.suffix : text;
-      const id = this.vocab.get(symbol) ?? this.specialTokens.unk;
-      if (id === undefined) return;
-      symbols.ids.push(id);
-      symbols.starts.push(start);
-      symbols.ends.push(end);
-    });
-    return symbols;
-  }
 }
 
-interface Unit {
-  readonly text: string;
-  readonly start: number;
-  readonly end: number;
-}
-
-function byteUnits(word: string): Unit[] {
-  const { ids, starts, ends } = byteSymbols(word, (byte) => byte);
-  return ids.map((byte, i) => ({ text: byteToChar[byte]!, start: starts[i]!, end: ends[i]! }));
-}
-
-function codePointUnits(word: string): Unit[] {
-  let end = 0;
-  return Array.from(word, (text) => ({ text, start: end, end: (end += text.length) }));
-}
-
-function checkModel(json: unknown, file: string): TokenizerJson {
-  const model = (json as Partial<TokenizerJson> | null)?.model;
-  const fail = (expected: string, got: unknown): FormatError =>
-    new FormatError({ where: file, file, expected, got: JSON.stringify(got) ?? 'nothing' });
-  if (typeof model?.vocab !== 'object' || !Array.isArray(model.merges)) {
-    throw fail('a BPE model with vocab and merges', model?.type);
-  }
-  if (model.type !== undefined && model.type !== 'BPE') throw fail('a model of type BPE', model.type);
-  for (const option of [
-    'dropout',
-    'continuing_subword_prefix',
-    'fuse_unk',
-    'byte_fallback',
-    'ignore_merges',
-  ]) {
-    if (model[option]) throw fail(`a BPE model without ${option}`, model[option]);
-  }
-  return json as TokenizerJson;
-}
-
-function readMerges(
-  merges: ModelJson['merges'],
-  vocab: ReadonlyMap<string, number>,
-  file: string,
-): readonly Merge[] {
-  return merges.map((merge, rank) => {
-    const parts = typeof merge === 'string' ? merge.split(' ') : merge;
-    if (!Array.isArray(parts) || parts.length !== 2) {
-      const got = JSON.stringify(merge);
-      throw new TokenizerError({ where: file, expected: `merge ${rank} to be two pieces`, got });
-    }
-    const [left, right] = parts as unknown as Merge;
-    const missing = [left, right, left + right].find((piece) => !vocab.has(piece));
-    if (missing === undefined) return [left, right];
-    throw new TokenizerError({ where: file, problem: `merge ${rank}: '${missing}' not in vocab` });
-  });
-}
-
-/** Undefined: tokens joined by spaces; '': bytes; else the end-of-word suffix. */
-function readDecoder(decoder: Component | null, file: string): string | undefined {
-  if (!decoder) return undefined;
-  if (decoder.type === 'ByteLevel') return '';
-  if (decoder.type === 'BPEDecoder') return (decoder.suffix as string | undefined) ?? '</w>';
-  throw new FormatError({
-    where: file,
-    file,
-    expected: 'decoder ByteLevel or BPEDecoder',
-    got: decoder.type,
-  });
+/** Where a part of a word stands in the text; what was put before the word shares the place of its first character. */
+function placeInText({ text, start, prefix = 0 }: PrefixedWord, from: number, to: number): [number, number] {
+  const first = text.codePointAt(prefix)! > 0xffff ? 2 : 1;
+  return [start + Math.max(0, from - prefix), start + (to <= prefix ? first : to - prefix)];
 }

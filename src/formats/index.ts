@@ -7,3 +7,5 @@ export {
   type StoredTensor,
   writeSafetensors,
 } from './safetensors.ts';
+export { loadSentencePiece } from './sentencepiece.ts';
+export { readTokenizerFile } from './tokenizer-file.ts';

@@ -17,11 +17,9 @@ describe('generate', () => {
   });
 
   test('ends at the end token', () => {
-    const [[free]] = generate(model, [[3, 5, 4]], { maxNewTokens: 8 }) as [[{ tokens: number[] }]];
+    const free = generate(model, [[3, 5, 4]], { maxNewTokens: 8 })[0]![0]!;
     const eos = free.tokens[4]!;
-    const [[ended]] = generate(model, [[3, 5, 4]], { maxNewTokens: 8, eos }) as [
-      [typeof free & { complete: boolean }],
-    ];
+    const ended = generate(model, [[3, 5, 4]], { maxNewTokens: 8, eos })[0]![0]!;
     expect(ended.complete).toBe(true);
     expect(ended.tokens).toEqual(free.tokens.slice(0, free.tokens.indexOf(eos)));
   });
@@ -39,7 +37,7 @@ describe('generate', () => {
 
   test('counts the prompt for penalties', () => {
     const most = { maxNewTokens: 1, sample: { temperature: 0, repetitionPenalty: 1e6 } };
-    const [[best]] = generate(model, [[3, 5, 4, 8, 1, 2]], most) as [[{ tokens: number[] }]];
+    const best = generate(model, [[3, 5, 4, 8, 1, 2]], most)[0]![0]!;
     const logits = rowOf(gptLogits(model, [[3, 5, 4, 8, 1, 2]]), 5, 9);
     const came = new Set([3, 5, 4, 8, 1, 2]);
     const scored = logits.map((x, id) => (came.has(id) ? (x > 0 ? x / 1e6 : x * 1e6) : x));

@@ -114,10 +114,9 @@ function plainLayer({
 }
 
 function isPlainAttention(attention: AttentionLayer): attention is MultiHeadAttention {
-  if (!(attention instanceof MultiHeadAttention) || attention.constructor !== MultiHeadAttention)
-    return false;
+  if (!(attention instanceof MultiHeadAttention && attention.isPlain)) return false;
   const { query, key, value, output } = attention;
-  return attention.window === null && [query, key, value, output].every(isPlainLinear);
+  return [query, key, value, output].every(isPlainLinear);
 }
 
 /** As `decoder_layer` in native/kernels/decoder_step.h. */

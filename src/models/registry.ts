@@ -4,16 +4,26 @@ import type { ModuleContext } from '../nn/module.ts';
 import { quantize } from '../nn/quantize.ts';
 import type { OptionRules } from '../nn/variants.ts';
 import type { QuantizedType } from '../ops/quantized-linear/panels.ts';
+import { ConvLanguageModel, type ConvLanguageModelConfig } from './conv-language-model.ts';
 import { EncoderDecoder } from './encoder-decoder.ts';
+
 import { Gpt } from './gpt.ts';
 import type { GptConfig } from './gpt-config.ts';
+import { RecurrentSeq2Seq } from './recurrent-seq2seq.ts';
+import { type RecurrentSeq2SeqConfig, recurrentSeq2SeqRules } from './recurrent-seq2seq-config.ts';
 import { Transformer } from './transformer.ts';
+
 import { type TransformerConfig, transformerDefaults } from './transformer-config.ts';
+
+import { WindowTagger, type WindowTaggerConfig } from './window-tagger.ts';
 
 /** Configuration and class of each architecture; a new one is a line here and below. */
 interface Kinds {
   readonly transformer: { readonly config: TransformerConfig; readonly model: Transformer };
   readonly gpt: { readonly config: GptConfig; readonly model: Gpt };
+  readonly 'lstm-seq2seq': { readonly config: RecurrentSeq2SeqConfig; readonly model: RecurrentSeq2Seq };
+  readonly 'conv-lm': { readonly config: ConvLanguageModelConfig; readonly model: ConvLanguageModel };
+  readonly 'window-tagger': { readonly config: WindowTaggerConfig; readonly model: WindowTagger };
 }
 
 export type ModelKind = keyof Kinds;
@@ -23,10 +33,15 @@ const kinds: {
 } = {
   transformer: (config, context) => new Transformer(config, context),
   gpt: (config, context) => new Gpt(config, context),
+  'lstm-seq2seq': (config, context) => new RecurrentSeq2Seq(config, context),
+  'conv-lm': (config, context) => new ConvLanguageModel(config, context),
+  'window-tagger': (config, context) => new WindowTagger(config, context),
 };
 
 /** Rules of the fields of `model:` for each kind that an experiment can train, but for the Transformer's own. */
-export const modelOptions: Readonly<Record<string, { readonly options: OptionRules }>> = {};
+export const modelOptions: Readonly<Record<string, { readonly options: OptionRules }>> = {
+  'lstm-seq2seq': { options: recurrentSeq2SeqRules },
+};
 
 /** What a checkpoint says of its model. */
 export interface ModelDescription<K extends ModelKind = ModelKind> {

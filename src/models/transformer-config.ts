@@ -7,7 +7,7 @@ import { type FeedForwardChoice, type FeedForwardSizes, feedForwards } from '../
 import { type NormChoice, norms } from '../nn/norms/index.ts';
 import { type PositionChoice, type PositionSizes, positions } from '../nn/position/index.ts';
 import type { NormPlacement } from '../nn/residual.ts';
-import { choiceIssues } from '../nn/variants.ts';
+import { choiceIssues, kindOf } from '../nn/variants.ts';
 import { type Activation, activations } from '../ops/activate/index.ts';
 
 /** Sizes and variants of a Transformer. */
@@ -135,7 +135,8 @@ export function attentionSizes(config: TransformerConfig, role: AttentionRole): 
   const { dModel, numHeads, attentionDropout, attentionScale, maxSeqLen } = config;
   const headDim = config.headDim ?? dModel / numHeads;
   const widths = { dModel, numHeads, headDim, valueDim: config.valueDim ?? headDim, maxSeqLen };
-  return { role, ...widths, dropout: attentionDropout, scale: attentionScale };
+  const position = kindOf(config.position ?? 'none'); // what comes from a file may be null
+  return { role, ...widths, dropout: attentionDropout, scale: attentionScale, position };
 }
 
 /** What the feed-forward networks are made for. */

@@ -9,6 +9,18 @@ export {
   scoreScale,
 } from './attention/attend.ts';
 export { KeyValueCache } from './attention/cache.ts';
+export { type GuidedAttentionOptions, guidedAttentionLoss } from './attention/guided.ts';
+export { type AttentionChoice, attentions, makeAttention } from './attention/kinds.ts';
+export {
+  type AttendTo,
+  type AttentionCache,
+  AttentionLayer,
+  type AttentionRole,
+  type AttentionSizes,
+  type KeysAndValues,
+} from './attention/layer.ts';
+export { LocationAwareAttention, type LocationAwareOptions } from './attention/location-aware.ts';
+
 export {
   type AdditiveMask,
   type DropMask,
@@ -20,18 +32,49 @@ export {
   toAdditiveMask,
   toDropMask,
 } from './attention/masks.ts';
+export { MonotonicAttention } from './attention/monotonic.ts';
 export { MultiHeadAttention, type MultiHeadAttentionOptions } from './attention/multi-head.ts';
 export { Packing, Segments, type Visible } from './attention/packing.ts';
+export { continuedPattern, type PatternOptions, paddedPattern, sparsePattern } from './attention/patterns.ts';
 export { SelfAttention, type SelfAttentionLayerOptions } from './attention/self.ts';
+export {
+  BahdanauAttention,
+  LuongAttention,
+  SourceAttention,
+  type SourceAttentionKind,
+  type SourceAttentionOptions,
+  type SourceMemory,
+  sourceAttentions,
+} from './attention/source.ts';
 export { type CaptureOptions, capture } from './capture.ts';
+export {
+  type AttentionConvolution,
+  convolution2dAsAttention,
+  convolutionAsAttention,
+} from './convolution/as-attention.ts';
+export { Conv1d, type Conv1dLayerOptions, type ConvPadding } from './convolution/conv1d.ts';
+export {
+  type ConvActivation,
+  ConvStack,
+  type ConvStackOptions,
+  gatedLinearUnit,
+} from './convolution/stack.ts';
 export { withDropoutKeys } from './dropout-keys.ts';
 export { Embedding, type EmbeddingOptions, SegmentEmbedding } from './embedding.ts';
-export { FeedForward, type FeedForwardOptions } from './feed-forwards/feed-forward.ts';
+export * from './feed-forwards/index.ts';
 export * from './initializers.ts';
 export { Linear, type LinearOptions } from './linear.ts';
 export { Module, type ModuleContext, type Parameter, parameter } from './module.ts';
-export { LayerNorm } from './norms/layer-norm.ts';
+export * from './norms/index.ts';
 export * from './position/index.ts';
 export { modelBytes, type QuantizeOptions, quantize } from './quantize.ts';
 export { QuantizedMatrix } from './quantized-matrix.ts';
+export {
+  RecurrentDirection,
+  RecurrentLayer,
+  type RecurrentLayerOptions,
+  type RecurrentState,
+} from './recurrent/layer.ts';
+export { Sequences } from './recurrent/sequences.ts';
+export { Recurrent, type RecurrentOptions, type RecurrentStates } from './recurrent/stack.ts';
 export { Dropout, type NormPlacement, Residual } from './residual.ts';

@@ -1,5 +1,11 @@
 /** Every op. A new one is a folder and a line here. */
 export { type Activation, activate, activations } from './activate/index.ts';
+export {
+  type AdditiveOptions,
+  additiveAttention,
+  additiveAttentionParts,
+} from './additive-attention/index.ts';
+export { additiveScores } from './additive-attention/scores.ts';
 export { type AttentionOptions, attention, attentionParams } from './attention/index.ts';
 export {
   type AttentionParams,
@@ -12,6 +18,8 @@ export {
 export { type RelativeScores, relativeAttention } from './attention/relative.ts';
 export { type SelfAttentionOptions, selfAttention } from './attention/self.ts';
 export type { Window } from './attention/window.ts';
+export { type Conv1dOptions, conv1d } from './convolution/index.ts';
+export { unfold, type WindowParams, windowCount } from './convolution/unfold.ts';
 export { type CrossEntropyParams, crossEntropy } from './cross-entropy/index.ts';
 export { type DropoutKey, type DropoutParams, dropout } from './dropout/index.ts';
 export { dropoutResidual } from './dropout-residual/index.ts';
@@ -40,10 +48,17 @@ export { embedding } from './embedding/index.ts';
 export { gatherLast } from './gather/index.ts';
 export { addInPlace, gatherRows, writeRows } from './in-place.ts';
 export { layerNorm } from './layer-norm/index.ts';
+export { lengthProjection } from './length-projection/index.ts';
 export { linear } from './linear/index.ts';
+export { type LinearAttentionOptions, linearAttention } from './linear-attention/index.ts';
+export { type LinearState, linearAttentionStep } from './linear-attention/step.ts';
 export { matmul } from './matmul/index.ts';
+export { monotonicAlignment } from './monotonic-alignment/index.ts';
 export { quantizedEmbedding, quantizedLinear } from './quantized-linear/index.ts';
 export type { QuantizedParams, QuantizedType } from './quantized-linear/panels.ts';
+export { type RecurrentCell, recurrentCells, type StepState } from './recurrent/cells.ts';
+export { type RecurrentCallOptions, type RecurrentResult, recurrent } from './recurrent/index.ts';
+export { type RowRange, sequencePlan } from './recurrent/plan.ts';
 export { argmax, max, topK } from './reduce/max.ts';
 export { broadcastTo, mean, sum, sumTo } from './reduce/sum.ts';
 export { type RotaryLayout, type RotaryOptions, rotary } from './rotary/index.ts';
@@ -51,4 +66,6 @@ export { permute, transpose } from './shape/permute.ts';
 export { reshape } from './shape/reshape.ts';
 export { concat, pad, slice } from './shape/slice.ts';
 export { logSoftmax, softmax } from './softmax/index.ts';
+export { type SparseAttentionOptions, sparseAttention } from './sparse-attention/index.ts';
+export { type KeyRange, type PatternRun, SparsePattern } from './sparse-attention/pattern.ts';
 export { keepWhere } from './where/index.ts';

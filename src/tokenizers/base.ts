@@ -1,12 +1,14 @@
 /** What all kinds share: normalise, split into words, let the model encode each word, put the ids in a row. */
 import { normalizeAligned, normalizeText, originalSpan } from './normalize.ts';
 import type { Word } from './pre-tokenize.ts';
+import { refuseSampling } from './sampling.ts';
 import { numSpecialTokens, specialIds } from './special-tokens.ts';
 import type {
   DecodeOptions,
   EncodeOptions,
   Encoding,
   NormalizerName,
+  Sampling,
   SpecialTokens,
   Tokenizer,
   TokenizerData,
@@ -33,8 +35,14 @@ export abstract class BaseTokenizer implements Tokenizer {
     this.normalizers = normalizers;
   }
 
+  /** The words of a normalised text; one that starts at −1 has a mark before it that is not in the text. */
   protected abstract split(text: string): Word[];
   protected abstract encodeWord(word: string): WordPieces;
+  /** Draws one segmentation of a word; a kind that has several overrides it. */
+  protected sampleWord(_word: string, _sampling: Sampling): WordPieces {
+    return refuseSampling(`kind ${this.kind}`);
+  }
+
   /** Text of ids that are in the vocabulary; special tokens among them stand as their text. */
   protected abstract join(ids: readonly number[]): string;
   abstract normalize(text: string): string;
@@ -46,8 +54,8 @@ export abstract class BaseTokenizer implements Tokenizer {
 
   encode(text: string, options: EncodeOptions = {}): number[] {
     const ids: number[] = options.addBos ? [specialIds.bos] : [];
-    for (const word of this.split(normalizeText(text, this.normalizers))) {
-      for (const id of this.encodeWord(word.text).ids) ids.push(id);
+    for (const pieces of this.segment(this.split(normalizeText(text, this.normalizers)), options.sampling)) {
+      for (const id of pieces.ids) ids.push(id);
     }
     if (options.addEos) ids.push(specialIds.eos);
     return ids;
@@ -57,18 +65,24 @@ export abstract class BaseTokenizer implements Tokenizer {
     const ids: number[] = options.addBos ? [specialIds.bos] : [];
     const offsets: [number, number][] = options.addBos ? [[0, 0]] : [];
     const aligned = normalizeAligned(text, this.normalizers);
-    for (const word of this.split(aligned.text)) {
-      const pieces = this.encodeWord(word.text);
+    const words = this.split(aligned.text);
+    this.segment(words, options.sampling).forEach((pieces, at) => {
+      const place = (unit: number): number => Math.max(0, words[at]!.start + unit);
       pieces.ids.forEach((id, i) => {
         ids.push(id);
-        offsets.push(originalSpan(aligned, word.start + pieces.starts[i]!, word.start + pieces.ends[i]!));
+        offsets.push(originalSpan(aligned, place(pieces.starts[i]!), place(pieces.ends[i]!)));
       });
-    }
+    });
     if (options.addEos) {
       ids.push(specialIds.eos);
       offsets.push([text.length, text.length]);
     }
     return { ids, offsets };
+  }
+
+  /** The pieces of each word. */
+  protected segment(words: readonly Word[], sampling: Sampling | undefined): WordPieces[] {
+    return words.map(({ text }) => (sampling ? this.sampleWord(text, sampling) : this.encodeWord(text)));
   }
 
   tokenize(text: string): string[] {

@@ -1,15 +1,18 @@
 /**
- * Byte-pair encoding as a tokenizer, over code points with an end-of-word mark or over bytes.
+ * Byte-pair encoding as a tokenizer: over code points with an end-of-word mark, over bytes, or over code points
+ * with ▁ for spaces.
  *
  * Papers: Sennrich, Haddow and Birch, ACL 2016 (arXiv 1508.07909); Radford et al. 2019 for the bytes.
  */
 import { BaseTokenizer, isSpecial, type WordPieces } from './base.ts';
-import { BpeModel } from './bpe-model.ts';
+import { BpeModel, type Dropout, rankMerges } from './bpe-model.ts';
 import { bytesToText, byteToChar, pieceBytes, utf8Bytes } from './byte-alphabet.ts';
+import { byteOfId, joinMetaspace, splitMetaspace, unknownIds } from './metaspace.ts';
 import { normalizeText } from './normalize.ts';
 import { splitWords, type Word } from './pre-tokenize.ts';
+import { checkSampling } from './sampling.ts';
 import { specialIds } from './special-tokens.ts';
-import type { BpeData, Merge, PreTokenizerName } from './types.ts';
+import type { BpeData, Merge, PreTokenizerName, Sampling } from './types.ts';
 import { Vocabulary } from './vocabulary.ts';
 import { WordCache } from './word-cache.ts';
 
@@ -21,8 +24,8 @@ export interface Symbols {
 }
 
 /** Merges the symbols of a word and gives each piece the place of the symbols in it. */
-export function mergeSymbols(model: BpeModel, symbols: Symbols): WordPieces {
-  const merged = model.merge(symbols.ids);
+export function mergeSymbols(model: BpeModel, symbols: Symbols, dropout?: Dropout): WordPieces {
+  const merged = model.merge(symbols.ids, dropout);
   return {
     ids: merged.ids,
     starts: merged.ends.map((_, i) => symbols.starts[i === 0 ? 0 : merged.ends[i - 1]!]!),
@@ -41,17 +44,24 @@ abstract class BpeTokenizer extends BaseTokenizer {
     super(new Vocabulary(data.specialTokens, pieces), data.normalizers);
     this.preTokenizer = data.preTokenizer;
     this.merges = data.merges;
-    this.model = new BpeModel(this.vocabulary.pieces, data.merges);
+    this.model = new BpeModel(rankMerges(this.vocabulary.pieces, data.merges));
   }
 
   protected abstract symbols(word: string): Symbols;
 
   protected split(text: string): Word[] {
-    return splitWords(text, this.preTokenizer);
+    return this.preTokenizer === 'metaspace' ? splitMetaspace(text) : splitWords(text, this.preTokenizer);
   }
 
   protected encodeWord(word: string): WordPieces {
     return this.cache.get(word, (text) => mergeSymbols(this.model, this.symbols(text)));
+  }
+
+  /** BPE-dropout: nothing is remembered, every call draws again. */
+  protected override sampleWord(word: string, sampling: Sampling): WordPieces {
+    checkSampling(this.kind, ['dropout'], sampling);
+    const { random, dropout = 0.1 } = sampling;
+    return mergeSymbols(this.model, this.symbols(word), { random, probability: dropout });
   }
 
   protected bpeJSON() {
@@ -145,6 +155,51 @@ export class ByteLevelBpeTokenizer extends BpeTokenizer {
     }
     return bytesToText(bytes);
   }
+}
+
+/** BPE in the SentencePiece way: pieces side by side are the text, ▁ its spaces; see `metaspace.ts`. */
+export class MetaspaceBpeTokenizer extends BpeTokenizer {
+  private readonly byteFallback: boolean;
+
+  /** @param data - a checked saved form; use `loadTokenizer` or `trainTokenizer` */
+  constructor(data: Omit<BpeData, 'vocab'>, pieces: readonly string[]) {
+    super(data, pieces);
+    this.byteFallback = data.byteFallback ?? false;
+  }
+
+  normalize(text: string): string {
+    return normalizeText(text, this.normalizers);
+  }
+
+  toJSON(): BpeData {
+    return this.byteFallback ? { ...this.bpeJSON(), byteFallback: true } : this.bpeJSON();
+  }
+
+  protected symbols(word: string): Symbols {
+    return fallbackSymbols(word, this.vocabulary.pieces, this.byteFallback);
+  }
+
+  protected join(ids: readonly number[]): string {
+    return joinMetaspace(ids, (id) => this.token(id), byteOfId(this.byteFallback));
+  }
+}
+
+/** The code points of a word; one that is not a piece is unknown, or its bytes. */
+function fallbackSymbols(word: string, pieces: ReadonlyMap<string, number>, byteFallback: boolean): Symbols {
+  const symbols: Symbols = { ids: [], starts: [], ends: [] };
+  let at = 0;
+  for (const char of word) {
+    const end = at + char.length;
+    const id = pieces.get(char);
+    const ids = id !== undefined ? [id] : unknownIds(char, byteFallback);
+    for (const each of ids) {
+      symbols.ids.push(each);
+      symbols.starts.push(at);
+      symbols.ends.push(end);
+    }
+    at = end;
+  }
+  return symbols;
 }
 
 /** One symbol for each UTF-8 byte of a word; a byte's place is the whole character that it belongs to. */

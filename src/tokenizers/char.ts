@@ -1,9 +1,13 @@
 /** Unicode code points as tokens: a letter, an emoji or a rare ideograph is one token, never half of one. */
 import { BaseTokenizer, type WordPieces } from './base.ts';
+import { countUnits, learnFrequent } from './counting.ts';
+import type { KindDefinition } from './kind.ts';
 import { normalizeText } from './normalize.ts';
+import { commonOptions, frequencyOptions } from './options.ts';
 import type { Word } from './pre-tokenize.ts';
+import { show } from './saved-fields.ts';
 import { specialIds } from './special-tokens.ts';
-import type { CharData } from './types.ts';
+import type { CharConfig, CharData } from './types.ts';
 import { Vocabulary } from './vocabulary.ts';
 
 /**
@@ -48,3 +52,18 @@ export class CharTokenizer extends BaseTokenizer {
     return ids.map((id) => this.token(id)).join('');
   }
 }
+
+/** Kind `char`. */
+export const charKind: KindDefinition<CharConfig, CharData> = {
+  options: { ...commonOptions, ...frequencyOptions },
+  train(config, common, lines) {
+    const counts = countUnits(lines, common.normalizers, (text) => text);
+    return learnFrequent({ ...common, kind: 'char' }, counts, config);
+  },
+  read(fields, common, pieces) {
+    const long = pieces.find((piece) => [...piece].length !== 1);
+    if (long !== undefined) fields.fail('single characters in vocab', show(long), 'the file is damaged');
+    return { ...common, kind: 'char' };
+  },
+  create: (parts, pieces) => new CharTokenizer(parts, pieces),
+};

@@ -1,4 +1,4 @@
-/** How well a tokenizer compresses a text, the cost of its vocabulary included. */
+/** How well a tokenizer compresses a text, the cost of its vocabulary included, and what it loses of it. */
 import { utf8Bytes } from './byte-alphabet.ts';
 import type { TokenCodec } from './types.ts';
 
@@ -7,8 +7,13 @@ export interface CompressionReport {
   /** Code points of the text. */
   readonly characters: number;
   readonly bytes: number;
+  readonly lines: number;
   readonly tokens: number;
   readonly charsPerToken: number;
+  /** Code points that have become unknown tokens. */
+  readonly unknownCharacters: number;
+  /** Lines that decoding brings back as they were. */
+  readonly restoredLines: number;
   /** −Σ log₂ p(token), p the share of the token in this text. */
   readonly textBits: number;
   /** 8 bits for each UTF-8 byte of each token of the vocabulary, and 8 to end it. */
@@ -29,32 +34,39 @@ export interface CompressionReport {
  */
 export function compressionReport(tokenizer: TokenCodec, lines: Iterable<string>): CompressionReport {
   const counts = new Map<number, number>();
-  let characters = 0;
-  let bytes = 0;
-  let tokens = 0;
+  const seen = { characters: 0, bytes: 0, lines: 0, tokens: 0, unknownCharacters: 0, restoredLines: 0 };
+  const { unk } = tokenizer.specialTokens;
   for (const line of lines) {
-    bytes += utf8Bytes(line).length;
-    for (const _ of line) characters++;
-    for (const id of tokenizer.encode(line)) {
+    const { ids, offsets } = tokenizer.encodeWithOffsets(line);
+    seen.lines++;
+    seen.bytes += utf8Bytes(line).length;
+    seen.characters += codePoints(line);
+    seen.tokens += ids.length;
+    if (tokenizer.decode(ids) === line) seen.restoredLines++;
+    ids.forEach((id, i) => {
       counts.set(id, (counts.get(id) ?? 0) + 1);
-      tokens++;
-    }
+      if (id === unk) seen.unknownCharacters += codePoints(line.slice(...offsets[i]!));
+    });
   }
   let textBits = 0;
-  for (const count of counts.values()) textBits -= count * Math.log2(count / tokens);
+  for (const count of counts.values()) textBits -= count * Math.log2(count / seen.tokens);
   let vocabularyBits = 0;
   for (let id = 0; id < tokenizer.vocabSize; id++) {
     vocabularyBits += 8 * (utf8Bytes(tokenizer.token(id)).length + 1);
   }
   const totalBits = textBits + vocabularyBits;
   return {
-    characters,
-    bytes,
-    tokens,
-    charsPerToken: characters / tokens,
+    ...seen,
+    charsPerToken: seen.characters / seen.tokens,
     textBits,
     vocabularyBits,
     totalBits,
-    bitsPerByte: totalBits / bytes,
+    bitsPerByte: totalBits / seen.bytes,
   };
+}
+
+function codePoints(text: string): number {
+  let count = 0;
+  for (const _ of text) count++;
+  return count;
 }

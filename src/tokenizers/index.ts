@@ -1,8 +1,9 @@
 /** Tokenizers: text to ids and back, learned from text or loaded from a file. */
 export { type CompressionReport, compressionReport } from './compression.ts';
-export { tokenizerKinds } from './config.ts';
+export { tokenizerKinds } from './kinds.ts';
 export { loadTokenizer } from './load.ts';
 export { normalizerNames, normalizeText } from './normalize.ts';
 export { preTokenizerNames } from './pre-tokenize.ts';
 export { trainTokenizer } from './train.ts';
 export type * from './types.ts';
+export { UnigramTokenizer } from './unigram.ts';

@@ -23,6 +23,15 @@ const configs: readonly TokenizerConfig[] = [
   { kind: 'bpe', numMerges: 60, preTokenizer: 'punctuation', normalizers: ['nfc', 'lowercase'] },
   { kind: 'bpe', numMerges: 60, preTokenizer: 'byteLevel' },
   { kind: 'bpe', numMerges: 60, preTokenizer: 'byteLevel', normalizers: [...normalizerNames] },
+  { kind: 'bpe', numMerges: 60, mergesPerStep: 3, preTokenizer: 'metaspace', normalizers: ['nfkc'] },
+  { kind: 'bpe', numMerges: 60, preTokenizer: 'metaspace', byteFallback: true },
+  { kind: 'bpe', numMerges: 60, preTokenizer: 'metaspace', byteFallback: true, limitAlphabet: 3 },
+  { kind: 'bpe', numMerges: 60, preTokenizer: 'bert' },
+  { kind: 'wordpiece', numMerges: 60 },
+  { kind: 'wordpiece', numMerges: 60, preTokenizer: 'whitespace', score: 'frequency', continuation: '@@' },
+  { kind: 'unigram', vocabSize: 400 },
+  { kind: 'unigram', vocabSize: 700, byteFallback: true, sparsePrior: false, normalizers: ['nfkc'] },
+  { kind: 'unigram', vocabSize: 300, byteFallback: true, limitAlphabet: 3, emSteps: 1 },
 ];
 
 const named = configs.map((config) => [JSON.stringify(config), config] as const);

@@ -1,9 +1,13 @@
 /** Whole words as tokens: a word that training did not keep is unknown. */
 import { BaseTokenizer, type WordPieces } from './base.ts';
+import { countUnits, learnFrequent } from './counting.ts';
+import type { KindDefinition } from './kind.ts';
 import { normalizeText } from './normalize.ts';
+import { commonOptions, frequencyOptions } from './options.ts';
 import { splitWords, type Word } from './pre-tokenize.ts';
+import { show } from './saved-fields.ts';
 import { specialIds } from './special-tokens.ts';
-import type { WordData } from './types.ts';
+import type { WordConfig, WordData } from './types.ts';
 import { Vocabulary } from './vocabulary.ts';
 
 /**
@@ -57,3 +61,38 @@ export class WordTokenizer extends BaseTokenizer {
       .join('');
   }
 }
+
+const preTokenizers = ['whitespace', 'punctuation'] as const;
+
+/** Kind `word`. */
+export const wordKind: KindDefinition<WordConfig, WordData> = {
+  options: {
+    ...commonOptions,
+    ...frequencyOptions,
+    preTokenizer: { type: 'name', names: preTokenizers, about: 'how text is split into words' },
+    continuation: { type: 'text', about: 'a word with this ending joins the next one, as @@' },
+  },
+  train({ preTokenizer = 'whitespace', continuation, ...limits }, common, lines) {
+    const split = (text: string) => splitWords(text, preTokenizer).map((word) => word.text);
+    const parts = { ...common, kind: 'word' as const, preTokenizer };
+    return learnFrequent(
+      continuation === undefined ? parts : { ...parts, continuation },
+      countUnits(lines, common.normalizers, split),
+      limits,
+    );
+  },
+  read(fields, common) {
+    const parts = {
+      ...common,
+      kind: 'word' as const,
+      preTokenizer: fields.name('preTokenizer', preTokenizers),
+    };
+    const continuation = fields.get('continuation');
+    if (continuation === undefined) return parts;
+    if (typeof continuation !== 'string' || continuation === '') {
+      return fields.fail('a text as continuation', show(continuation), 'leave it out for none');
+    }
+    return { ...parts, continuation };
+  },
+  create: (parts, pieces) => new WordTokenizer(parts, pieces),
+};

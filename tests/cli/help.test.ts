@@ -8,7 +8,7 @@ import { expectMistake, heed } from '../support/heed-binary.ts';
 const cwd = root;
 const commands = [
   ...['train', 'translate', 'evaluate', 'score', 'quantize', 'inspect', 'report', 'bench', 'quickstart'],
-  ...['tokenizer', 'tokenizer train', 'tokenizer encode', 'tokenizer decode'],
+  ...['tokenizer', 'tokenizer train', 'tokenizer encode', 'tokenizer decode', 'tokenizer report'],
 ];
 
 it('lists every command', async () => {

@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import {
   alibiSlopes,
   ConfigError,
-  crossEntropy,
   gridTable,
   matmul,
   noGrad,
@@ -14,13 +13,13 @@ import {
   rotary,
   rotaryFrequencies,
   rotaryTable,
-  scope,
   sinusoidalTable,
   type Tensor,
   Transformer,
   t5Bucket,
   tensor,
 } from '../../src/index.ts';
+import { packedEqualsAlone, parametersMove } from '../support/checks/mechanisms.ts';
 import { futureChangesNothing, paddingChangesNothing, stepsEqualDecode } from '../support/checks/model.ts';
 import {
   alibiEqualsPairs,
@@ -28,8 +27,7 @@ import {
   t5EqualsPairs,
   xlEqualsPairs,
 } from '../support/checks/positions.ts';
-import { needDevice } from '../support/devices.ts';
-import { disturb, gradientsOf, lossesOf, tinyModel, trainOn } from '../support/models.ts';
+import { disturb, tinyModel } from '../support/models.ts';
 import { expectNear } from '../support/numbers.ts';
 import { needOracle } from '../support/stored-oracle.ts';
 
@@ -44,57 +42,19 @@ const choices: readonly PositionChoice[] = [
 ];
 const named = choices.map((position) => [JSON.stringify(position), position] as const);
 
+const hasParameters = (choice: PositionChoice): boolean =>
+  ['learned', 'shaw', 't5', 'transformer-xl'].includes(typeof choice === 'string' ? choice : choice.kind);
+
 describe.each(named)('a model with position %s', (_, position) => {
   it('is the same with more padding, in outputs and gradients (F1)', () =>
     paddingChangesNothing('reference', [{ position }]));
   it('sees no later token (F2)', () => futureChangesNothing('reference', [{ position }]));
   it('says with caches what it says in one pass (K5)', () => stepsEqualDecode('reference', [{ position }]));
 
-  it('gives packed sequences the losses that they have alone, on every device', (context) => {
-    for (const device of ['reference', 'native', 'wasm']) {
-      if (device !== 'reference') needDevice(context, device);
-      const model = tinyModel({ position }, device).eval();
-      const pairs = [
-        { source: [3, 5, 4, 8, 2], target: [1, 6, 4], labels: [6, 4, 2] },
-        { source: [7, 2], target: [1, 3, 5, 5, 7], labels: [3, 5, 5, 7, 2] },
-      ];
-      const packed = (key: 'source' | 'target' | 'labels') => ({
-        ids: Int32Array.from(pairs.flatMap((pair) => pair[key])),
-        lengths: pairs.map((pair) => pair[key].length),
-      });
-      const together = noGrad(() =>
-        scope(() => {
-          const logits = model.forwardPacked(packed('source'), packed('target'));
-          const labels = tensor(packed('labels').ids, [1, 8], { dtype: 'int32', device });
-          return Float64Array.from(crossEntropy(logits, labels, {}).data);
-        }),
-      );
-      const reference = tinyModel({ position }).eval();
-      const alone = pairs.flatMap(({ source, target, labels }) =>
-        Array.from(
-          noGrad(() => lossesOf(reference, { source: [source], target: [target], labels: [labels] })).data,
-        ),
-      );
-      expectNear(together, alone, device === 'reference' ? 1e-12 : 2e-5, device);
-    }
-  });
-
-  it('moves every one of its parameters', () => {
-    const model = tinyModel({ position });
-    const { gradients } = trainOn(model, {
-      source: [[3, 5, 4, 8, 6, 7]],
-      target: [[1, 6, 4, 3, 5]],
-      labels: [[6, 4, 3, 5, 2]],
-    });
-    for (const [path, gradient] of gradients) {
-      if (path.startsWith('sourcePosition') || path.startsWith('targetPosition'))
-        expect(
-          gradient.some((g) => g !== 0),
-          path,
-        ).toBe(true);
-    }
-    expect(gradientsOf(model).size).toBeGreaterThan(0);
-  });
+  it('gives packed sequences the losses that they have alone, on every device', (context) =>
+    packedEqualsAlone(context, { position }));
+  it('moves every one of its parameters', () =>
+    parametersMove({ position }, /Position\./, { some: hasParameters(position) }));
 });
 
 describe('sinusoidal positions (D4, D5)', () => {
@@ -300,7 +260,7 @@ describe('choices that cannot be used', () => {
     [{ kind: 'rope', layout: 'halfs' }, 'did you mean "halves"?'],
     [{ kind: 'shaw', maxDistance: 0 }, 'position.maxDistance: expected a whole number of at least 1, got 0'],
     [{ kind: 't5', maxDistance: 8 }, 'expected maxDistance above numBuckets / 2 (16), got 8'],
-    ['rope', 'rope turns pairs: expected an even head width, got 3'],
+    ['rope', 'position: rope: it turns pairs: expected an even head width, got 3'],
   ])('%j: %s', (position, message) => {
     expect(make(position)).toThrow(ConfigError);
     expect(make(position)).toThrow(message);

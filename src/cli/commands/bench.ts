@@ -6,9 +6,8 @@ import {
   benches,
   namedBenches,
   parseShape,
+  plots,
   profiledBenches,
-  type ScalingPoint,
-  scalingPlot,
 } from '../../bench/index.ts';
 import { fallbackCounts } from '../../core/counter.ts';
 import { defaultDevice } from '../../core/device.ts';
@@ -42,9 +41,9 @@ export function registerBench(program: Command): void {
     .option('--rounds <n>', 'measured rounds, medians are printed: 11, beside peers 5')
     .option('--profile <name>', `where the time goes, op by op: ${[...profiledBenches.keys()].join(', ')}`)
     .option('--precision <name>', `of training: ${precisions.join(', ')}`, 'fp32')
-    .option('--data <file>', 'text that char-gpt learns from; HEED_BENCH_TEXT by default')
+    .option('--data <file>', 'text that char-gpt and tokenizers learn from; HEED_BENCH_TEXT by default')
     .option('--shape <MxNxK>', 'one shape of gemm, At or Bt after it for a transposed operand')
-    .option('--plot <file.svg>', 'a picture of scaling')
+    .option('--plot <file.svg>', `a picture of ${[...plots.keys()].join(' or ')}`)
     .option('--peers', 'heed and the peers in bench/peers in turns; the goals, and results in a file')
     .option('--only <name>', 'one work of --peers, or all whose names begin so')
     .option('--python <path>', 'the Python that has PyTorch; HEED_PYTHON or bench/peers/venv by default')
@@ -83,8 +82,8 @@ function runBenches(names: readonly string[], rounds: number, flags: BenchFlags)
       if (flags.json) printJson(line);
       else process.stdout.write(`${describe(line)}\n`);
     }
-    if (name === 'scaling' && flags.plot)
-      writeFileSync(flags.plot, scalingPlot(lines as unknown as ScalingPoint[]));
+    const plot = plots.get(name);
+    if (plot && flags.plot) writeFileSync(flags.plot, plot(lines));
   }
   for (const [op, calls] of fallbackCounts())
     note(`note: ${op} has no kernel on ${device.name}: ${calls} calls ran the reference`);

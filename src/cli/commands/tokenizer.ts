@@ -1,32 +1,16 @@
-/** `heed tokenizer`: train one from text, turn lines into ids and back. */
+/** `heed tokenizer`: train one from text, turn lines into ids and back, compare several. */
 import { once } from 'node:events';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
+import { Random } from '../../core/random.ts';
 import { readBytes } from '../../data/file-bytes.ts';
-import { readLines, streamFileLines, streamLines } from '../../data/lines.ts';
-import { ConfigError, FormatError, TokenizerError } from '../../errors.ts';
-import {
-  loadTokenizer,
-  type Tokenizer,
-  type TokenizerConfig,
-  type TrainedTokenizer,
-  trainTokenizer,
-} from '../../tokenizers/index.ts';
-import { writeAtomically } from '../../train/atomic.ts';
-import { note, printJson } from '../output.ts';
-
-interface TrainOptions {
-  readonly kind: string;
-  readonly input: string[];
-  readonly output: string;
-  readonly vocabSize?: number;
-  readonly numMerges?: number;
-  readonly minFrequency?: number;
-  readonly limitAlphabet?: number;
-  readonly preTokenizer?: string;
-  readonly normalize?: string;
-  readonly continuation?: string;
-  readonly json?: boolean;
-}
+import { streamFileLines, streamLines } from '../../data/lines.ts';
+import { ConfigError, TokenizerError } from '../../errors.ts';
+import { readTokenizerFile } from '../../formats/tokenizer-file.ts';
+import type { Sampling, TokenCodec } from '../../tokenizers/index.ts';
+import { examples } from '../examples.ts';
+import { realNumber, wholeNumber } from '../numbers.ts';
+import { registerTokenizerReport } from './tokenizer-report.ts';
+import { registerTokenizerTrain } from './tokenizer-train.ts';
 
 interface EncodeOptions {
   readonly input?: string;
@@ -35,6 +19,10 @@ interface EncodeOptions {
   readonly json?: boolean;
   readonly bos?: boolean;
   readonly eos?: boolean;
+  readonly dropout?: string;
+  readonly alpha?: string;
+  readonly among?: string;
+  readonly seed: string;
 }
 
 interface DecodeOptions {
@@ -46,7 +34,7 @@ interface DecodeOptions {
 export function registerTokenizer(program: Command): void {
   const tokenizer = program
     .command('tokenizer')
-    .description('train a tokenizer, turn text into ids and back')
+    .description('train a tokenizer, turn text into ids and back, measure how it compresses')
     .addHelpText(
       'after',
       examples(
@@ -55,39 +43,10 @@ export function registerTokenizer(program: Command): void {
         "echo 'ein mann' | heed tokenizer encode tokenizer.json | heed tokenizer decode tokenizer.json",
       ),
     );
-  registerTrain(tokenizer);
+  registerTokenizerTrain(tokenizer);
   registerEncode(tokenizer);
   registerDecode(tokenizer);
-}
-
-function examples(...lines: string[]): string {
-  return `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`;
-}
-
-function registerTrain(tokenizer: Command): void {
-  tokenizer
-    .command('train')
-    .description('learn a tokenizer from text files, one text on each line')
-    .requiredOption('--kind <kind>', 'word, char or bpe')
-    .requiredOption('--input <files...>', 'text files; give source and target for a shared vocabulary')
-    .requiredOption('--output <file>', 'where to write the tokenizer')
-    .option('--vocab-size <n>', 'size of the vocabulary, special tokens included', wholeNumber)
-    .option('--num-merges <n>', 'number of merges, instead of --vocab-size (bpe)', wholeNumber)
-    .option('--min-frequency <n>', 'rarer pairs, words or characters are not learned', wholeNumber)
-    .option('--limit-alphabet <n>', 'keep only the n most frequent characters (bpe)', wholeNumber)
-    .option('--pre-tokenizer <name>', 'whitespace, punctuation, or byteLevel (bpe)')
-    .option('--normalize <names>', 'nfc, nfkc, lowercase, stripAccents; several with commas, in order')
-    .option('--continuation <mark>', 'a word with this ending joins the next one, as @@ (word)')
-    .option('--json', 'print the report as JSON')
-    .addHelpText(
-      'after',
-      examples(
-        'heed tokenizer train --kind bpe --vocab-size 8000 --input train.txt --output tokenizer.json',
-        'heed tokenizer train --kind bpe --pre-tokenizer byteLevel --vocab-size 8000 --input train.txt --output tokenizer.json',
-        'heed tokenizer train --kind char --normalize nfc,lowercase --input words.txt --output letters.json',
-      ),
-    )
-    .action(train);
+  registerTokenizerReport(tokenizer);
 }
 
 function registerEncode(tokenizer: Command): void {
@@ -100,6 +59,10 @@ function registerEncode(tokenizer: Command): void {
     .option('--json', 'print one JSON object for each line: ids, tokens, offsets')
     .option('--bos', 'put the begin token first')
     .option('--eos', 'put the end token last')
+    .option('--dropout <p>', 'draw a segmentation, passing over each merge with this probability (bpe)')
+    .option('--alpha <a>', 'draw a segmentation with a probability ∝ P^a (unigram)')
+    .option('--among <n>', 'draw among the n best segmentations only (with --alpha)')
+    .option('--seed <n>', 'of what is drawn', '1')
     .addHelpText(
       'after',
       examples(
@@ -120,77 +83,30 @@ function registerDecode(tokenizer: Command): void {
     .action(decode);
 }
 
-function wholeNumber(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('expected a whole number');
-  return Number(text);
+function readTokenizer(path: string): TokenCodec {
+  return readTokenizerFile(readBytes(path), path);
 }
 
-function train(options: TrainOptions): void {
-  const tokenizer = learn(options);
-  writeAtomically(options.output, `${JSON.stringify(tokenizer)}\n`);
-  if (options.json) printJson({ output: options.output, ...tokenizer.report });
-  else note(reportLine(options.output, tokenizer));
-}
-
-function learn(options: TrainOptions): TrainedTokenizer {
-  try {
-    return trainTokenizer(trainingConfig(options), inputLines(options.input));
-  } catch (error) {
-    throw error instanceof ConfigError && error.issues.length > 0 ? inFlags(error, options.kind) : error;
+/** What was typed of drawing; undefined for the best segmentation. */
+function samplingOf({ dropout, alpha, among, seed }: EncodeOptions): Sampling | undefined {
+  if (among !== undefined && alpha === undefined) {
+    throw new ConfigError({ where: '--among', expected: '--alpha beside it', got: 'no --alpha' });
   }
-}
-
-/** The same error with the names of options that were typed, instead of the fields of a configuration. */
-function inFlags({ issues }: ConfigError, kind: string): ConfigError {
-  const flags: Readonly<Record<string, string>> = {
-    normalizers: '--normalize',
-    maxVocabSize: '--vocab-size',
-  };
-  const dashed = (name: string): string =>
-    flags[name] ?? `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-  const fields =
-    /\b(vocabSize|numMerges|limitAlphabet|preTokenizer|minFrequency|maxVocabSize|normalizers)\b/g;
-  const problem = issues
-    .map(({ path, message }) => `${dashed(path)}: ${message.replace(fields, dashed)}`)
-    .join('; ');
-  return new ConfigError({ where: `heed tokenizer train --kind ${kind}`, problem, issues });
-}
-
-/** What was typed; the trainer checks it and names every bad field. */
-function trainingConfig(options: TrainOptions): TokenizerConfig {
-  const { kind, vocabSize, numMerges, minFrequency, limitAlphabet, preTokenizer, continuation } = options;
-  const size = kind === 'bpe' ? { vocabSize } : { maxVocabSize: vocabSize };
-  const normalizers = options.normalize?.split(',').filter((name) => name !== '' && name !== 'none');
-  const given = { numMerges, minFrequency, limitAlphabet, preTokenizer, continuation, normalizers, ...size };
-  const set = Object.entries(given).filter(([, value]) => value !== undefined);
-  return { kind, ...Object.fromEntries(set) } as TokenizerConfig;
-}
-
-function* inputLines(files: readonly string[]): Generator<string> {
-  for (const file of files) yield* readLines(file);
-}
-
-function reportLine(output: string, { report }: TrainedTokenizer): string {
-  const { requested, reached, reason } = report;
-  const asked = requested === undefined || reason === 'reached' ? '' : ` of ${requested} asked for`;
-  const why = {
-    reached: '',
-    minFrequency: ': all that is left is rarer than the minimum frequency',
-    exhausted: ': the text has nothing left to learn',
-  };
-  return `${output}: ${reached} pieces${asked}${why[reason]}`;
-}
-
-function readTokenizer(path: string): Tokenizer {
-  const text = readBytes(path).toString('utf8');
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    const got = (error as Error).message;
-    throw new FormatError({ where: path, file: path, expected: 'a tokenizer as JSON', got, cause: error });
+  if (dropout === undefined && alpha === undefined) return undefined;
+  const probability = dropout === undefined ? undefined : realNumber(dropout, '--dropout');
+  if (probability !== undefined && probability > 1) {
+    throw new ConfigError({
+      where: '--dropout',
+      expected: 'a number from 0 to 1',
+      got: JSON.stringify(dropout),
+    });
   }
-  return loadTokenizer(json, path);
+  return {
+    random: new Random(wholeNumber(seed, '--seed', 0), 'tokenizer'),
+    ...(probability !== undefined && { dropout: probability }),
+    ...(alpha !== undefined && { alpha: realNumber(alpha, '--alpha') }),
+    ...(among !== undefined && { nBest: wholeNumber(among, '--among') }),
+  };
 }
 
 function textLines(input: string | undefined): AsyncIterable<string> {
@@ -208,7 +124,8 @@ async function encode(path: string, options: EncodeOptions): Promise<void> {
     throw new ConfigError({ where: 'heed tokenizer encode', expected: '--ids or --tokens', got: 'both' });
   }
   const tokenizer = readTokenizer(path);
-  const ends = { addBos: options.bos ?? false, addEos: options.eos ?? false };
+  const sampling = samplingOf(options);
+  const ends = { addBos: options.bos ?? false, addEos: options.eos ?? false, ...(sampling && { sampling }) };
   for await (const line of textLines(options.input)) {
     if (options.json) {
       const { ids, offsets } = tokenizer.encodeWithOffsets(line, ends);

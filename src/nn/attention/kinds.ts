@@ -1,23 +1,114 @@
 /** Kinds of attention layers by name; a new one is a file and a line here. */
 import type { ModuleContext } from '../module.ts';
-import { type Choice, makeVariant, variant } from '../variants.ts';
+import { scoringPositions } from '../position/index.ts';
+import { type Choice, makeVariant, type OptionRules, variant } from '../variants.ts';
+import { BilinearAttention } from './bilinear.ts';
+import { HardAttention, hardEstimators } from './hard.ts';
 import type { AttentionLayer, AttentionSizes } from './layer.ts';
+import { LinearAttention } from './linear.ts';
+import { LinformerAttention, linformerSharings } from './linformer.ts';
 import { MultiHeadAttention } from './multi-head.ts';
+import { ParameterFreeAttention } from './parameter-free.ts';
+import { SparseAttention } from './sparse.ts';
+import { TalkingHeadsAttention } from './talking-heads.ts';
+import { TwoStageAttention } from './two-stage.ts';
 
 type Args = readonly [sizes: AttentionSizes, context: ModuleContext];
 
+const multiHeadRules = {
+  numKvHeads: { type: 'count' },
+  tieQueryKey: { type: 'flag', default: false },
+  qkNorm: { type: 'flag', default: false },
+  softCap: { type: 'number', min: 0, default: 0 },
+  learnedScale: { type: 'flag', default: false },
+  headGates: { type: 'flag', default: false },
+} as const;
+
+const blocks = { blockSize: { type: 'count', default: 16 } } as const;
+const seeded = { seed: { type: 'count', min: 0, default: 0 } } as const;
+
+/** What keeps a kind from its place that works within one text and makes no score of a pair that can be added to. */
+function selfOnly({ role, position = 'none' }: AttentionSizes): string | undefined {
+  if (role === 'cross') return 'it needs queries and keys of one text';
+  return scoringPositions.has(position)
+    ? `position ${position} adds to scores that it does not make; use sinusoidal, learned or rope`
+    : undefined;
+}
+
+/** A kind whose options are a pattern's. */
+function sparse<const R extends OptionRules>(rules: R) {
+  return variant(
+    rules,
+    (pattern, ...[sizes, context]: Args) => new SparseAttention({ ...sizes, pattern }, context),
+    (_, sizes: AttentionSizes) => selfOnly(sizes),
+  );
+}
+
 /** Kinds of attention. */
 export const attentions = {
-  'multi-head': variant({}, (_, ...[sizes, context]: Args) => new MultiHeadAttention(sizes, context)),
+  'multi-head': variant(
+    multiHeadRules,
+    (options, ...[sizes, context]: Args) => new MultiHeadAttention({ ...sizes, ...options }, context),
+    ({ numKvHeads, tieQueryKey }, { numHeads }: AttentionSizes) => {
+      if (numHeads % (numKvHeads ?? numHeads) !== 0)
+        return `expected numHeads (${numHeads}) to be a multiple of numKvHeads, got ${numKvHeads}`;
+      const isGrouped = numKvHeads !== undefined && numKvHeads !== numHeads;
+      return tieQueryKey && isGrouped
+        ? 'tied queries and keys need as many key heads as query heads'
+        : undefined;
+    },
+  ),
   local: variant(
     { left: { type: 'count', min: 0, default: 128 }, right: { type: 'count', min: 0, default: 128 } },
     ({ left, right }, ...[sizes, context]: Args) =>
       new MultiHeadAttention({ ...sizes, window: [left, right] }, context),
-    (_, { role }) =>
-      role === 'cross'
-        ? 'a window needs queries and keys of one text; crossAttention cannot be local'
-        : undefined,
+    ({ left, right }, { role }: AttentionSizes) => {
+      if (role === 'cross') return 'a window needs queries and keys of one text';
+      return left + right === 0 ? 'a window of 0 sees nothing but the token itself' : undefined;
+    },
   ),
+  global: sparse({
+    globals: { type: 'count', default: 1 },
+    window: { type: 'count', min: 0, default: 4 },
+    ...blocks,
+  }),
+  random: sparse({
+    random: { type: 'count', default: 4 },
+    window: { type: 'count', min: 0, default: 0 },
+    ...blocks,
+    ...seeded,
+  }),
+  bigbird: sparse({
+    window: { type: 'count', min: 0, default: 1 },
+    globals: { type: 'count', min: 0, default: 2 },
+    random: { type: 'count', min: 0, default: 3 },
+    ...blocks,
+    ...seeded,
+  }),
+  linformer: variant(
+    {
+      rows: { type: 'count', default: 128 },
+      sharing: { type: 'choice', of: linformerSharings, default: 'heads' },
+    },
+    (options, ...[sizes, context]: Args) => new LinformerAttention({ ...sizes, ...options }, context),
+    (_, sizes: AttentionSizes) =>
+      sizes.role === 'encoder'
+        ? selfOnly(sizes)
+        : 'each projected key mixes the whole text: only encoderAttention can be linformer',
+  ),
+  linear: variant(
+    {},
+    (_, ...[sizes, context]: Args) => new LinearAttention(sizes, context),
+    (_, sizes: AttentionSizes) => selfOnly(sizes),
+  ),
+  'talking-heads': variant({}, (_, ...[sizes, context]: Args) => new TalkingHeadsAttention(sizes, context)),
+  bilinear: variant({}, (_, ...[sizes, context]: Args) => new BilinearAttention(sizes, context)),
+  hard: variant(
+    { estimator: { type: 'choice', of: hardEstimators, default: 'straight-through' } },
+    ({ estimator }, ...[sizes, context]: Args) => new HardAttention({ ...sizes, estimator }, context),
+  ),
+  'two-stage': variant({}, (_, ...[sizes, context]: Args) => new TwoStageAttention(sizes, context)),
+  'parameter-free': variant({}, (_, ...[sizes]: Args) => new ParameterFreeAttention(sizes)),
 } as const;
 
 /** `local`, or a group of `kind` and its options. */

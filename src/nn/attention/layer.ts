@@ -19,6 +19,8 @@ export interface AttentionSizes {
   readonly dropout: number;
   readonly scale: ScoreScale;
   readonly maxSeqLen: number;
+  /** The kind of position information of the stack. */
+  readonly position?: string;
 }
 
 /** How a layer attends. */
@@ -72,6 +74,6 @@ export abstract class AttentionLayer extends Module {
    */
   abstract makeCache(batch: number, room: number, like: Tensor): AttentionCache;
 
-  /** One step of self-attention in decoding: the new tokens join the cache and attend to all of it. */
+  /** One step of self-attention in decoding: the new tokens join the cache, made by this layer, and attend to all of it. */
   abstract step(x: Tensor, cache: AttentionCache, position?: AttentionPosition | null): Tensor;
 }

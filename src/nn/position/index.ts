@@ -95,6 +95,14 @@ export const positions = {
   'transformer-xl': variant({}, (_, ...[sizes, context]: Args) => new TransformerXlPosition(sizes, context)),
 } as const;
 
+/** Kinds that add scores by distance in attention: those whose attention makes no scores pair by pair cannot have them. */
+export const scoringPositions: ReadonlySet<string> = new Set<keyof typeof positions>([
+  'shaw',
+  't5',
+  'alibi',
+  'transformer-xl',
+]);
+
 /** Names of the position encodings. */
 export type PositionKind = keyof typeof positions;
 /** `rope`, or `{kind: 'rope', layout: 'halves'}`. */

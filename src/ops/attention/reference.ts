@@ -2,7 +2,6 @@
 import type { Shape } from '../../core/shape.ts';
 import { type Tensor, tensor } from '../../core/tensor.ts';
 import { type DropoutKey, dropout } from '../dropout/index.ts';
-import { add } from '../elementwise/binary.ts';
 import { scale as scaleBy } from '../elementwise/scale.ts';
 import { matmul } from '../matmul/index.ts';
 import { permute } from '../shape/permute.ts';
@@ -36,6 +35,16 @@ export interface AttentionParts {
   readonly dropped: Tensor;
   /** `[B, T, H·Dv]` */
   readonly output: Tensor;
+}
+
+/** Where another mechanism differs from scaled dot products and softmax. */
+export interface AttentionHooks {
+  /** In place of the scaled products: q `[B, K, rows, D]` and k `[B, K, S, D]` to `[B, K, rows, S]`. */
+  products?(q: Tensor, k: Tensor): Tensor;
+  /** What becomes of the scores `[B, H, T, S]` before masks. */
+  scores?(scores: Tensor): Tensor;
+  /** What becomes of the weights `[B, H, T, S]` before dropout. */
+  weights?(weights: Tensor): Tensor;
 }
 
 /** `[B, T, H·D]` to `[B, H, T, D]`. */
@@ -79,7 +88,11 @@ function segmentMask({ queries, keys }: Segments, band: Band, like: Tensor): Ten
 }
 
 /** The causal rule, window and segments together; null where every key is visible. */
-function structure(segments: Tensor | null, params: AttentionParams, query: Tensor): Tensor | null {
+export function structureMask(
+  segments: Tensor | null,
+  params: AttentionParams,
+  query: Tensor,
+): Tensor | null {
   if (segments) {
     const count = segments.shape[1]!;
     const { data } = segments;
@@ -98,7 +111,6 @@ function fourAxes(mask: Tensor): Tensor {
 /**
  * Scaled dot-product attention of each head, step by step; see `attention` for the shapes.
  *
- * @param added - `[B|1, H|1, T|1, S|1]`, to the scaled products
  *
  * Paper: Vaswani et al., Attention Is All You Need, 2017, §3.2, https://arxiv.org/abs/1706.03762
  */
@@ -109,7 +121,7 @@ export function attentionParts(
   mask: Tensor | null,
   params: AttentionParams,
   segments: Tensor | null = null,
-  added: Tensor | null = null,
+  hooks: AttentionHooks = {},
 ): AttentionParts {
   const { numHeads, numKvHeads, scale, keyLength } = params;
   const used = (x: Tensor): Tensor => (x.shape[1] === keyLength ? x : slice(x, 1, 0, keyLength));
@@ -121,12 +133,14 @@ export function attentionParts(
   const k = splitHeads(used(key), numKvHeads); // [B, K, S, D]
   const v = splitHeads(used(value), numKvHeads); // [B, K, S, Dv]
 
-  const products = reshape(scaleBy(matmul(q, k, { transposeB: true }), scale), full);
-  const scores = added ? add(products, added) : products;
+  const products = hooks.products?.(q, k) ?? scaleBy(matmul(q, k, { transposeB: true }), scale);
+  const raw = reshape(products, full);
+  const scores = hooks.scores?.(raw) ?? raw;
   const unpadded = mask ? keepWhere(scores, fourAxes(mask), Number.NEGATIVE_INFINITY) : scores;
-  const allowed = structure(segments, params, query);
+  const allowed = structureMask(segments, params, query);
   const visible = allowed ? keepWhere(unpadded, allowed, Number.NEGATIVE_INFINITY) : unpadded;
-  const weights = softmax(visible);
+  const soft = softmax(visible);
+  const weights = hooks.weights?.(soft) ?? soft;
   const dropped = dropout(weights, params);
   const grouped = reshape(dropped, [batch, numKvHeads, rows, keyLength]);
   const context = reshape(matmul(grouped, v), [batch, numHeads, queries, value.shape[2]! / numKvHeads]);

@@ -1,7 +1,7 @@
 /**
  * Attention with scores that are added to its products: by the distance of key and query, or one by one.
  *
- * `softmax(scale · q kᵀ + table[clip(s − t)] + bias) · v`, and the weights summed by distance.
+ * `softmax(cap(scale · q kᵀ + table[clip(s − t)] + bias)) · v`, and the weights summed by distance.
  *
  * Papers: Shaw, Uszkoreit & Vaswani 2018, https://arxiv.org/abs/1803.02155 (scores and values by clipped distance);
  * Huang et al. 2018, https://arxiv.org/abs/1809.04281 (without a vector for each pair in memory)
@@ -12,6 +12,8 @@ import { formatShape, type Shape } from '../../core/shape.ts';
 import { type Tensor, tensor } from '../../core/tensor.ts';
 import { ShapeError } from '../../errors.ts';
 import { add } from '../elementwise/binary.ts';
+import { scale } from '../elementwise/scale.ts';
+import { tanh } from '../elementwise/unary.ts';
 import { embedding } from '../embedding/index.ts';
 import { gatherLast } from '../gather/index.ts';
 import { matmul } from '../matmul/index.ts';
@@ -31,7 +33,12 @@ import {
   sequencesOf,
   workOf,
 } from './index.ts';
-import { type AttentionParams, type AttentionParts, attentionParts } from './reference.ts';
+import {
+  type AttentionHooks,
+  type AttentionParams,
+  type AttentionParts,
+  attentionParts,
+} from './reference.ts';
 import { countPairs } from './window.ts';
 
 interface RelativeParams extends AttentionParams {
@@ -43,6 +50,8 @@ interface RelativeParams extends AttentionParams {
   readonly perQuery: boolean;
   /** The output has the weights by distance too. */
   readonly bins: boolean;
+  /** 0 where scores are not bent. */
+  readonly softCap: number;
 }
 
 type RelativeInputs = readonly [
@@ -67,7 +76,7 @@ const plain: RelativeParams = {
     p: 0,
     key: [1, 2],
   },
-  ...{ width: 5, first: -2, perQuery: true, bins: false },
+  ...{ width: 5, first: -2, perQuery: true, bins: false, softCap: 0 },
 };
 const padding = { shape: [2, 1, 1, 5], values: [1, 1, 1, 1, 0, 1, 1, 0, 0, 0], dtype: 'bool' } as const;
 const segments = { shape: [2, 4], values: [0, 2, 2, 6, 0, 3, 3, 5], dtype: 'int32' } as const;
@@ -80,8 +89,8 @@ const samples: readonly Sample<RelativeParams>[] = [
   { inputs: [...qkv, null, null, [2, 5, 10], null], params: plain, note: 'a table for each query' },
   {
     inputs: [...qkv, padding, null, [2, 5, 10], null],
-    params: { ...plain, bins: true, p: 0.4 },
-    note: 'bins, padding and dropout',
+    params: { ...plain, bins: true, p: 0.4, softCap: 1.5 },
+    note: 'bins, padding, dropout and a cap',
   },
   {
     inputs: [...qkv, null, null, [2, 1, 6], null],
@@ -235,12 +244,28 @@ function binned(weights: Tensor, columns: Int32Array, width: number): Tensor {
   return reshape(permute(sums, [1, 0, 2, 3]), [batch, queries, heads * width]);
 }
 
-function composed(inputs: RelativeInputs, params: RelativeParams): AttentionParts {
+/** `cap · tanh(x / cap)`, or x without a cap. */
+function capped(x: Tensor, cap: number): Tensor {
+  return cap > 0 ? scale(tanh(scale(x, 1 / cap)), cap) : x;
+}
+
+function composed(
+  inputs: RelativeInputs,
+  params: RelativeParams,
+  hooks: AttentionHooks = {},
+): AttentionParts {
   const [query, key, value, mask, segmentTensor, table, bias] = inputs;
   const columns = columnsOf(query.shape[1]!, params, segmentTensor);
   const byDistance = table ? scoresOf(table, query, columns, segmentTensor, params) : null;
   const added = byDistance && bias ? add(byDistance, bias) : (byDistance ?? bias);
-  const parts = attentionParts(query, key, value, mask, params, segmentTensor, added);
+  const parts = attentionParts(query, key, value, mask, params, segmentTensor, {
+    ...hooks,
+    scores: (products) => {
+      const sums = added ? add(products, added) : products;
+      const bent = capped(sums, params.softCap);
+      return hooks.scores?.(bent) ?? bent;
+    },
+  });
   if (!params.bins) return parts;
   return { ...parts, output: concat([parts.output, binned(parts.dropped, columns, params.width)], 2) };
 }
@@ -287,7 +312,7 @@ const op = defineOp<RelativeInputs, RelativeParams>({
         name: 'relative_attention',
         tensors: [output.data, saved[0]!.data, ...inputs.map((input) => input?.data ?? null)],
         ints: relativeInts(inputs, params),
-        floats: [params.scale, params.p],
+        floats: [params.scale, params.p, params.softCap],
         items: sequencesOf(common) * params.numHeads,
         workPerItem: workOf(common, params),
       };
@@ -309,7 +334,7 @@ const op = defineOp<RelativeInputs, RelativeParams>({
           ],
         ],
         ints: relativeInts(inputs, params),
-        floats: [params.scale, params.p],
+        floats: [params.scale, params.p, params.softCap],
         items: sequencesOf(common) * params.numKvHeads,
         workPerItem: 4 * workOf(common, params),
       };
@@ -333,6 +358,8 @@ export interface RelativeScores {
   readonly first?: number;
   /** Also returns the weights after dropout summed by distance. */
   readonly bins?: boolean;
+  /** Bends scores x to cap · tanh(x / cap), before masks (Gemma 2, 2024); 0, the default, leaves them. */
+  readonly softCap?: number;
 }
 
 /**
@@ -367,9 +394,10 @@ export function relativeParts(
   mask: Tensor | null,
   options: AttentionOptions,
   relative: RelativeScores,
+  hooks: AttentionHooks = {},
 ): AttentionParts {
   const call = relativeCall(query, key, value, mask, options, relative);
-  return composed(call.slice(0, -1) as unknown as RelativeInputs, call.at(-1) as RelativeParams);
+  return composed(call.slice(0, -1) as unknown as RelativeInputs, call.at(-1) as RelativeParams, hooks);
 }
 
 /** Inputs and parameters of the op. */
@@ -379,12 +407,12 @@ function relativeCall(
   value: Tensor,
   mask: Tensor | null,
   options: AttentionOptions,
-  { table = null, perQuery = true, bias = null, width, first = 0, bins = false }: RelativeScores,
+  { table = null, perQuery = true, bias = null, width, first = 0, bins = false, softCap = 0 }: RelativeScores,
 ): readonly [...RelativeInputs, RelativeParams] {
   if (mask) expectType('relativeAttention', 'mask', mask, 'bool');
   const segmentTensor = options.segments ?? null;
   if (segmentTensor) checkCover(segmentTensor, query.shape[1]!, key.shape[1]!);
   const columns = table ? table.shape[2]! / options.numHeads : (width ?? 1);
-  const params = { ...attentionParams(query, key, options), width: columns, first, bins, perQuery };
+  const params = { ...attentionParams(query, key, options), width: columns, first, bins, perQuery, softCap };
   return [query, key, value, mask, segmentTensor, table, bias, params];
 }

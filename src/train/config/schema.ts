@@ -5,7 +5,9 @@
 import { z } from 'zod';
 import { precisions } from '../../core/precision.ts';
 import { metrics } from '../../metrics/registry.ts';
-import { normalizerNames } from '../../tokenizers/normalize.ts';
+import type { Option } from '../../tokenizers/kind.ts';
+import { kinds, tokenizerKinds } from '../../tokenizers/kinds.ts';
+import type { TokenizerKind } from '../../tokenizers/types.ts';
 import { scheduleNames } from '../schedules.ts';
 import { modelSchema } from './model-schema.ts';
 
@@ -64,30 +66,37 @@ const data = z.strictObject({
   maxSentences: count.optional(),
 });
 
-const common = {
-  normalizers: z.array(names(normalizerNames)).optional(),
-  minFrequency: count.optional(),
-};
+/** What the options of a tokenizer say, as a schema. */
+function optionSchema(option: Option): z.ZodType {
+  switch (option.type) {
+    case 'count':
+      return z.int().min(option.minimum);
+    case 'share':
+      return z.number().gt(0).lt(1);
+    case 'flag':
+      return z.boolean();
+    case 'text':
+      return z.string();
+    case 'name':
+      return names(option.names);
+    case 'names':
+      return z.array(names(option.names));
+  }
+}
 
-const tokenizer = z.discriminatedUnion('kind', [
+const tokenizerKindSchema = (kind: TokenizerKind) =>
   z.strictObject({
-    kind: z.literal('word'),
-    ...common,
-    preTokenizer: z.enum(['whitespace', 'punctuation']).optional(),
-    maxVocabSize: count.optional(),
-    continuation: z.string().optional(),
-  }),
-  z.strictObject({ kind: z.literal('char'), ...common, maxVocabSize: count.optional() }),
-  z.strictObject({
-    kind: z.literal('bpe'),
-    ...common,
-    preTokenizer: z.enum(['whitespace', 'punctuation', 'byteLevel']).optional(),
-    vocabSize: count.optional(),
-    numMerges: count.optional(),
-    limitAlphabet: count.optional(),
-    endOfWord: z.string().optional(),
-  }),
-]);
+    kind: z.literal(kind),
+    ...Object.fromEntries(
+      Object.entries(kinds[kind].options).map(([name, option]) => [
+        name,
+        optionSchema(option).optional().describe(option.about),
+      ]),
+    ),
+  });
+
+const [firstKind, ...otherKinds] = tokenizerKinds.map(tokenizerKindSchema);
+const tokenizer = z.discriminatedUnion('kind', [firstKind!, ...otherKinds]);
 
 const tokenizers = z.union([
   z.strictObject({ shared: tokenizer.describe('one tokenizer for source and target') }),

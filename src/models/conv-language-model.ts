@@ -1,0 +1,89 @@
+/**
+ * A language model of stacked causal convolutions: each token is predicted from the `receptiveField` tokens before.
+ *
+ * Papers: Kalchbrenner et al. 2016, https://arxiv.org/abs/1610.10099 (the decoder of ByteNet: dilations 1, 2, 4 …);
+ * Dauphin et al. 2016, https://arxiv.org/abs/1612.08083 (gated convolutions).
+ *
+ * Shapes: B batch · T tokens · C dModel · V vocabulary.
+ */
+import { Random } from '../core/random.ts';
+import type { Tensor } from '../core/tensor.ts';
+import { type ConvActivation, ConvStack } from '../nn/convolution/stack.ts';
+import { Embedding } from '../nn/embedding.ts';
+import { Linear } from '../nn/linear.ts';
+import { Module, type ModuleContext } from '../nn/module.ts';
+import { LayerNorm } from '../nn/norms/layer-norm.ts';
+import { ConfigChecks } from './config-checks.ts';
+
+/** Sizes of a convolutional language model. */
+export interface ConvLanguageModelConfig {
+  readonly vocabSize: number;
+  readonly dModel: number;
+  readonly numLayers: number;
+  /** Tokens of a window, k. */
+  readonly taps: number;
+  /** Layer i looks `dilationGrowth^i` tokens apart. */
+  readonly dilationGrowth: number;
+  readonly activation: ConvActivation;
+  /** Rate on the input of every layer. */
+  readonly dropout: number;
+}
+
+/** A small ByteNet: six layers that see 127 tokens. */
+export const convLanguageModelDefaults = {
+  dModel: 256,
+  numLayers: 6,
+  taps: 3,
+  dilationGrowth: 2,
+  activation: 'glu',
+  dropout: 0.1,
+} as const satisfies Partial<ConvLanguageModelConfig>;
+
+/** Embedding, causal convolutions, a norm and the projection to the vocabulary. */
+export class ConvLanguageModel extends Module {
+  readonly config: ConvLanguageModelConfig;
+  readonly embedding: Embedding;
+  readonly stack: ConvStack;
+  readonly norm: LayerNorm;
+  readonly projection: Linear;
+
+  /**
+   * @param config - anything left out has the value of `convLanguageModelDefaults`
+   * @throws {ConfigError} listing every field that cannot be used
+   * @example
+   * const model = new ConvLanguageModel({ vocabSize: 65, dModel: 64, numLayers: 4 });
+   */
+  constructor(
+    config: Partial<ConvLanguageModelConfig> & Pick<ConvLanguageModelConfig, 'vocabSize'>,
+    context: ModuleContext = { random: new Random(0, 'init') },
+  ) {
+    super();
+    this.config = new ConfigChecks<ConvLanguageModelConfig>({ ...convLanguageModelDefaults, ...config })
+      .whole(['vocabSize', 'dModel', 'numLayers', 'taps', 'dilationGrowth'])
+      .oneOf('activation', ['relu', 'gelu', 'glu'])
+      .rates(['dropout'])
+      .done('model');
+    const { vocabSize, dModel } = this.config;
+    this.embedding = new Embedding(vocabSize, dModel, context, { std: 1 });
+    this.stack = new ConvStack({ ...this.config, padding: 'causal' }, context);
+    this.norm = new LayerNorm(dModel, context);
+    this.projection = new Linear(dModel, vocabSize, context);
+  }
+
+  /** Tokens that a prediction depends on. */
+  get receptiveField(): number {
+    return this.stack.receptiveField;
+  }
+
+  /**
+   * Logits of the next token after every token.
+   *
+   * @param ids - int32 `[B, T]`
+   * @param lengths - of texts that stand one after the other in one batch entry
+   * @returns logits `[B, T, V]`
+   */
+  forward(ids: Tensor, lengths?: ArrayLike<number>): Tensor {
+    const top = this.stack.forward(this.embedding.forward(ids), lengths);
+    return this.expose('logits', this.projection.forward(this.norm.forward(top)));
+  }
+}

@@ -1,0 +1,64 @@
+/** Configuration of the recurrent encoder–decoder, checked as a whole. */
+import { type SourceAttentionKind, sourceAttentions } from '../nn/attention/source.ts';
+import { choiceIssues, type OptionRules } from '../nn/variants.ts';
+import { type RecurrentCell, recurrentCells } from '../ops/recurrent/cells.ts';
+import { ConfigChecks } from './config-checks.ts';
+
+/** Sizes and variants of a recurrent encoder–decoder. */
+export interface RecurrentSeq2SeqConfig {
+  readonly sourceVocabSize: number;
+  readonly targetVocabSize: number;
+  /** Longest text on either side, in tokens. */
+  readonly maxSeqLen: number;
+  /** Width of the embeddings and of the states; both directions of the encoder together. */
+  readonly dModel: number;
+  /** Layers of the encoder, and of the decoder. */
+  readonly numLayers: number;
+  readonly cell: RecurrentCell;
+  /** Whether the encoder reads both ways. */
+  readonly bidirectional: boolean;
+  /** How the decoder looks at the source; `none` leaves it the encoder's last state only. */
+  readonly attention: SourceAttentionKind;
+  /** Rate on embeddings, between layers and before the output. */
+  readonly dropout: number;
+  /** Id whose embedding is zero. */
+  readonly paddingId: number;
+}
+
+/** Two LSTM layers with attention. */
+export const recurrentSeq2SeqDefaults = {
+  maxSeqLen: 512,
+  dModel: 256,
+  numLayers: 2,
+  cell: 'lstm',
+  bidirectional: true,
+  attention: 'luong',
+  dropout: 0.1,
+  paddingId: 0,
+} as const satisfies Partial<RecurrentSeq2SeqConfig>;
+
+/** Rules of its fields in an experiment. */
+export const recurrentSeq2SeqRules = {
+  maxSeqLen: { type: 'count', default: 512 },
+  dModel: { type: 'count', default: 256 },
+  numLayers: { type: 'count', default: 2 },
+  cell: { type: 'choice', of: Object.keys(recurrentCells), default: 'lstm' },
+  bidirectional: { type: 'flag', default: true },
+  attention: { type: 'choice', of: Object.keys(sourceAttentions), default: 'luong' },
+  dropout: { type: 'rate', default: 0.1 },
+} as const satisfies OptionRules;
+
+/**
+ * The configuration itself.
+ *
+ * @throws {ConfigError} listing every field that cannot be used
+ */
+export function checkRecurrentSeq2SeqConfig(config: RecurrentSeq2SeqConfig): RecurrentSeq2SeqConfig {
+  return new ConfigChecks(config)
+    .whole(['sourceVocabSize', 'targetVocabSize', 'maxSeqLen', 'dModel', 'numLayers'])
+    .expect('dModel', !config.bidirectional || config.dModel % 2 === 0, 'an even number, for two directions')
+    .oneOf('cell', Object.keys(recurrentCells))
+    .also(choiceIssues('attention', sourceAttentions, config.attention))
+    .rates(['dropout'])
+    .done('model');
+}

@@ -1,0 +1,67 @@
+/** A loss that draws attention to the diagonal, for tasks whose sides run in parallel, as speech and its text. */
+import { type Tensor, tensor } from '../../core/tensor.ts';
+import { ShapeError } from '../../errors.ts';
+import { mul } from '../../ops/elementwise/binary.ts';
+import { scale } from '../../ops/elementwise/scale.ts';
+import { sum } from '../../ops/reduce/sum.ts';
+
+/** How wide the diagonal is, and what of a padded batch counts. */
+export interface GuidedAttentionOptions {
+  /** g: how far off the diagonal costs nothing. Default 0.2. */
+  readonly width?: number;
+  /** T of each entry, the rest is padding; the whole axis by default. */
+  readonly queryLengths?: readonly number[];
+  /** S of each entry. */
+  readonly keyLengths?: readonly number[];
+}
+
+/** `W[t, s] = 1 − exp(−(t/T − s/S)² / 2g²)` of one entry, zeros in the padding of `[room, keyRoom]`. */
+function penalties(
+  T: number,
+  S: number,
+  [room, keyRoom]: readonly [number, number],
+  g: number,
+): Float64Array {
+  const values = new Float64Array(room * keyRoom);
+  for (let t = 0; t < T; t++) {
+    for (let s = 0; s < S; s++) {
+      values[t * keyRoom + s] = 1 - Math.exp(-((t / T - s / S) ** 2) / (2 * g * g));
+    }
+  }
+  return values;
+}
+
+/**
+ * Mean of `W ⊙ A` over all pairs that are not padding, `W[t, s] = 1 − exp(−(s/S − t/T)² / 2g²)`.
+ *
+ * Paper: Tachibana, Uenoyama & Aihara, Efficiently Trainable Text-to-Speech System Based on Deep Convolutional Networks
+ * with Guided Attention, 2017, https://arxiv.org/abs/1710.08969, §4.1
+ *
+ * @param weights - A, `[B, T, S]`
+ * @returns a number
+ * @throws {ShapeError} when the lengths are not those of the entries
+ * @example
+ * backward(add(loss, guidedAttentionLoss(weights, { width: 0.2 })));
+ */
+export function guidedAttentionLoss(weights: Tensor, options: GuidedAttentionOptions = {}): Tensor {
+  const [batch, queries, keys] = weights.shape as [number, number, number];
+  const { width = 0.2 } = options;
+  const queryLengths = options.queryLengths ?? new Array<number>(batch).fill(queries);
+  const keyLengths = options.keyLengths ?? new Array<number>(batch).fill(keys);
+  if (queryLengths.length !== batch || keyLengths.length !== batch) {
+    throw new ShapeError({
+      where: 'guidedAttentionLoss',
+      expected: `lengths of ${batch} entries`,
+      got: `${queryLengths.length} and ${keyLengths.length}`,
+    });
+  }
+  const values = new Float64Array(weights.size);
+  let pairs = 0;
+  for (let b = 0; b < batch; b++) {
+    const [T, S] = [queryLengths[b]!, keyLengths[b]!];
+    values.set(penalties(T, S, [queries, keys], width), b * queries * keys);
+    pairs += T * S;
+  }
+  const penalty = tensor(values, weights.shape, { device: weights.device });
+  return scale(sum(mul(weights, penalty)), 1 / Math.max(1, pairs));
+}

@@ -1,0 +1,107 @@
+/**
+ * Where a reader that only moves forward stops, in expectation.
+ *
+ * For output t it goes on from the place where it stopped for t − 1, and stops at each source place s with probability
+ * `p[t, s]`: `α[t, s] = p[t, s] q[t, s]` with `q[t, s] = (1 − p[t, s − 1]) q[t, s − 1] + α[t − 1, s]`, the probability
+ * that it comes by. It starts at the first place. What runs off the end stops nowhere.
+ *
+ * Paper: Raffel et al., Online and Linear-Time Attention by Enforcing Monotonic Alignments, 2017,
+ * https://arxiv.org/abs/1704.00784, §2.3
+ */
+import { defineOp } from '../../core/op.ts';
+import { formatShape, sizeOf } from '../../core/shape.ts';
+import type { Tensor } from '../../core/tensor.ts';
+import { ShapeError } from '../../errors.ts';
+
+type None = Record<never, never>;
+
+/** α and q of one batch entry of `T · S` probabilities. */
+function walk(p: ArrayLike<number>, T: number, S: number) {
+  const [alpha, reached] = [new Float64Array(T * S), new Float64Array(T * S)];
+  for (let t = 0; t < T; t++) {
+    let passing = 0;
+    for (let s = 0; s < S; s++) {
+      const at = t * S + s;
+      const before = t > 0 ? alpha[at - S]! : Number(s === 0);
+      reached[at] = passing + before;
+      alpha[at] = p[at]! * reached[at]!;
+      passing = (1 - p[at]!) * reached[at]!;
+    }
+  }
+  return { alpha, reached };
+}
+
+/** Gradient of p, from the last output back to the first and from the last place to the first. */
+function walkBack(p: ArrayLike<number>, grad: ArrayLike<number>, T: number, S: number): Float64Array {
+  const { reached } = walk(p, T, S);
+  const result = new Float64Array(T * S);
+  let later = new Float64Array(S); // gradient of q[t + 1], which is that of α[t] too
+  for (let t = T - 1; t >= 0; t--) {
+    const own = new Float64Array(S);
+    for (let s = S - 1; s >= 0; s--) {
+      const at = t * S + s;
+      const dAlpha = grad[at]! + later[s]!;
+      const dPassing = s + 1 < S ? own[s + 1]! : 0;
+      result[at] = reached[at]! * (dAlpha - dPassing);
+      own[s] = p[at]! * dAlpha + (1 - p[at]!) * dPassing;
+    }
+    later = own;
+  }
+  return result;
+}
+
+/** Calls `each` on every batch entry. */
+function eachEntry(p: Tensor, each: (from: number, to: number, T: number, S: number) => void): void {
+  const [T, S] = [p.shape.at(-2)!, p.shape.at(-1)!];
+  for (let at = 0; at < p.size; at += T * S) each(at, at + T * S, T, S);
+}
+
+const probabilities = (shape: readonly number[]) => ({ shape, range: [0.05, 0.95] }) as const;
+
+const gradientOp = defineOp<readonly [grad: Tensor, p: Tensor], None>({
+  name: 'monotonicAlignmentGradient',
+  samples: [{ inputs: [[2, 3, 4], probabilities([2, 3, 4])], params: {} }],
+  shape: ([, p]) => p,
+  differentiable: false,
+  flops: ([, p]) => 8 * sizeOf(p),
+  compute: ({ inputs: [grad, p], output }) =>
+    eachEntry(p, (from, to, T, S) => {
+      output.data.set(walkBack(p.data.subarray(from, to), grad.data.subarray(from, to), T, S), from);
+    }),
+});
+
+const op = defineOp<readonly [p: Tensor], None>({
+  name: 'monotonicAlignment',
+  samples: [
+    { inputs: [probabilities([2, 3, 4])], params: {} },
+    { inputs: [probabilities([5, 1])], params: {}, note: 'one place' },
+    { inputs: [probabilities([1, 33])], params: {} },
+    { inputs: [{ shape: [2, 3], values: [0, 1, 0.5, 1, 0, 1] }], params: {}, note: 'certain stops' },
+    { inputs: [[0, 3]], params: {} },
+  ],
+  shape: ([p]) => {
+    if (p.length < 2) {
+      throw new ShapeError({ where: 'monotonicAlignment', expected: 'p [..., T, S]', got: formatShape(p) });
+    }
+    return p;
+  },
+  flops: ([p]) => 4 * sizeOf(p),
+  compute: ({ inputs: [p], output }) =>
+    eachEntry(p, (from, to, T, S) => {
+      output.data.set(walk(p.data.subarray(from, to), T, S).alpha, from);
+    }),
+  backward: ({ inputs: [p], grad }) => [gradientOp(grad, p, {})],
+});
+
+/**
+ * Probability that output t stops at source place s, over all monotonic paths.
+ *
+ * @param p - `[..., T, S]`: probability of stopping at s when it comes by, 0 … 1
+ * @returns `[..., T, S]`; a row sums to at most 1
+ * @throws {ShapeError} when p has less than two axes
+ * @example
+ * monotonicAlignment(sigmoid(scores)); // [B, T, S]
+ */
+export function monotonicAlignment(p: Tensor): Tensor {
+  return op(p, {});
+}

@@ -1,0 +1,69 @@
+/** Attention of reduced cost. */
+import type { Mechanism } from './mechanism.ts';
+
+const properties = 'tests/properties/efficient-attention.test.ts';
+const graphs = 'src/nn/attention/patterns.test.ts';
+
+export const rows: readonly Mechanism[] = [
+  {
+    id: 'E20',
+    name: 'Truncated self-attention',
+    file: 'src/ops/attention/window.ts',
+    verification:
+      'outputs and gradients of dense attention with the band as a mask; counted operations double with the length',
+    test: properties,
+  },
+  {
+    id: 'G1',
+    name: 'Linformer',
+    file: 'src/nn/attention/linformer.ts',
+    verification:
+      'with k = n and E = F = I outputs and gradients of full attention; counted operations grow with the length',
+    test: properties,
+  },
+  {
+    id: 'G2',
+    name: 'Local windows',
+    file: 'src/ops/attention/window.ts',
+    verification:
+      'scalar loops and dense attention with a band mask; bytes of 16384 tokens against a matrix of scores',
+    test: 'src/bench/attention-scaling.test.ts',
+  },
+  {
+    id: 'G3',
+    name: 'Global tokens',
+    file: 'src/nn/attention/patterns.ts',
+    verification: 'dense attention with a mask; every shortest way through the graph has at most two steps',
+    test: graphs,
+  },
+  {
+    id: 'G4',
+    name: 'Random keys',
+    file: 'src/nn/attention/patterns.ts',
+    verification:
+      'dense attention with a mask; the longest shortest way grows with the logarithm of the length',
+    test: graphs,
+  },
+  {
+    id: 'G5',
+    name: 'BigBird',
+    file: 'src/nn/attention/sparse.ts',
+    verification:
+      'recall over a long distance at equal counted operations: all three parts against each alone and full attention',
+    test: 'tests/long/recall.test.ts',
+  },
+  {
+    id: 'G6',
+    name: 'Linear attention',
+    file: 'src/ops/linear-attention/index.ts',
+    verification: 'the recurrent form, the parallel form and scalar loops agree; the state keeps its bytes',
+    test: properties,
+  },
+  {
+    id: 'G7',
+    name: 'Cost against length',
+    file: 'src/bench/attention-scaling.ts',
+    verification: 'slopes of counted operations and bytes: 2 for full attention, 1 for the others',
+    test: 'src/bench/attention-scaling.test.ts',
+  },
+];

@@ -1,0 +1,76 @@
+/** Recurrent and convolutional models, and the attention of recurrent decoders. */
+import type { Mechanism } from './mechanism.ts';
+
+const properties = 'tests/properties/recurrent.test.ts';
+
+export const rows: readonly Mechanism[] = [
+  {
+    id: 'E17',
+    name: 'RNN decoder with attention (Bahdanau, Luong)',
+    file: 'src/nn/attention/source.ts',
+    verification:
+      'contexts equal scalar loops; on reversed strings more than 0.9 of the weight lies on the anti-diagonal',
+    test: 'tests/recurrent-seq2seq.test.ts',
+  },
+  {
+    id: 'E18',
+    name: 'Guided, monotonic and location-aware attention',
+    file: 'src/nn/attention/monotonic.ts',
+    verification:
+      'the expected alignment equals the sum over all paths; guided loss and location features equal scalar loops',
+    test: 'tests/properties/alignment.test.ts',
+  },
+  {
+    id: 'I10',
+    name: 'Elman RNN',
+    file: 'src/nn/recurrent/layer.ts',
+    verification:
+      'values and gradients equal PyTorch’s; the gradient through time equals the product of the Jacobians and fades',
+    test: 'tests/recurrent-memory.test.ts',
+  },
+  {
+    id: 'I11',
+    name: 'LSTM, BiLSTM, stacked, GRU',
+    file: 'src/nn/recurrent/stack.ts',
+    verification:
+      'values and gradients equal PyTorch’s, packed and in both directions; a symbol is remembered over 40 steps of noise',
+    test: 'tests/recurrent-oracles.test.ts',
+  },
+  {
+    id: 'I12',
+    name: 'RNN seq2seq, one context vector',
+    file: 'src/models/recurrent-seq2seq.ts',
+    verification: 'the share of strings said backwards falls with their length',
+    test: 'tests/recurrent-seq2seq.test.ts',
+  },
+  {
+    id: 'I13',
+    name: 'RNN seq2seq with attention',
+    file: 'src/models/recurrent-seq2seq.ts',
+    verification: 'it falls less than without attention; decoding token by token equals the packed pass',
+    test: 'tests/recurrent-seq2seq.test.ts',
+  },
+  {
+    id: 'I14',
+    name: 'Window tagger',
+    file: 'src/models/window-tagger.ts',
+    verification:
+      'the Jacobian reaches w words on each side and none beyond; weights and operations grow as 2 w + 1',
+    test: properties,
+  },
+  {
+    id: 'I15',
+    name: 'Stacked 1-D CNN',
+    file: 'src/nn/convolution/stack.ts',
+    verification: 'convolutions equal PyTorch’s; the Jacobian of N layers reaches 1 + N (k − 1) rows',
+    test: properties,
+  },
+  {
+    id: 'I16',
+    name: 'Convolution as multi-head self-attention',
+    file: 'src/nn/convolution/as-attention.ts',
+    verification:
+      'attention with constructed weights equals the convolution to 1e-6, over time and over images',
+    test: properties,
+  },
+];

@@ -1,0 +1,274 @@
+/** Kinds of attention layers: inventory E3, E5–E7, E9, E14–E16, E20, and the switches of multi-head attention. */
+import { describe, expect, it } from 'vitest';
+import {
+  type AttentionChoice,
+  attentions,
+  backward,
+  ConfigError,
+  mul,
+  noGrad,
+  Random,
+  softmax,
+  sum,
+  type Tensor,
+  Transformer,
+  tensor,
+} from '../../src/index.ts';
+import { makeAttention } from '../../src/nn/attention/kinds.ts';
+import type { AttentionLayer, AttentionSizes } from '../../src/nn/attention/layer.ts';
+import type { MultiHeadAttention } from '../../src/nn/attention/multi-head.ts';
+import { capture } from '../../src/nn/capture.ts';
+import { packedEqualsAlone, parametersMove } from '../support/checks/mechanisms.ts';
+import { futureChangesNothing, paddingChangesNothing, stepsEqualDecode } from '../support/checks/model.ts';
+import { disturb } from '../support/models.ts';
+import { expectNear, gradientOf, leaf } from '../support/numbers.ts';
+
+const choices: readonly AttentionChoice[] = [
+  ...(Object.keys(attentions) as (keyof typeof attentions)[]),
+  { kind: 'multi-head', numKvHeads: 1 },
+  { kind: 'multi-head', tieQueryKey: true },
+  { kind: 'multi-head', qkNorm: true, learnedScale: true },
+  { kind: 'multi-head', softCap: 2, headGates: true },
+  { kind: 'local', left: 1, right: 1 },
+  { kind: 'hard', estimator: 'none' },
+];
+const named = choices.map((attention) => [JSON.stringify(attention), attention] as const);
+const kindOf = (choice: AttentionChoice): string => (typeof choice === 'string' ? choice : choice.kind);
+
+/** How many places on two layers pass a change in any case. */
+function reachOf(choice: AttentionChoice): number {
+  if (kindOf(choice) === 'hard') return 0;
+  return typeof choice === 'object' && 'left' in choice ? 2 * choice.left! : Infinity;
+}
+
+describe.each(named)('a model with attention %s', (_, attention) => {
+  const isLocal = kindOf(attention) === 'local';
+  const crossAttention: AttentionChoice = isLocal ? 'multi-head' : attention;
+  const configs = [
+    { attention, crossAttention },
+    { attention, position: 'shaw' as const },
+  ];
+  it('is the same with more padding, in outputs and gradients (F1)', () =>
+    paddingChangesNothing('reference', configs));
+  it('sees no later token (F2)', () => futureChangesNothing('reference', configs, reachOf(attention)));
+  it('says with caches what it says in one pass (K5)', () => stepsEqualDecode('reference', configs));
+  it('gives packed sequences the losses that they have alone, on every device', (context) =>
+    packedEqualsAlone(context, configs[0]!));
+  it('moves every one of its parameters', () => {
+    const isBlind = typeof attention === 'object' && 'estimator' in attention;
+    const except = isBlind ? /key\.|query\./ : /key\.bias/;
+    parametersMove(configs[0]!, /Attention\./, { except, some: kindOf(attention) !== 'parameter-free' });
+  });
+});
+
+const sizes: AttentionSizes = {
+  ...{ role: 'encoder', dModel: 8, numHeads: 2, headDim: 4, valueDim: 4, dropout: 0, scale: 'sqrt' },
+  maxSeqLen: 16,
+};
+const context = (seed = 1) => ({ random: new Random(seed, 'kinds'), device: 'reference' });
+const make = (choice: AttentionChoice, seed = 1): AttentionLayer =>
+  disturb(makeAttention(choice, sizes, context(seed)), seed);
+const attend = (layer: AttentionLayer, x: Tensor): ArrayLike<number> =>
+  noGrad(() => layer.forward(x, x)).data;
+
+/** Gives one layer the parameters of another, where their names are the same. */
+function copied<L extends AttentionLayer>(to: L, from: AttentionLayer): L {
+  const values = new Map(from.namedParameters());
+  for (const [name, value] of to.namedParameters()) value.data.set(values.get(name)?.data ?? value.data);
+  return to;
+}
+
+const x = leaf([2, 5, 8], 3, 'x');
+
+describe('switches of multi-head attention', () => {
+  it('a group of key heads equals as many query heads with equal keys', () => {
+    const grouped = make({ kind: 'multi-head', numKvHeads: 1 }) as MultiHeadAttention;
+    const full = copied(make('multi-head') as MultiHeadAttention, grouped);
+    for (const side of ['key', 'value'] as const) {
+      for (const part of ['weight', 'bias'] as const) {
+        const { data } = grouped[side][part]!;
+        full[side][part]!.data.set([...data, ...data]);
+      }
+    }
+    expectNear(attend(grouped, x), attend(full, x), 1e-14, 'context');
+    expect(grouped.numParameters).toBe(full.numParameters - 2 * (4 * 8 + 4));
+  });
+
+  it('tied queries and keys have symmetric scores and weights that are not (E9, Q18)', () => {
+    const tied = make({ kind: 'multi-head', tieQueryKey: true });
+    const { tensors } = noGrad(() => capture(tied, ['scores', 'weights'], () => tied.forward(x, x)));
+    const at = ({ data }: Tensor, t: number, s: number): number => data[t * 5 + s]!;
+    const [scores, weights] = [tensors.get('scores')!, tensors.get('weights')!];
+    let asymmetry = 0;
+    for (let t = 0; t < 5; t++) {
+      for (let s = 0; s < 5; s++) {
+        expect(at(scores, t, s)).toBeCloseTo(at(scores, s, t), 12);
+        asymmetry = Math.max(asymmetry, Math.abs(at(weights, t, s) - at(weights, s, t)));
+      }
+    }
+    expect(asymmetry).toBeGreaterThan(0.01);
+    expect(tied.numParameters).toBe(make('multi-head').numParameters - (8 * 8 + 8));
+  });
+
+  it('a cap far above the scores changes nothing, a low one bends them to it', () => {
+    const plain = make('multi-head');
+    const capped = (softCap: number) => copied(make({ kind: 'multi-head', softCap }), plain);
+    expectNear(attend(capped(1e6), x), attend(plain, x), 1e-9, 'high');
+    const low = capped(0.5);
+    const { tensors } = noGrad(() => capture(low, ['scores'], () => low.forward(x, x)));
+    const { tensors: raw } = noGrad(() => capture(plain, ['scores'], () => plain.forward(x, x)));
+    const bent = Array.from(raw.get('scores')!.data, (score) => 0.5 * Math.tanh(score / 0.5));
+    expectNear(tensors.get('scores')!.data, bent, 1e-12, 'low');
+  });
+
+  it('normalised queries and keys do not see how long they are', () => {
+    const layer = make({ kind: 'multi-head', qkNorm: true }) as MultiHeadAttention;
+    const before = Array.from(attend(layer, x));
+    for (const side of [layer.query, layer.key])
+      for (const value of [side.weight, side.bias!]) value.data.set(value.data.map((v: number) => 100 * v));
+    expectNear(attend(layer, x), before, 1e-5, 'context');
+  });
+
+  it('a gate is worth what the loss loses by it: the gradient is the finite difference (E16)', () => {
+    const layer = make({ kind: 'multi-head', headGates: true }) as MultiHeadAttention;
+    const upstream = leaf([2, 5, 8], 9, 'upstream').detach();
+    const loss = (): Tensor => sum(mul(layer.forward(x, x), upstream));
+    backward(loss());
+    const importance = Array.from(gradientOf(layer.gates!));
+    for (const h of [0, 1]) {
+      const value = layer.gates!.data[h]!;
+      layer.gates!.data[h] = value + 1e-5;
+      const above = noGrad(loss).item();
+      layer.gates!.data[h] = value - 1e-5;
+      const below = noGrad(loss).item();
+      layer.gates!.data[h] = value;
+      expect((above - below) / 2e-5).toBeCloseTo(importance[h]!, 6);
+    }
+  });
+});
+
+describe('other mechanisms', () => {
+  it('bilinear with W = I is unscaled dot-product attention (E5)', () => {
+    const bilinear = make('bilinear');
+    const dot = copied(
+      disturb(makeAttention('multi-head', { ...sizes, scale: 'none' }, context()), 1) as MultiHeadAttention,
+      bilinear,
+    );
+    const matrix = new Map(bilinear.namedParameters()).get('scoreMatrix')!;
+    matrix.data.set(Array.from({ length: 32 }, (_, i) => Number(Math.floor((i % 16) / 4) === i % 4)));
+    expectNear(attend(bilinear, x), attend(dot, x), 1e-14, 'context');
+  });
+
+  it('two stages of matrices are one: their product (E14)', () => {
+    const two = make('two-stage');
+    const one = copied(make('multi-head') as MultiHeadAttention, two);
+    const parameters = new Map(two.namedParameters());
+    for (const [side, first] of [
+      ['query', 'firstQuery'],
+      ['key', 'firstKey'],
+      ['value', 'firstValue'],
+    ] as const) {
+      const [outer, inner] = [parameters.get(`${side}.weight`)!, parameters.get(`${first}.weight`)!];
+      one[side].weight.data.set(product(outer.data, inner.data));
+    }
+    expectNear(attend(two, x), attend(one, x), 1e-13, 'context');
+  });
+
+  it('heads that do not talk are multi-head attention; heads that swap weights swap contexts', () => {
+    const talking = make('talking-heads');
+    const plain = copied(make('multi-head'), talking);
+    const parameters = new Map(talking.namedParameters());
+    for (const name of ['scoreMix', 'weightMix']) parameters.get(name)!.data.set([1, 0, 0, 1]);
+    expectNear(attend(talking, x), attend(plain, x), 1e-14, 'identity');
+    for (const name of ['scoreMix', 'weightMix']) parameters.get(name)!.data.set([0, 1, 1, 0]);
+    expectNear(attend(talking, x), attend(plain, x), 1e-14, 'swapped twice');
+    parameters.get('scoreMix')!.data.set([1, 0, 0, 1]);
+    expect(Math.abs(attend(talking, x)[0]! - attend(plain, x)[0]!)).toBeGreaterThan(1e-3);
+  });
+
+  it('hard attention is the limit of cold softmax, and its plain gradient is exactly 0 (E6)', () => {
+    const hard = make('hard') as MultiHeadAttention;
+    const cold = copied(make('multi-head') as MultiHeadAttention, hard);
+    for (const value of [cold.query.weight, cold.query.bias!])
+      value.data.set(value.data.map((v: number) => 1e5 * v));
+    expectNear(attend(hard, x), attend(cold, x), 1e-9, 'limit');
+    const gradients = (estimator: 'none' | 'straight-through'): number[][] => {
+      const layer = make({ kind: 'hard', estimator }) as MultiHeadAttention;
+      backward(sum(layer.forward(x, x)));
+      return [layer.query, layer.key].map(({ weight }) => Array.from(weight.grad?.data ?? [0]));
+    };
+    expect(
+      gradients('none')
+        .flat()
+        .every((g) => g === 0),
+    ).toBe(true);
+    expect(
+      gradients('straight-through')
+        .flat()
+        .some((g) => g !== 0),
+    ).toBe(true);
+  });
+
+  it('without parameters every output is an average of the vectors (E7)', () => {
+    const free = make('parameter-free');
+    expect(free.numParameters).toBe(0);
+    const out = attend(free, x);
+    const rows = Array.from({ length: 5 }, (_, t) => Array.from({ length: 8 }, (_, c) => x.data[t * 8 + c]!));
+    const scores = rows.map((q) =>
+      rows.map((k) => q.reduce((total, v, c) => total + v * k[c]!, 0) / Math.sqrt(8)),
+    );
+    const weights = noGrad(() => softmax(tensor(scores, undefined, { device: 'reference' })));
+    const expected = rows.map((_, t) =>
+      rows[0]!.map((_, c) => rows.reduce((total, row, s) => total + weights.data[t * 5 + s]! * row[c]!, 0)),
+    );
+    expectNear(Array.from(out).slice(0, 40), expected.flat(), 1e-13, 'averages');
+  });
+});
+
+/** `A B` of two 8 × 8 matrices. */
+function product(a: ArrayLike<number>, b: ArrayLike<number>): number[] {
+  return Array.from({ length: 64 }, (_, i) => {
+    let total = 0;
+    for (let k = 0; k < 8; k++) total += a[Math.floor(i / 8) * 8 + k]! * b[k * 8 + (i % 8)]!;
+    return total;
+  });
+}
+
+describe('choices that cannot be used', () => {
+  it.each([
+    [{ attention: 'multihead' }, 'did you mean "multi-head"?'],
+    [
+      { attention: { kind: 'multi-head', numKvHeads: 3 } },
+      'expected numHeads (4) to be a multiple of numKvHeads, got 3',
+    ],
+    [
+      { attention: { kind: 'multi-head', numKvHeads: 2, tieQueryKey: true } },
+      'as many key heads as query heads',
+    ],
+    [{ attention: { kind: 'local', left: 0, right: 0 } }, 'a window of 0'],
+    [{ crossAttention: 'local' }, 'crossAttention: local: a window needs queries and keys of one text'],
+    [
+      { decoderAttention: { kind: 'hard', estimator: 'reinforce' } },
+      'decoderAttention.estimator: expected one of',
+    ],
+  ])('%j: %s', (fields, message) => {
+    const config = { sourceVocabSize: 9, targetVocabSize: 9, dModel: 8, dFf: 8, numHeads: 4 };
+    const build = (): Transformer => new Transformer({ ...config, ...(fields as object) });
+    expect(build).toThrow(ConfigError);
+    expect(build).toThrow(message);
+  });
+});
+
+it('linear maps of a layer keep their names in the tree, tied ones once', () => {
+  const names = make({ kind: 'multi-head', tieQueryKey: true })
+    .namedParameters()
+    .map(([name]) => name);
+  expect(names).toEqual([
+    'query.weight',
+    'query.bias',
+    'value.weight',
+    'value.bias',
+    'output.weight',
+    'output.bias',
+  ]);
+});

@@ -1,0 +1,25 @@
+/** What is true of every tokenizer's learning and cutting, whatever the text. */
+import { describe, it } from 'vitest';
+import {
+  dropoutMergesLess,
+  likelihoodNeverFalls,
+  mergesAreThoseOfCountingAgain,
+  spacesAndMarksComeBack,
+} from '../support/checks/tokenizers.ts';
+
+describe('merges', () => {
+  it(
+    'are those of counting everything again, for both scores and any number a step',
+    mergesAreThoseOfCountingAgain,
+  );
+
+  it('are passed over by dropout: none for 0, all for 1, and the text stays', dropoutMergesLess);
+});
+
+describe('the unigram language model', () => {
+  it('explains its text no worse after a step of EM', likelihoodNeverFalls);
+});
+
+describe('the SentencePiece way', () => {
+  it('brings back double spaces, no spaces, written marks and unknown characters', spacesAndMarksComeBack);
+});

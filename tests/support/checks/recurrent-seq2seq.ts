@@ -1,0 +1,130 @@
+/** What any right recurrent encoder–decoder does; each check throws when it does not. */
+import fc from 'fast-check';
+import { expect } from 'vitest';
+import {
+  type DecodingState,
+  noGrad,
+  Random,
+  type RecurrentCell,
+  RecurrentSeq2Seq,
+  type RecurrentSeq2SeqConfig,
+  type SourceAttentionKind,
+  scope,
+} from '../../../src/index.ts';
+import { roundingOf } from '../devices.ts';
+import { disturb } from '../models.ts';
+import { expectNear, idTensor, rowOf } from '../numbers.ts';
+
+const VOCAB = 9;
+
+/** A model whose every parameter is drawn. */
+export function tinyRecurrent(
+  config: Partial<RecurrentSeq2SeqConfig> = {},
+  device = 'reference',
+): RecurrentSeq2Seq {
+  const sizes = { sourceVocabSize: VOCAB, targetVocabSize: VOCAB, dModel: 6, numLayers: 2, dropout: 0 };
+  const model = new RecurrentSeq2Seq({ ...sizes, ...config }, { random: new Random(3, 'init'), device });
+  return disturb(model, 3).eval();
+}
+
+const kind = fc.record({
+  cell: fc.constantFrom<RecurrentCell>('elman', 'lstm', 'gru'),
+  attention: fc.constantFrom<SourceAttentionKind>('none', 'bahdanau', 'luong', {
+    kind: 'luong',
+    score: 'dot',
+  }),
+  bidirectional: fc.boolean(),
+});
+const ids = (least: number) =>
+  fc.array(fc.integer({ min: 1, max: VOCAB - 1 }), { minLength: least, maxLength: 6 });
+const pairs = fc.array(fc.record({ source: ids(1), target: ids(1) }), { minLength: 1, maxLength: 3 });
+type Pairs = readonly { readonly source: readonly number[]; readonly target: readonly number[] }[];
+
+const packed = (rows: readonly (readonly number[])[]) => ({
+  ids: Int32Array.from(rows.flat()),
+  lengths: rows.map(({ length }) => length),
+});
+
+/** Logits of every target token, pair by pair, `[pairs][T][V]`. */
+function logitsOf(model: RecurrentSeq2Seq, batch: Pairs): number[][][] {
+  const [source, target] = [batch.map((pair) => pair.source), batch.map((pair) => pair.target)];
+  return noGrad(() =>
+    scope(() => {
+      const { data } = model.forwardPacked(packed(source), packed(target));
+      let row = 0;
+      return target.map((tokens) => tokens.map(() => rowOf(data, row++, VOCAB)));
+    }),
+  );
+}
+
+/** Sources in a rectangle, with noise where there is padding. */
+function padded(sources: readonly (readonly number[])[]) {
+  const length = Math.max(...sources.map((source) => source.length)) + 1;
+  const rows = sources.map((source) => Array.from({ length }, (_, s) => source[s] ?? 5));
+  const mask = sources.flatMap((source) => Array.from({ length }, (_, s) => Number(s < source.length)));
+  return { ids: Int32Array.from(rows.flat()), mask: Uint8Array.from(mask), batch: sources.length, length };
+}
+
+function started(model: RecurrentSeq2Seq, batch: Pairs): DecodingState {
+  const sources = padded(batch.map(({ source }) => source));
+  return noGrad(() => scope(() => model.decodingOf(sources)));
+}
+
+/** Token by token from padded sources gives the logits of the packed pass; beams keep their own texts. */
+export function recurrentStepsEqualForward(device = 'reference'): void {
+  fc.assert(
+    fc.property(kind, pairs, (config, batch) => {
+      const model = tinyRecurrent(config, device);
+      const full = logitsOf(model, batch);
+      const state = started(model, batch);
+      let rows = batch.map((_, i) => i);
+      for (let t = 0; t < 6; t++) {
+        const kept = rows.flatMap((pair, row) => (batch[pair]!.target.length > t ? [row, row] : []));
+        if (kept.length === 0) break;
+        rows = kept.map((row) => rows[row]!).slice(0, 4);
+        state.select(kept.slice(0, 4));
+        const tokens = rows.map((pair) => [batch[pair]!.target[t]!]);
+        const logits = noGrad(() => scope(() => state.step!(idTensor(tokens, device))));
+        rows.forEach((pair, row) => {
+          const what = `${JSON.stringify(config)}: pair ${pair} after ${t + 1} tokens`;
+          expectNear(rowOf(logits.data, row, VOCAB), full[pair]![t]!, roundingOf(device), what);
+        });
+        logits.dispose();
+      }
+      state.dispose();
+    }),
+    { numRuns: 40 },
+  );
+}
+
+/** A pair in a batch gives what it gives alone. */
+export function batchedEqualsAlone(device = 'reference'): void {
+  fc.assert(
+    fc.property(kind, pairs, (config, batch) => {
+      const model = tinyRecurrent(config, device);
+      const all = logitsOf(model, batch);
+      batch.forEach((pair, i) => {
+        expectNear(logitsOf(model, [pair])[0]!.flat(), all[i]!.flat(), roundingOf(device), `pair ${i}`);
+      });
+    }),
+    { numRuns: 25 },
+  );
+}
+
+/** Another target token changes nothing before it; another source token changes the first logits. */
+export function recurrentFutureChangesNothing(): void {
+  fc.assert(
+    fc.property(kind, ids(1), ids(2), fc.nat(), (config, source, target, at) => {
+      const model = tinyRecurrent(config);
+      const place = at % target.length;
+      const other = target.map((id, t) => (t === place ? (id % (VOCAB - 1)) + 1 : id));
+      const [a, b] = [target, other].map((tokens) => logitsOf(model, [{ source, target: tokens }])[0]!);
+      const same = a!.map((row, t) => row.every((value, v) => value === b![t]![v]));
+      expect(same.slice(0, place).every(Boolean), 'the past').toBe(true);
+      expect(same[place], 'the token itself').toBe(false);
+      const changed = source.map((id, s) => (s === 0 ? (id % (VOCAB - 1)) + 1 : id));
+      expect(logitsOf(model, [{ source: changed, target }])[0]![0]).not.toEqual(a![0]);
+    }),
+    { numRuns: 25 },
+  );
+}
