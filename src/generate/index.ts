@@ -9,6 +9,9 @@ export {
   LanguageModelSession,
 } from './language-model.ts';
 export { type BeamOptions, type DecodingOptions, type Hypothesis, lengthPenalty } from './options.ts';
+export { type JacobiOptions, jacobiSearch } from './parallel/jacobi.ts';
+export { type SpeculativeOptions, speculativeSearch } from './parallel/speculative.ts';
+export type { ParallelResult } from './parallel/verify.ts';
 export { type SampleOptions, sampleSearch } from './sample.ts';
 export { checkSamplingOptions, processorsOf, type SamplingOptions } from './sampling/options.ts';
 export {

@@ -64,6 +64,8 @@ export interface ParallelResult {
   readonly hypotheses: readonly Hypothesis[];
   /** Passes of the model over the batch. */
   readonly passes: number;
+  /** Passes in which each text took part: those that it would need alone. */
+  readonly textPasses: readonly number[];
   /** Tokens that were guessed, and those of them that were right. */
   readonly guessed: number;
   readonly accepted: number;
@@ -75,6 +77,7 @@ interface Row {
   readonly limit: number;
   logProb: number;
   complete: boolean;
+  passes: number;
 }
 
 const tokensOf = ({ known }: Row): number => known.length - 1;
@@ -82,9 +85,9 @@ const isOver = (row: Row): boolean => row.complete || tokensOf(row) >= row.limit
 
 /** One decoding of a batch. */
 class Verification {
-  passes = 0;
-  guessed = 0;
-  accepted = 0;
+  private passes = 0;
+  private guessed = 0;
+  private accepted = 0;
   private readonly session: BlockSession;
   private readonly guesser: Guesser;
   private readonly decide: Decide;
@@ -97,7 +100,7 @@ class Verification {
     this.options = options;
   }
 
-  run(): Hypothesis[] {
+  run(): ParallelResult {
     const { options } = this;
     const rows = Array.from({ length: this.session.rows }, (_, text): Row => ({
       text,
@@ -105,11 +108,14 @@ class Verification {
       limit: limitOf(options, text),
       logProb: 0,
       complete: false,
+      passes: 0,
     }));
     for (let live = this.leave(rows); live.length > 0; live = this.leave(live)) this.pass(live);
-    return rows.map(({ known, logProb, complete }) =>
+    const hypotheses = rows.map(({ known, logProb, complete }) =>
       hypothesisOf({ tokens: known.slice(1), logProb }, complete, options.lengthPenalty),
     );
+    const { passes, guessed, accepted } = this;
+    return { hypotheses, passes, textPasses: rows.map((row) => row.passes), guessed, accepted };
   }
 
   /** Takes finished texts out of the batch. */
@@ -137,6 +143,7 @@ class Verification {
     const filled = blocks.map((block) => [...block, ...new Array<number>(width - block.length).fill(block[0]!)]);
     const logits = session.extend(filled);
     this.passes++;
+    for (const row of rows) row.passes++;
     forbid(logits, this.options.forbidden ?? []);
     const seen = rows.map((row, i) => this.read(row, drafts[i]!, guesses[i]!, i, logits, start));
     this.guesser.learn?.(seen);
@@ -199,8 +206,5 @@ export function guessAndVerify(
   options: DecodingOptions,
 ): ParallelResult {
   checkDecodingOptions(options);
-  const run = new Verification(session, guesser, decide, options);
-  const hypotheses = run.run();
-  const { passes, guessed, accepted } = run;
-  return { hypotheses, passes, guessed, accepted };
+  return new Verification(session, guesser, decide, options).run();
 }
