@@ -1,5 +1,6 @@
 /** Decoding: from a model and a source to texts. */
 export { beamSearch } from './beam.ts';
+export type { DecodingWay, ParallelDecoding } from './decode-batch.ts';
 export { greedySearch } from './greedy.ts';
 export {
   type GenerateOptions,

@@ -12,6 +12,8 @@ export {
   type LossOptions,
   type PackedSequences,
   type SourceBatch,
+  type WholeOptions,
+  type WholeText,
 } from './encoder-decoder.ts';
 export { Gpt, GptCache } from './gpt.ts';
 export { checkGptConfig, type GptConfig, gptDefaults } from './gpt-config.ts';
@@ -21,6 +23,12 @@ export {
   type RecurrentSeq2SeqConfig,
   recurrentSeq2SeqDefaults,
 } from './recurrent-seq2seq-config.ts';
+export { NonAutoregressive } from './non-autoregressive.ts';
+export {
+  checkNonAutoregressiveConfig,
+  type NonAutoregressiveConfig,
+  nonAutoregressiveDefaults,
+} from './non-autoregressive-config.ts';
 export { Decoder, Encoder } from './stacks.ts';
 export { Transformer } from './transformer.ts';
 export { TransformerCache } from './transformer-cache.ts';

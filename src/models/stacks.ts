@@ -69,10 +69,11 @@ class DecoderLayer extends Module {
     mask: Visible,
     memoryMask: Visible,
     position: AttentionPosition | null,
+    causal: boolean,
   ): Tensor {
     return this.run(
       x,
-      (y) => this.selfAttention.forward(y, y, { mask, causal: true, position }),
+      (y) => this.selfAttention.forward(y, y, { mask, causal, position }),
       (y) => this.crossAttention.forward(y, memory, { mask: memoryMask }),
       mask,
     );
@@ -137,16 +138,21 @@ export class Decoder extends Module {
     this.norm = finalNorm(config, context);
   }
 
-  /** x `[B, T, C]`, memory `[B, S, C]` to `[B, T, C]` */
+  /**
+   * x `[B, T, C]`, memory `[B, S, C]` to `[B, T, C]`
+   *
+   * @param causal - whether a token sees no later ones
+   */
   forward(
     x: Tensor,
     memory: Tensor,
     mask: Visible = null,
     memoryMask: Visible = null,
     position: Position | null = null,
+    causal = true,
   ): Tensor {
     const top = this.layers.reduce(
-      (y, layer, i) => layer.forward(y, memory, mask, memoryMask, position?.inAttention(i) ?? null),
+      (y, layer, i) => layer.forward(y, memory, mask, memoryMask, position?.inAttention(i) ?? null, causal),
       x,
     );
     return this.norm ? this.norm.forward(top, mask) : top;
