@@ -86,12 +86,16 @@ export class Seq2SeqObjective {
     return this.model.losses(source, input, labels, { labelSmoothing, ignoreIndex: this.padId });
   }
 
-  /** Adds the gradients of `loss sum / totalTokens` to the parameters. */
-  trainOn(batch: PairBatch, totalTokens: number): LossSums {
+  /**
+   * Adds the gradients of `weight · loss sum / totalTokens` to the parameters.
+   *
+   * @returns the sum of the losses, without the weight
+   */
+  trainOn(batch: PairBatch, totalTokens: number, weight = 1): LossSums {
     return scope(() => {
       const losses = this.losses(batch, this.labelSmoothing);
       const loss = sumOf(losses);
-      backward(losses, { grad: full(losses.shape, 1 / totalTokens, { device: this.device }) });
+      backward(losses, { grad: full(losses.shape, weight / totalTokens, { device: this.device }) });
       return { loss, tokens: batch.targetTokens };
     });
   }

@@ -22,8 +22,9 @@ import type { Experiment } from './config/schema.ts';
 import type { TrainingEvent } from './events.ts';
 import { MetricLog } from './metric-log.ts';
 import { notFinite } from './not-finite.ts';
+import { TrainingObjective, type UpdatePlace } from './objectives/training-objective.ts';
 import { learningRateAt } from './schedules.ts';
-import { epochBatches, makeBatch, type PairBatch, Seq2SeqObjective } from './seq2seq.ts';
+import { epochBatches, makeBatch, type PairBatch } from './seq2seq.ts';
 import { freshState, freshWindow, type Snapshot, type TrainingState } from './training-state.ts';
 
 /** Checkpoints that are kept. */
@@ -53,7 +54,7 @@ export type Outcome = 'finished' | 'interrupted';
 export class Trainer {
   readonly state: TrainingState;
   private readonly parts: TrainerParts;
-  private readonly objective: Seq2SeqObjective;
+  private readonly objective: TrainingObjective;
   private readonly log: MetricLog;
   private batches: number[][] = [];
   private startedAt = 0;
@@ -73,10 +74,7 @@ export class Trainer {
     this.state = resumeFrom?.facts.training ? structuredClone(resumeFrom.facts.training) : freshState();
     this.secondsBefore = this.state.seconds;
     this.savedStep = resumeFrom ? this.state.step : -1;
-    this.objective = new Seq2SeqObjective(model, {
-      padId: tokenizers.target.specialTokens.pad,
-      labelSmoothing: experiment.training.labelSmoothing,
-    });
+    this.objective = new TrainingObjective(model, tokenizers, experiment.training);
     this.log = new MetricLog(folder, { step: this.state.step, bytes: this.state.metricBytes });
     this.olderSnapshots = this.state.snapshots;
   }
@@ -162,7 +160,7 @@ export class Trainer {
     const tokens = batches.reduce((total, batch) => total + batch.targetTokens, 0);
     model.train();
     const loss = withDropoutKeys(training.seed, step, () =>
-      batches.reduce((total, batch) => total + this.trainOn(batch, tokens), 0),
+      batches.reduce((total, batch, i) => total + this.trainOn(batch, tokens, { step, batch: i, done }), 0),
     );
     const gradNorm = gradientNorm(model.parameters());
     if (!Number.isFinite(loss) || !Number.isFinite(gradNorm))
@@ -180,9 +178,9 @@ export class Trainer {
   }
 
   /** The loss of a batch, whose gradients join those that are there. */
-  private trainOn(batch: PairBatch, tokens: number): number {
+  private trainOn(batch: PairBatch, tokens: number, place: UpdatePlace): number {
     const { precision } = this.parts.experiment.training;
-    return withPrecision(precision, this.objective.device, () => this.objective.trainOn(batch, tokens).loss);
+    return withPrecision(precision, this.objective.device, () => this.objective.trainOn(batch, tokens, place));
   }
 
   private learningRate(step: number, done: number): number {

@@ -156,6 +156,10 @@ function crossIssues({ data, training, evaluation, model }: Experiment): ConfigI
     'evaluation.selectBy',
     `expected one of ${choices.join(', ')}, got "${evaluation.selectBy}"`,
   );
+  for (const field of ['scheduledSampling', 'reinforce'] as const) {
+    const fine = training[field] === undefined || model.kind !== 'nat';
+    need(fine, `training.${field}`, 'expected a model that writes one token after the other, got kind "nat"');
+  }
   if (model.kind === 'transformer') issues.push(...transformerIssues(model));
   const isUnbounded = model.kind === 'transformer' && kindOf(model.position) === 'none';
   const longest = Math.max(data.maxSourceLength, data.maxTargetLength) + 1;
