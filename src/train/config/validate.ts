@@ -174,6 +174,10 @@ function crossIssues({ data, tokenizer, training, evaluation, model }: Experimen
       issues.push({ path: `tokenizer.${part}.${path}`, message });
     }
   }
+  for (const field of ['scheduledSampling', 'reinforce'] as const) {
+    const fine = training[field] === undefined || model.kind !== 'nat';
+    need(fine, `training.${field}`, 'expected a model that writes one token after the other, got kind "nat"');
+  }
   if (model.kind === 'transformer') issues.push(...transformerIssues(model));
   const isUnbounded = model.kind === 'transformer' && kindOf(model.position) === 'none';
   const longest = Math.max(data.maxSourceLength, data.maxTargetLength) + 1;
