@@ -23,7 +23,9 @@ describe('span corruption', () => {
         if (tokens.length < 2) expect(hidden).toBe(0);
         else expect(Math.abs(hidden - share * tokens.length)).toBeLessThanOrEqual(1);
         // Spans never touch: between two sentinels of the source stands a token.
-        expect(pair.source.some((id, i) => isSentinel(id) && isSentinel(pair.source[i + 1] ?? 0))).toBe(false);
+        expect(pair.source.some((id, i) => isSentinel(id) && isSentinel(pair.source[i + 1] ?? 0))).toBe(
+          false,
+        );
       }),
     );
   });
@@ -35,7 +37,8 @@ describe('span corruption', () => {
       const { source, target } = corruptSpans(tokens, { sentinels }, new Random(seed, 'spans'));
       expect(target.filter((id) => !isSentinel(id))).toHaveLength(30);
       expect(source.filter(isSentinel)).toHaveLength(10);
-      for (const [i, id] of target.entries()) if (isSentinel(id) && i + 1 < target.length) starts.add(target[i + 1]!);
+      for (const [i, id] of target.entries())
+        if (isSentinel(id) && i + 1 < target.length) starts.add(target[i + 1]!);
     }
     expect(starts.size).toBeGreaterThan(120);
   });

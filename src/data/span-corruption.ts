@@ -46,10 +46,23 @@ export function corruptSpans(
   random: Random,
 ): TokenPair {
   check(density > 0 && density < 1, 'density', 'a share above 0 and below 1', density);
-  check(meanSpanLength >= 1 && Number.isFinite(meanSpanLength), 'meanSpanLength', 'at least 1', meanSpanLength);
+  check(
+    meanSpanLength >= 1 && Number.isFinite(meanSpanLength),
+    'meanSpanLength',
+    'at least 1',
+    meanSpanLength,
+  );
   const hidden = Math.min(Math.max(1, Math.round(tokens.length * density)), tokens.length - 1);
-  const spans = tokens.length < 2 ? 0 : Math.min(Math.max(1, Math.round(hidden / meanSpanLength)), hidden, tokens.length - hidden);
-  check(spans < sentinels.length, 'sentinels', `at least ${spans + 1}, one for each span and one for the end`, sentinels.length);
+  const spans =
+    tokens.length < 2
+      ? 0
+      : Math.min(Math.max(1, Math.round(hidden / meanSpanLength)), hidden, tokens.length - hidden);
+  check(
+    spans < sentinels.length,
+    'sentinels',
+    `at least ${spans + 1}, one for each span and one for the end`,
+    sentinels.length,
+  );
   if (spans === 0) return { source: [...tokens], target: [sentinels[0]!] };
   const [kept, cut] = [pieces(tokens.length - hidden, spans, random), pieces(hidden, spans, random)];
   const source: number[] = [];

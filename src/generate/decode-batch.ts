@@ -38,9 +38,13 @@ function checkWay(model: EncoderDecoder, options: BatchOptions, { sample, parall
   const { beamSize, nBest, prefixes } = options;
   const hint = 'leave one of the two out';
   if (sample && beamSize > 1)
-    throw clash('beamSize', '1 with `sample`, which keeps no other hypotheses', String(beamSize), `${hint}; nBest asks for several draws`);
-  if (parallel && beamSize > 1)
-    throw clash('beamSize', '1 with `parallel`', String(beamSize), hint);
+    throw clash(
+      'beamSize',
+      '1 with `sample`, which keeps no other hypotheses',
+      String(beamSize),
+      `${hint}; nBest asks for several draws`,
+    );
+  if (parallel && beamSize > 1) throw clash('beamSize', '1 with `parallel`', String(beamSize), hint);
   if (parallel && nBest > 1) throw clash('nBest', '1 with `parallel`', String(nBest), hint);
   if (sample && parallel?.kind === 'jacobi')
     throw clash('sample', 'none with Jacobi decoding, which is greedy', 'some', 'draw with a draft model');
@@ -78,7 +82,11 @@ export function decodeBatch(
     if (parallel) {
       const both = [open(model), open(parallel.draft)] as const;
       const { draftTokens } = parallel;
-      const drafting = { ...options, ...(draftTokens !== undefined && { draftTokens }), ...(sample && { sample }) };
+      const drafting = {
+        ...options,
+        ...(draftTokens !== undefined && { draftTokens }),
+        ...(sample && { sample }),
+      };
       return alone(speculativeSearch(...both, drafting).hypotheses);
     }
     if (sample) return sampleSearch(open(model), { ...options, ...sample, nBest, streams });

@@ -9,7 +9,9 @@ function slowNgrams(text: string, n: number): string[] {
   return words.flatMap((_, i) => (i + n <= words.length ? [words.slice(i, i + n).join(' ')] : []));
 }
 
-const text = fc.array(fc.constantFrom('a', 'b', 'c', 'aa'), { maxLength: 12 }).map((words) => words.join(' '));
+const text = fc
+  .array(fc.constantFrom('a', 'b', 'c', 'aa'), { maxLength: 12 })
+  .map((words) => words.join(' '));
 
 describe('repetition', () => {
   test('by hand', () => {
@@ -35,8 +37,18 @@ describe('repetition', () => {
   });
 
   test('self-BLEU is the mean of each against the others: 100 for one text said again', () => {
-    const texts = ['the cat sat on the mat today', 'a dog sat on the mat today', 'nobody knows what it was here'];
-    const each = texts.map((one, i) => sentenceBleu(one, texts.filter((_, j) => j !== i)).score);
+    const texts = [
+      'the cat sat on the mat today',
+      'a dog sat on the mat today',
+      'nobody knows what it was here',
+    ];
+    const each = texts.map(
+      (one, i) =>
+        sentenceBleu(
+          one,
+          texts.filter((_, j) => j !== i),
+        ).score,
+    );
     expect(selfBleu(texts)).toBeCloseTo(each.reduce((a, b) => a + b, 0) / 3, 10);
     expect(selfBleu([texts[0]!, texts[0]!])).toBeCloseTo(100, 10);
     expect(selfBleu(texts)).toBeLessThan(60);

@@ -65,6 +65,8 @@ export function selfBleu(texts: readonly string[], options: BleuOptions = {}): n
   if (texts.length < 2) {
     throw new ConfigError({ where: 'selfBleu', expected: 'at least two texts', got: String(texts.length) });
   }
-  const scores = texts.map((text, i) => bleu([text], [texts.toSpliced(i, 1)], { effectiveOrder: true, ...options }).score);
+  const scores = texts.map(
+    (text, i) => bleu([text], [texts.toSpliced(i, 1)], { effectiveOrder: true, ...options }).score,
+  );
   return scores.reduce((sum, score) => sum + score, 0) / scores.length;
 }

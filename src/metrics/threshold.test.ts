@@ -28,10 +28,15 @@ test('no other threshold does better', () => {
       }
     }),
   );
-  expect(tuneThreshold([0.9, 0.4, 0.35, 0.1], [true, true, false, false])).toEqual({ threshold: 0.4, score: 100 });
+  expect(tuneThreshold([0.9, 0.4, 0.35, 0.1], [true, true, false, false])).toEqual({
+    threshold: 0.4,
+    score: 100,
+  });
 });
 
 test('refuses scores without labels', () => {
-  expect(() => tuneThreshold([], [])).toThrow('tuneThreshold: expected a label for each of at least one score, got 0 scores');
+  expect(() => tuneThreshold([], [])).toThrow(
+    'tuneThreshold: expected a label for each of at least one score, got 0 scores',
+  );
   expect(() => tuneThreshold([1], [])).toThrow('got 1 scores and 0 labels');
 });

@@ -17,18 +17,18 @@ export {
 } from './encoder-decoder.ts';
 export { Gpt, GptCache } from './gpt.ts';
 export { checkGptConfig, type GptConfig, gptDefaults } from './gpt-config.ts';
-export { type EncodedSources, RecurrentSeq2Seq } from './recurrent-seq2seq.ts';
-export {
-  checkRecurrentSeq2SeqConfig,
-  type RecurrentSeq2SeqConfig,
-  recurrentSeq2SeqDefaults,
-} from './recurrent-seq2seq-config.ts';
 export { NonAutoregressive } from './non-autoregressive.ts';
 export {
   checkNonAutoregressiveConfig,
   type NonAutoregressiveConfig,
   nonAutoregressiveDefaults,
 } from './non-autoregressive-config.ts';
+export { type EncodedSources, RecurrentSeq2Seq } from './recurrent-seq2seq.ts';
+export {
+  checkRecurrentSeq2SeqConfig,
+  type RecurrentSeq2SeqConfig,
+  recurrentSeq2SeqDefaults,
+} from './recurrent-seq2seq-config.ts';
 export { Decoder, Encoder } from './stacks.ts';
 export { Transformer } from './transformer.ts';
 export { TransformerCache } from './transformer-cache.ts';

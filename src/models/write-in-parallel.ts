@@ -167,7 +167,11 @@ function leastCertain({ logProbs }: Written, lengths: readonly number[], share: 
   });
 }
 
-function cutAtEnd({ tokens, logProbs }: Written, lengths: readonly number[], { eos, limits }: WholeOptions): WholeText[] {
+function cutAtEnd(
+  { tokens, logProbs }: Written,
+  lengths: readonly number[],
+  { eos, limits }: WholeOptions,
+): WholeText[] {
   let from = 0;
   return lengths.map((length, n) => {
     const own = Array.from(tokens.subarray(from, from + length));

@@ -180,7 +180,9 @@ export class Trainer {
   /** The loss of a batch, whose gradients join those that are there. */
   private trainOn(batch: PairBatch, tokens: number, place: UpdatePlace): number {
     const { precision } = this.parts.experiment.training;
-    return withPrecision(precision, this.objective.device, () => this.objective.trainOn(batch, tokens, place));
+    return withPrecision(precision, this.objective.device, () =>
+      this.objective.trainOn(batch, tokens, place),
+    );
   }
 
   private learningRate(step: number, done: number): number {

@@ -49,7 +49,10 @@ export function registerTranslate(program: Command): void {
     .option('--alignments', 'with --json, also the cross-attention')
     .option('--batch <n>', 'lines that are collected before they are translated', '256')
     .option('--jacobi <n>', 'guess n tokens and read them in one pass: the texts of greedy decoding')
-    .option('--draft <model>', 'a smaller model of the same vocabulary that guesses tokens for the other to read')
+    .option(
+      '--draft <model>',
+      'a smaller model of the same vocabulary that guesses tokens for the other to read',
+    )
     .option('--draft-tokens <n>', 'with --draft: tokens that are guessed at once')
     .option('--strict', 'exit with code 3 instead of falling back to an older checkpoint')
     .option('--json', 'print one JSON object per line');
@@ -120,7 +123,12 @@ async function parallelDecoding(
   const without = (where: string, expected: string, got: string): ConfigError =>
     new ConfigError({ where, expected, got, hint: 'leave one of the two out' });
   if (draftTokens !== undefined && draft === undefined)
-    throw new ConfigError({ where: '--draft-tokens', expected: '--draft beside it', got: 'none', hint: 'name the model that guesses' });
+    throw new ConfigError({
+      where: '--draft-tokens',
+      expected: '--draft beside it',
+      got: 'none',
+      hint: 'name the model that guesses',
+    });
   if (jacobi !== undefined && draft !== undefined) throw without('--jacobi', 'none beside --draft', jacobi);
   if (jacobi !== undefined) return { kind: 'jacobi', blockSize: wholeNumber(jacobi, '--jacobi') };
   if (draft === undefined) return undefined;

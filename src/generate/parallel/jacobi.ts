@@ -9,7 +9,14 @@ import { ConfigError } from '../../errors.ts';
 import type { DecodingOptions } from '../options.ts';
 import { likeliest } from '../sampling/distribution.ts';
 import type { BlockSession } from '../session.ts';
-import { type Draft, type Guess, type Guesser, guessAndVerify, type ParallelResult, type Seen } from './verify.ts';
+import {
+  type Draft,
+  type Guess,
+  type Guesser,
+  guessAndVerify,
+  type ParallelResult,
+  type Seen,
+} from './verify.ts';
 
 /** Options of Jacobi decoding. */
 export interface JacobiOptions extends DecodingOptions {

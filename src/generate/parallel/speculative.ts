@@ -12,7 +12,14 @@ import type { SamplingOptions } from '../sampling/options.ts';
 import { Sampler } from '../sampling/sampler.ts';
 import type { BlockSession } from '../session.ts';
 import { checkedCount, likeliestToken } from './jacobi.ts';
-import { type Decide, type Draft, type Guess, type Guesser, guessAndVerify, type ParallelResult } from './verify.ts';
+import {
+  type Decide,
+  type Draft,
+  type Guess,
+  type Guesser,
+  guessAndVerify,
+  type ParallelResult,
+} from './verify.ts';
 
 /** Options of speculative decoding. */
 export interface SpeculativeOptions extends DecodingOptions {
@@ -104,7 +111,10 @@ function acceptOrDraw({ sampler, deciding }: Streams): Decide {
     const drafted = guess.probabilities!;
     const isAccepted = sampler.uniform(stream) * drafted[guess.token]! < target[guess.token]!;
     if (isAccepted) return guess.token;
-    return sampler.draw(target.map((p, id) => Math.max(0, p - drafted[id]!)), stream);
+    return sampler.draw(
+      target.map((p, id) => Math.max(0, p - drafted[id]!)),
+      stream,
+    );
   };
 }
 

@@ -6,8 +6,8 @@
  * https://arxiv.org/abs/2211.17192 (sampling).
  */
 import type { Tensor } from '../../core/tensor.ts';
-import { forbid } from '../next-tokens.ts';
 import { hypothesisOf } from '../grow.ts';
+import { forbid } from '../next-tokens.ts';
 import { beginOf, checkDecodingOptions, type DecodingOptions, type Hypothesis, limitOf } from '../options.ts';
 import { logProbOf } from '../sampling/sampler.ts';
 import type { BlockSession } from '../session.ts';
@@ -102,20 +102,28 @@ class Verification {
 
   run(): ParallelResult {
     const { options } = this;
-    const rows = Array.from({ length: this.session.rows }, (_, text): Row => ({
-      text,
-      known: [beginOf(options, text)],
-      limit: limitOf(options, text),
-      logProb: 0,
-      complete: false,
-      passes: 0,
-    }));
+    const rows = Array.from(
+      { length: this.session.rows },
+      (_, text): Row => ({
+        text,
+        known: [beginOf(options, text)],
+        limit: limitOf(options, text),
+        logProb: 0,
+        complete: false,
+        passes: 0,
+      }),
+    );
     for (let live = this.leave(rows); live.length > 0; live = this.leave(live)) this.pass(live);
     const hypotheses = rows.map(({ known, logProb, complete }) =>
       hypothesisOf({ tokens: known.slice(1), logProb }, complete, options.lengthPenalty),
     );
-    const { passes, guessed, accepted } = this;
-    return { hypotheses, passes, textPasses: rows.map((row) => row.passes), guessed, accepted };
+    return {
+      hypotheses,
+      passes: this.passes,
+      textPasses: rows.map((row) => row.passes),
+      guessed: this.guessed,
+      accepted: this.accepted,
+    };
   }
 
   /** Takes finished texts out of the batch. */
@@ -140,7 +148,10 @@ class Verification {
     const blocks = rows.map(({ known }, i) => [...known.slice(start), ...guesses[i]!.tokens]);
     const width = Math.max(...blocks.map(({ length }) => length));
     // What fills up a shorter block comes after all that counts, and is taken back.
-    const filled = blocks.map((block) => [...block, ...new Array<number>(width - block.length).fill(block[0]!)]);
+    const filled = blocks.map((block) => [
+      ...block,
+      ...new Array<number>(width - block.length).fill(block[0]!),
+    ]);
     const logits = session.extend(filled);
     this.passes++;
     for (const row of rows) row.passes++;

@@ -96,7 +96,13 @@ export function reinforce(
   const rewards = drawn.map(({ tokens }, n) => reward(tokens, n));
   const baselines = drawn.map((_, n) => (greedy[n] ? reward(greedy[n].tokens, n) : 0));
   const advantages = rewards.map((own, n) => own - baselines[n]!);
-  addGradients(model, source, drawn, advantages.map((advantage) => scale * advantage), ids);
+  addGradients(
+    model,
+    source,
+    drawn,
+    advantages.map((advantage) => scale * advantage),
+    ids,
+  );
   const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
   return { reward: mean(rewards), baseline: mean(baselines) };
 }
@@ -118,7 +124,10 @@ function addGradients(
   });
   const factors = labels.flatMap((own, n) => new Array<number>(own.length).fill(weights[n]!));
   scope(() => {
-    const losses = model.losses(source, packed(inputs), packed(labels), { labelSmoothing: 0, ignoreIndex: -1 });
+    const losses = model.losses(source, packed(inputs), packed(labels), {
+      labelSmoothing: 0,
+      ignoreIndex: -1,
+    });
     backward(losses, { grad: tensor(factors, losses.shape, { device: model.device }) });
   });
 }

@@ -59,9 +59,7 @@ export function mixGuesses(
   if (share === 0) return input;
   const wasTraining = model.training;
   model.eval();
-  const guesses = noGrad(() =>
-    scope(() => Int32Array.from(argmax(model.forwardPacked(source, input)).data)),
-  );
+  const guesses = noGrad(() => scope(() => Int32Array.from(argmax(model.forwardPacked(source, input)).data)));
   model.train(wasTraining);
   const ids = input.ids.slice();
   let start = 0;

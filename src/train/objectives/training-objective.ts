@@ -69,7 +69,9 @@ export class TrainingObjective {
     const { source, target } = this.tokenizers;
     const { bos, eos } = target.specialTokens;
     const references = unpacked(batch.labels).map((labels) => target.decode(labels.slice(0, -1)));
-    const limits = Array.from(batch.source.lengths, (length) => Math.min(model.maxSeqLen - 1, 2 * length + 10));
+    const limits = Array.from(batch.source.lengths, (length) =>
+      Math.min(model.maxSeqLen - 1, 2 * length + 10),
+    );
     const reward = (tokens: readonly number[], text: number): number =>
       sentenceBleu(target.decode(tokens), [references[text]!]).score / 100;
     const options = {
