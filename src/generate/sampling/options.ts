@@ -86,9 +86,10 @@ function samplingIssues(options: SamplingOptions): ConfigIssue[] {
 }
 
 /**
+ * Checks the options of sampling.
+ *
  * @throws {ConfigError} listing every option that cannot be used
  */
-/** Checks options of sampling. @throws {ConfigError} listing every bad one */
 export function checkSamplingOptions(options: SamplingOptions): void {
   const issues = samplingIssues(options);
   if (issues.length === 0) return;
