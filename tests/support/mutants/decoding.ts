@@ -50,8 +50,16 @@ export const decodingMutants: readonly Mutant[] = [
     caughtBy: drawsDoNotDependOnTheBatch,
   },
   {
-    name: 'tokens that were guessed wrongly stay in the cache',
-    mutate: () => patch(KeyValueCache.prototype, 'truncate', () => () => {}),
+    name: 'one token that was guessed wrongly stays in the cache',
+    mutate: () =>
+      patch(
+        KeyValueCache.prototype,
+        'truncate',
+        (real) =>
+          function (this: KeyValueCache, length) {
+            real.call(this, Math.min(this.length, length + 1));
+          },
+      ),
     caughtBy: guessesOfAModelChangeNothing,
   },
   {
