@@ -1,6 +1,7 @@
 /** Every command of `heed`, one line each. */
 import type { Command } from 'commander';
 import { registerBench } from './bench.ts';
+import { registerDistill } from './distill.ts';
 import { registerEvaluate } from './evaluate.ts';
 import { registerInspect } from './inspect.ts';
 import { registerQuantize } from './quantize.ts';
@@ -15,6 +16,7 @@ export const commands: readonly ((program: Command) => void)[] = [
   registerTrain,
   registerTranslate,
   registerEvaluate,
+  registerDistill,
   registerScore,
   registerQuantize,
   registerInspect,

@@ -50,8 +50,22 @@ export const decodingMutants: readonly Mutant[] = [
     caughtBy: drawsDoNotDependOnTheBatch,
   },
   {
-    name: 'tokens that were guessed wrongly stay in the cache',
-    mutate: () => patch(KeyValueCache.prototype, 'truncate', () => () => {}),
+    name: 'keys of tokens that were guessed wrongly stay in the cache',
+    mutate: () => {
+      const longest = new WeakMap<KeyValueCache, number>();
+      return patch(
+        KeyValueCache.prototype,
+        'appendJoined',
+        (real) =>
+          function (this: KeyValueCache, qkv) {
+            const [start, known] = [this.length, longest.get(this) ?? 0];
+            const before = this.keys.data.slice();
+            real.call(this, qkv);
+            longest.set(this, Math.max(known, this.length));
+            if (start < known) this.keys.data.set(before);
+          },
+      );
+    },
     caughtBy: guessesOfAModelChangeNothing,
   },
   {
