@@ -50,16 +50,22 @@ export const decodingMutants: readonly Mutant[] = [
     caughtBy: drawsDoNotDependOnTheBatch,
   },
   {
-    name: 'one token that was guessed wrongly stays in the cache',
-    mutate: () =>
-      patch(
+    name: 'keys of tokens that were guessed wrongly stay in the cache',
+    mutate: () => {
+      const longest = new WeakMap<KeyValueCache, number>();
+      return patch(
         KeyValueCache.prototype,
-        'truncate',
+        'appendJoined',
         (real) =>
-          function (this: KeyValueCache, length) {
-            real.call(this, Math.min(this.length, length + 1));
+          function (this: KeyValueCache, qkv) {
+            const [start, known] = [this.length, longest.get(this) ?? 0];
+            const before = this.keys.data.slice();
+            real.call(this, qkv);
+            longest.set(this, Math.max(known, this.length));
+            if (start < known) this.keys.data.set(before);
           },
-      ),
+      );
+    },
     caughtBy: guessesOfAModelChangeNothing,
   },
   {
