@@ -70,7 +70,7 @@ describe('each planted bug is caught', () => {
     },
   );
 
-  it('and all of them are gone again', () => {
+  it('and all of them are gone again', { timeout: 300_000 }, () => {
     const checks = new Set(mutants.map(({ caughtBy }) => caughtBy));
     for (const check of checks) check();
   });
