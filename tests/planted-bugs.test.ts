@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { attentionMutants } from './support/mutants/attention.ts';
 import { blockMutants } from './support/mutants/blocks.ts';
+import { decodingMutants } from './support/mutants/decoding.ts';
 import { efficientMutants } from './support/mutants/efficient.ts';
 import { gptMutants } from './support/mutants/gpt.ts';
 import { layerMutants } from './support/mutants/layers.ts';
@@ -26,6 +27,7 @@ const mutants: readonly Mutant[] = [
   ...modelMutants,
   ...gptMutants,
   ...quantizeMutants,
+  ...decodingMutants,
   ...tokenizerMutants,
   ...recurrentMutants,
 ];

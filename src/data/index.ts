@@ -31,3 +31,4 @@ export {
   readTsv,
   type TsvConfig,
 } from './readers.ts';
+export { corruptSpans, restoreSpans, type SpanCorruptionOptions } from './span-corruption.ts';

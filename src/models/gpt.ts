@@ -6,6 +6,7 @@
  *
  * Shapes: B batch · T tokens · C dModel · V vocabulary · L layers.
  */
+import type { Device } from '../core/device.ts';
 import { Random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { KeyValueCache } from '../nn/attention/cache.ts';
@@ -88,6 +89,11 @@ export class GptCache {
     for (const layer of this.layers) layer.select(places);
   }
 
+  /** Forgets the tokens from place `length` on. */
+  truncate(length: number): void {
+    for (const layer of this.layers) layer.truncate(length);
+  }
+
   dispose(): void {
     for (const layer of this.layers) layer.dispose();
   }
@@ -126,6 +132,15 @@ export class Gpt extends Module {
     this.projection = this.config.tieEmbeddings ? null : new Linear(dModel, vocabSize, context, output);
   }
 
+  /** Most tokens that a text may have. */
+  get maxSeqLen(): number {
+    return this.config.maxSeqLen;
+  }
+
+  get device(): Device {
+    return this.embedding.weight.device;
+  }
+
   /**
    * Logits of the next token after every token.
    *
@@ -159,13 +174,23 @@ export class Gpt extends Module {
    * @returns logits after the last of them, `[B, V]`
    */
   step(ids: Tensor, cache: GptCache): Tensor {
-    const top = this.layers.reduce(
-      (x, layer, i) => layer.forward(x, (y) => layer.selfAttention.step(y, cache.layers[i]!)),
-      this.embed(ids, cache.length),
-    );
+    const top = this.grow(ids, cache);
     const [batch, length, width] = top.shape as [number, number, number];
     const last = length === 1 ? top : slice(top, 1, -1);
     return this.logits(this.norm.forward(reshape(last, [batch, width])));
+  }
+
+  /** As `step`, with the logits after each of the new tokens, `[B, T, V]`. */
+  extend(ids: Tensor, cache: GptCache): Tensor {
+    return this.logits(this.norm.forward(this.grow(ids, cache)));
+  }
+
+  /** The new tokens join the cache: ids `[B, T]` to `[B, T, C]`. */
+  private grow(ids: Tensor, cache: GptCache): Tensor {
+    return this.layers.reduce(
+      (x, layer, i) => layer.forward(x, (y) => layer.selfAttention.step(y, cache.layers[i]!)),
+      this.embed(ids, cache.length),
+    );
   }
 
   private embed(ids: Tensor, start: number): Tensor {

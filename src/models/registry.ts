@@ -9,6 +9,8 @@ import { EncoderDecoder } from './encoder-decoder.ts';
 
 import { Gpt } from './gpt.ts';
 import type { GptConfig } from './gpt-config.ts';
+import { NonAutoregressive } from './non-autoregressive.ts';
+import { type NonAutoregressiveConfig, nonAutoregressiveRules } from './non-autoregressive-config.ts';
 import { RecurrentSeq2Seq } from './recurrent-seq2seq.ts';
 import { type RecurrentSeq2SeqConfig, recurrentSeq2SeqRules } from './recurrent-seq2seq-config.ts';
 import { Transformer } from './transformer.ts';
@@ -22,6 +24,7 @@ interface Kinds {
   readonly transformer: { readonly config: TransformerConfig; readonly model: Transformer };
   readonly gpt: { readonly config: GptConfig; readonly model: Gpt };
   readonly 'lstm-seq2seq': { readonly config: RecurrentSeq2SeqConfig; readonly model: RecurrentSeq2Seq };
+  readonly nat: { readonly config: NonAutoregressiveConfig; readonly model: NonAutoregressive };
   readonly 'conv-lm': { readonly config: ConvLanguageModelConfig; readonly model: ConvLanguageModel };
   readonly 'window-tagger': { readonly config: WindowTaggerConfig; readonly model: WindowTagger };
 }
@@ -34,6 +37,7 @@ const kinds: {
   transformer: (config, context) => new Transformer(config, context),
   gpt: (config, context) => new Gpt(config, context),
   'lstm-seq2seq': (config, context) => new RecurrentSeq2Seq(config, context),
+  nat: (config, context) => new NonAutoregressive(config, context),
   'conv-lm': (config, context) => new ConvLanguageModel(config, context),
   'window-tagger': (config, context) => new WindowTagger(config, context),
 };
@@ -41,6 +45,7 @@ const kinds: {
 /** Rules of the fields of `model:` for each kind that an experiment can train, but for the Transformer's own. */
 export const modelOptions: Readonly<Record<string, { readonly options: OptionRules }>> = {
   'lstm-seq2seq': { options: recurrentSeq2SeqRules },
+  nat: { options: nonAutoregressiveRules },
 };
 
 /** What a checkpoint says of its model. */

@@ -37,8 +37,6 @@ export { MultiHeadAttention, type MultiHeadAttentionOptions } from './attention/
 export { Packing, Segments, type Visible } from './attention/packing.ts';
 export { continuedPattern, type PatternOptions, paddedPattern, sparsePattern } from './attention/patterns.ts';
 export { SelfAttention, type SelfAttentionLayerOptions } from './attention/self.ts';
-export { type Auxiliary, collectAuxiliary, type Measure } from './auxiliary.ts';
-export { type DeepNormFactors, type Depths, deepNormFactors } from './deep-norm.ts';
 export {
   BahdanauAttention,
   LuongAttention,
@@ -48,6 +46,7 @@ export {
   type SourceMemory,
   sourceAttentions,
 } from './attention/source.ts';
+export { type Auxiliary, collectAuxiliary, type Measure } from './auxiliary.ts';
 export { type CaptureOptions, capture } from './capture.ts';
 export {
   type AttentionConvolution,
@@ -61,6 +60,7 @@ export {
   type ConvStackOptions,
   gatedLinearUnit,
 } from './convolution/stack.ts';
+export { type DeepNormFactors, type Depths, deepNormFactors } from './deep-norm.ts';
 export { withDropoutKeys } from './dropout-keys.ts';
 export { Embedding, type EmbeddingOptions, SegmentEmbedding } from './embedding.ts';
 export * from './feed-forwards/index.ts';

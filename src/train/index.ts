@@ -7,6 +7,18 @@ export { experimentJsonSchema, loadExperiment, validateExperiment } from './conf
 export { type Evaluation, evaluateExamples } from './evaluate.ts';
 export type { TrainingEvent } from './events.ts';
 export { LoadedModel, type LoadOptions, loadModel } from './load-model.ts';
+export {
+  type ReinforceIds,
+  type ReinforceOptions,
+  type ReinforceResult,
+  reinforce,
+} from './objectives/reinforce.ts';
+export {
+  guessedShare,
+  mixGuesses,
+  type SamplingGrowth,
+  type ScheduledSamplingOptions,
+} from './objectives/scheduled-sampling.ts';
 export { type TrainOptions, type TrainResult, trainExperiment } from './run.ts';
 export {
   learningRateAt,

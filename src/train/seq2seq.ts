@@ -97,16 +97,18 @@ export class Seq2SeqObjective {
   }
 
   /**
-   * Adds the gradients of `loss sum / totalTokens` to the parameters, and those of the losses that parts of the model
-   * contribute, each weighted by the batch's share of the tokens.
+   * Adds the gradients of `weight · loss sum / totalTokens` to the parameters, and those of the losses that parts of the
+   * model contribute, each weighted by the batch's share of the tokens.
+   *
+   * @returns the sum of the losses, without the weight
    */
-  trainOn(batch: PairBatch, totalTokens: number): TrainingSums {
+  trainOn(batch: PairBatch, totalTokens: number, weight = 1): TrainingSums {
     return scope(() => {
       const { result, auxiliary } = collectAuxiliary(() => this.losses(batch, this.labelSmoothing));
       const loss = sumOf(result);
       const share = batch.targetTokens / totalTokens;
       const further = auxiliary.losses.map((contributed) => scale(contributed, share));
-      backward(further.reduce(add, scale(sum(result), 1 / totalTokens)));
+      backward(further.reduce(add, scale(sum(result), weight / totalTokens)));
       return { loss, tokens: batch.targetTokens, measures: auxiliary.measures };
     });
   }

@@ -23,8 +23,9 @@ import type { Experiment } from './config/schema.ts';
 import type { TrainingEvent } from './events.ts';
 import { MetricLog } from './metric-log.ts';
 import { notFinite } from './not-finite.ts';
+import { TrainingObjective, type UpdatePlace } from './objectives/training-objective.ts';
 import { learningRateAt } from './schedules.ts';
-import { epochBatches, makeBatch, type PairBatch, Seq2SeqObjective, type TrainingSums } from './seq2seq.ts';
+import { epochBatches, makeBatch, type PairBatch, type TrainingSums } from './seq2seq.ts';
 import {
   freshState,
   freshWindow,
@@ -60,7 +61,7 @@ export type Outcome = 'finished' | 'interrupted';
 export class Trainer {
   readonly state: TrainingState;
   private readonly parts: TrainerParts;
-  private readonly objective: Seq2SeqObjective;
+  private readonly objective: TrainingObjective;
   private readonly log: MetricLog;
   private batches: number[][] = [];
   private startedAt = 0;
@@ -80,10 +81,7 @@ export class Trainer {
     this.state = resumeFrom?.facts.training ? restoredState(resumeFrom.facts.training) : freshState();
     this.secondsBefore = this.state.seconds;
     this.savedStep = resumeFrom ? this.state.step : -1;
-    this.objective = new Seq2SeqObjective(model, {
-      padId: tokenizers.target.specialTokens.pad,
-      labelSmoothing: experiment.training.labelSmoothing,
-    });
+    this.objective = new TrainingObjective(model, tokenizers, experiment.training);
     this.log = new MetricLog(folder, { step: this.state.step, bytes: this.state.metricBytes });
     this.olderSnapshots = this.state.snapshots;
   }
@@ -169,7 +167,7 @@ export class Trainer {
     const tokens = batches.reduce((total, batch) => total + batch.targetTokens, 0);
     model.train();
     const sums = withDropoutKeys(training.seed, step, () =>
-      batches.map((batch) => this.trainOn(batch, tokens)),
+      batches.map((batch, i) => this.trainOn(batch, tokens, { step, batch: i, done })),
     );
     const loss = sums.reduce((total, batch) => total + batch.loss, 0);
     const gradNorm = gradientNorm(model.parameters());
@@ -192,9 +190,11 @@ export class Trainer {
   }
 
   /** The sums of a batch, whose gradients join those that are there. */
-  private trainOn(batch: PairBatch, tokens: number): TrainingSums {
+  private trainOn(batch: PairBatch, tokens: number, place: UpdatePlace): TrainingSums {
     const { precision } = this.parts.experiment.training;
-    return withPrecision(precision, this.objective.device, () => this.objective.trainOn(batch, tokens));
+    return withPrecision(precision, this.objective.device, () =>
+      this.objective.trainOn(batch, tokens, place),
+    );
   }
 
   private learningRate(step: number, done: number): number {

@@ -113,8 +113,7 @@ function drawRows(task: Task, random: Random, batch: number, length: number, dev
     const row = (values: Int32Array): Int32Array => values.subarray(b * length, (b + 1) * length);
     task(random, row(ids), row(labels));
   }
-  const make = (values: Int32Array): Tensor =>
-    tensor(values, [batch, length], { dtype: 'int32', device });
+  const make = (values: Int32Array): Tensor => tensor(values, [batch, length], { dtype: 'int32', device });
   return { ids: make(ids), labels: make(labels) };
 }
 

@@ -8,7 +8,7 @@ import { choiceIssues, kindOf } from '../../nn/variants.ts';
 import { tokenizerIssues } from '../../tokenizers/config.ts';
 import { tokenizerKinds } from '../../tokenizers/kinds.ts';
 import type { TokenizerConfig } from '../../tokenizers/types.ts';
-import { variantFields } from './model-schema.ts';
+import { modelKinds, variantFields } from './model-schema.ts';
 import { type Experiment, experimentSchema } from './schema.ts';
 
 type Issue = z.core.$ZodIssue;
@@ -122,6 +122,7 @@ function unionIssues(issue: z.core.$ZodIssueInvalidUnion, root: unknown): Config
   const place = dotted(issue.path);
   const variants = variantFields[place];
   if (variants) return choiceIssues(place, variants, valueAt(root, issue.path));
+  if (place === 'model') return modelIssues(issue, root);
   const tag = (issue as { discriminator?: string }).discriminator;
   if (tag !== undefined) {
     const path = issue.path.at(-1) === tag ? issue.path : [...issue.path, tag];
@@ -137,6 +138,15 @@ function unionIssues(issue: z.core.$ZodIssueInvalidUnion, root: unknown): Config
   return closest.flatMap((inner) =>
     translate({ ...inner, path: [...issue.path, ...inner.path] } as Issue, root),
   );
+}
+
+/** Of the schemas of all architectures, what that of the wanted one says. */
+function modelIssues(issue: z.core.$ZodIssueInvalidUnion, root: unknown): ConfigIssue[] {
+  const path = [...issue.path, 'kind'];
+  const kind = valueAt(root, path) ?? modelKinds[0];
+  const own = issue.errors[modelKinds.indexOf(String(kind))];
+  if (!own) return [oneOf(path, modelKinds, kind)];
+  return own.flatMap((inner) => translate({ ...inner, path: [...issue.path, ...inner.path] } as Issue, root));
 }
 
 /** Rules between fields, which a schema of single fields cannot say. */
@@ -163,6 +173,10 @@ function crossIssues({ data, tokenizer, training, evaluation, model }: Experimen
     for (const { path, message } of tokenizerIssues(config as TokenizerConfig)) {
       issues.push({ path: `tokenizer.${part}.${path}`, message });
     }
+  }
+  for (const field of ['scheduledSampling', 'reinforce'] as const) {
+    const fine = training[field] === undefined || model.kind !== 'nat';
+    need(fine, `training.${field}`, 'expected a model that writes one token after the other, got kind "nat"');
   }
   if (model.kind === 'transformer') issues.push(...transformerIssues(model));
   const isUnbounded = model.kind === 'transformer' && kindOf(model.position) === 'none';
