@@ -18,7 +18,14 @@ export {
   type TextPair,
   trainingPairs,
 } from './examples.ts';
-export { applyLengthPolicy, type LengthPolicy, type LengthReport } from './length-policy.ts';
+export {
+  applyLengthPolicy,
+  type LengthPolicy,
+  type LengthReport,
+  lengthPolicies,
+  type Truncation,
+  truncate,
+} from './length-policy.ts';
 export { readLines, streamFileLines, streamLines } from './lines.ts';
 export {
   type DataConfig,
@@ -31,3 +38,14 @@ export {
   readTsv,
   type TsvConfig,
 } from './readers.ts';
+export {
+  orderedSegments,
+  orderedWindows,
+  readText,
+  shuffledSegments,
+  slidingWindows,
+  splitText,
+  type TextParts,
+  type WindowBatch,
+  type WindowSizes,
+} from './running-text.ts';

@@ -6,6 +6,7 @@
  *
  * Shapes: B batch · T tokens · C dModel · V vocabulary · L layers.
  */
+import type { Device } from '../core/device.ts';
 import { Random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { KeyValueCache } from '../nn/attention/cache.ts';
@@ -22,6 +23,7 @@ import { Dropout, Residual } from '../nn/residual.ts';
 import { reshape } from '../ops/shape/reshape.ts';
 import { slice } from '../ops/shape/slice.ts';
 import { checkGptConfig, type GptConfig, gptDefaults } from './gpt-config.ts';
+import { LanguageModel } from './language-model.ts';
 
 /** First values: those that end a sublayer are smaller, so that the residual stream does not grow with depth. */
 function initializersOf({ initializerStd, numLayers }: GptConfig): {
@@ -94,7 +96,7 @@ export class GptCache {
 }
 
 /** A GPT-2 style language model: learned positions, pre-norm, a last norm, tied or separate output projection. */
-export class Gpt extends Module {
+export class Gpt extends LanguageModel {
   readonly config: GptConfig;
   readonly embedding: Embedding;
   readonly position: LearnedPosition;
@@ -124,6 +126,15 @@ export class Gpt extends Module {
     this.norm = new LayerNorm(dModel, context, normEps);
     const output = { bias: false, initializer: normal(initializerStd) };
     this.projection = this.config.tieEmbeddings ? null : new Linear(dModel, vocabSize, context, output);
+  }
+
+  /** Most tokens that a text may have. */
+  get maxSeqLen(): number {
+    return this.config.maxSeqLen;
+  }
+
+  get device(): Device {
+    return this.embedding.weight.device;
   }
 
   /**

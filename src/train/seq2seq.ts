@@ -102,7 +102,8 @@ export class Seq2SeqObjective {
   }
 }
 
-function sumOf({ data }: Tensor): number {
+/** Sum of the elements. */
+export function sumOf({ data }: Tensor): number {
   let total = 0;
   for (let i = 0; i < data.length; i++) total += data[i]!;
   return total;

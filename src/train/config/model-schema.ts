@@ -48,7 +48,8 @@ const transformer = z.strictObject({
 export interface OtherModel {
   readonly kind: Exclude<ModelKind, 'transformer'>;
   readonly dModel: number;
-  readonly maxSeqLen: number;
+  /** Absent where texts have no longest length. */
+  readonly maxSeqLen?: number;
 }
 
 /** The section `model`; without a kind it is a Transformer's. */
