@@ -1,8 +1,8 @@
 /** Language modelling: the losses of windows of a text, for training and for evaluation. */
 import type { Device } from '../core/device.ts';
 import { scope } from '../core/scope.ts';
-import { backward, noGrad } from '../core/tape.ts';
-import { full, type Tensor, tensor } from '../core/tensor.ts';
+import { noGrad } from '../core/tape.ts';
+import { type Tensor, tensor } from '../core/tensor.ts';
 import {
   cutWindows,
   orderedWindows,
@@ -14,7 +14,7 @@ import { ConfigError } from '../errors.ts';
 import type { LanguageModel } from '../models/language-model.ts';
 import type { SegmentMemory } from '../models/segment-memory.ts';
 import { crossEntropy } from '../ops/cross-entropy/index.ts';
-import { type LossSums, sumOf } from './seq2seq.ts';
+import { learnFrom, type TrainingSums } from './learn.ts';
 
 /** What a language model scored on a text. */
 export interface TextLoss {
@@ -54,19 +54,16 @@ export class TextTrainer {
   }
 
   /** Adds the gradients of `loss sum / totalTokens` to the parameters. */
-  trainOn(windows: WindowBatch, totalTokens: number, done: number): LossSums {
-    const { device } = this.model;
+  trainOn(windows: WindowBatch, totalTokens: number, done: number): TrainingSums {
     const before = windows.fresh ? null : this.memory;
     let after: SegmentMemory | null = null;
-    const sums = scope(() => {
-      const { inputs, labels } = idTensors(this.ids, windows, device);
-      const options = { labelSmoothing: this.labelSmoothing, done };
-      const found = this.model.losses(inputs, labels, before, options);
+    const lossesOf = (): Tensor => {
+      const { inputs, labels } = idTensors(this.ids, windows, this.model.device);
+      const found = this.model.losses(inputs, labels, before, { labelSmoothing: this.labelSmoothing, done });
       after = found.memory;
-      const loss = sumOf(found.losses);
-      backward(found.losses, { grad: full(found.losses.shape, 1 / totalTokens, { device }) });
-      return { loss, tokens: labels.size };
-    });
+      return found.losses;
+    };
+    const sums = learnFrom(lossesOf, windows.starts.length * windows.length, totalTokens);
     this.memory?.dispose();
     this.memory = after;
     return sums;

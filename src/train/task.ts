@@ -6,8 +6,8 @@ import type { Tokenizers } from '../generate/translator.ts';
 import type { ModelDescription } from '../models/registry.ts';
 import type { Module } from '../nn/module.ts';
 import type { TrainingEvent } from './events.ts';
+import type { TrainingSums } from './learn.ts';
 import type { TestResult } from './results.ts';
-import type { LossSums } from './seq2seq.ts';
 
 /** What validation measured; `badness` is what selects, lower is better. */
 export interface ValidationResult {
@@ -25,7 +25,7 @@ export interface TrainingBatch {
    *
    * @param done - share of the training that is over, 0 … 1
    */
-  trainOn(totalTokens: number, done: number): LossSums;
+  trainOn(totalTokens: number, done: number): TrainingSums;
 }
 
 /** The batches of an epoch. */

@@ -7,6 +7,7 @@
 import { join } from 'node:path';
 import { withPrecision } from '../core/precision.ts';
 import type { StoredTensor } from '../formats/safetensors.ts';
+import { addMeasure } from '../nn/auxiliary.ts';
 import { withDropoutKeys } from '../nn/dropout-keys.ts';
 import type { Adam } from './adam.ts';
 import { removeQuietly } from './atomic.ts';
@@ -22,11 +23,18 @@ import { numberedFolder, numberedFolders } from './checkpoint-store.ts';
 import { clipFactor, gradientNorm } from './clip.ts';
 import type { Experiment } from './config/schema.ts';
 import type { TrainingEvent } from './events.ts';
+import type { TrainingSums } from './learn.ts';
 import { MetricLog } from './metric-log.ts';
 import { notFinite } from './not-finite.ts';
 import { learningRateAt } from './schedules.ts';
 import type { EpochBatches, TrainingBatch, TrainingTask } from './task.ts';
-import { freshState, freshWindow, type Snapshot, type TrainingState } from './training-state.ts';
+import {
+  freshState,
+  freshWindow,
+  restoredState,
+  type Snapshot,
+  type TrainingState,
+} from './training-state.ts';
 
 /** Checkpoints that are kept. */
 const KEPT_CHECKPOINTS = 2;
@@ -61,7 +69,7 @@ export class Trainer {
   constructor(parts: TrainerParts, resumeFrom?: Checkpoint) {
     this.parts = parts;
     const { task, folder } = parts;
-    this.state = resumeFrom?.facts.training ? structuredClone(resumeFrom.facts.training) : freshState();
+    this.state = resumeFrom?.facts.training ? restoredState(resumeFrom.facts.training) : freshState();
     this.secondsBefore = this.state.seconds;
     this.savedStep = resumeFrom ? this.state.step : -1;
     if (resumeFrom?.carried) task.restoreCarried?.(resumeFrom.carried);
@@ -146,9 +154,10 @@ export class Trainer {
     const batches = Array.from({ length: training.gradAccumSteps }, () => this.nextBatch());
     const tokens = batches.reduce((total, batch) => total + batch.targetTokens, 0);
     model.train();
-    const loss = withDropoutKeys(training.seed, step, () =>
-      batches.reduce((total, batch) => total + this.trainOn(batch, tokens, done), 0),
+    const sums = withDropoutKeys(training.seed, step, () =>
+      batches.map((batch) => this.trainOn(batch, tokens, done)),
     );
+    const loss = sums.reduce((total, batch) => total + batch.loss, 0);
     const gradNorm = gradientNorm(model.parameters());
     if (!Number.isFinite(loss) || !Number.isFinite(gradNorm))
       throw notFinite(step, loss / tokens, model, this.savedStep < 0 ? undefined : this.savedStep);
@@ -161,13 +170,17 @@ export class Trainer {
     state.window.steps++;
     state.window.sourceTokens += batches.reduce((total, batch) => total + batch.sourceTokens, 0);
     state.window.targetTokens += tokens;
+    for (const { measures } of sums) {
+      for (const [name, measure] of Object.entries(measures))
+        addMeasure(state.window.measures, name, measure);
+    }
     this.tokensSeen += tokens;
   }
 
-  /** The loss of a batch, whose gradients join those that are there. */
-  private trainOn(batch: TrainingBatch, tokens: number, done: number): number {
+  /** The sums of a batch, whose gradients join those that are there. */
+  private trainOn(batch: TrainingBatch, tokens: number, done: number): TrainingSums {
     const { experiment, task } = this.parts;
-    return withPrecision(experiment.training.precision, task.device, () => batch.trainOn(tokens, done).loss);
+    return withPrecision(experiment.training.precision, task.device, () => batch.trainOn(tokens, done));
   }
 
   private learningRate(step: number, done: number): number {
@@ -202,7 +215,10 @@ export class Trainer {
       sourceTokens: window.sourceTokens,
       targetTokens: window.targetTokens,
     };
-    this.log.write({ kind: 'train', ...entry });
+    const measures = Object.fromEntries(
+      Object.entries(window.measures).map(([name, { total, count }]) => [name, total / Math.max(1, count)]),
+    );
+    this.log.write({ kind: 'train', ...entry, ...measures });
     state.window = freshWindow();
     const { seconds } = this;
     const tokensPerSecond =
@@ -211,7 +227,7 @@ export class Trainer {
     this.log.writeTiming({ step: state.step, seconds, tokensPerSecond });
     const done = this.done;
     const secondsLeft = done > 0 ? (seconds * (1 - done)) / done : undefined;
-    this.parts.onEvent({ type: 'step', ...entry, tokensPerSecond, seconds, done, secondsLeft });
+    this.parts.onEvent({ type: 'step', ...entry, measures, tokensPerSecond, seconds, done, secondsLeft });
   }
 
   private validate(): void {

@@ -1,7 +1,7 @@
 /** Training on pairs of texts: packed batches, validation by loss and by decoding, samples with alignments. */
 import type { Device } from '../core/device.ts';
 import type { Example } from '../data/examples.ts';
-import { type Tokenizers, Translator } from '../generate/translator.ts';
+import { type Alignment, type Tokenizers, Translator } from '../generate/translator.ts';
 import { getMetric } from '../metrics/registry.ts';
 import type { EncoderDecoder } from '../models/encoder-decoder.ts';
 import type { ModelDescription } from '../models/registry.ts';
@@ -123,6 +123,8 @@ function pick(examples: readonly Example[], count: number): Example[] {
   return examples.filter((_, i) => i % step === 0).slice(0, count);
 }
 
+const unaligned: Alignment = { sourceTokens: [], targetTokens: [], weights: [], heads: [] };
+
 function makeSamples(
   translator: Translator,
   examples: readonly Example[],
@@ -130,21 +132,20 @@ function makeSamples(
 ): SampleRecord[] {
   const { beamSize, lengthPenalty } = section;
   const sources = examples.map(({ source }) => source);
-  return translator
-    .translate(sources, { beamSize, lengthPenalty, alignments: true })
-    .map((translation, i) => {
-      const references = comparedReferences(examples[i]!, section, translator);
-      const { sourceTokens, targetTokens, weights, heads } = translation.alignment!;
-      return {
-        source: translation.source,
-        references,
-        hypothesis: translation.text,
-        score: translation.score,
-        correct: references.includes(translation.text),
-        sourceTokens,
-        targetTokens,
-        alignment: weights,
-        heads,
-      };
-    });
+  const alignments = translator.model.alignmentPath !== undefined;
+  return translator.translate(sources, { beamSize, lengthPenalty, alignments }).map((translation, i) => {
+    const references = comparedReferences(examples[i]!, section, translator);
+    const { sourceTokens, targetTokens, weights, heads } = translation.alignment ?? unaligned;
+    return {
+      source: translation.source,
+      references,
+      hypothesis: translation.text,
+      score: translation.score,
+      correct: references.includes(translation.text),
+      sourceTokens,
+      targetTokens,
+      alignment: weights,
+      heads,
+    };
+  });
 }

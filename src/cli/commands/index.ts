@@ -1,6 +1,7 @@
 /** Every command of `heed`, one line each. */
 import type { Command } from 'commander';
 import { registerBench } from './bench.ts';
+import { registerCompare } from './compare.ts';
 import { registerEvaluate } from './evaluate.ts';
 import { registerInspect } from './inspect.ts';
 import { registerQuantize } from './quantize.ts';
@@ -16,6 +17,7 @@ export const commands: readonly ((program: Command) => void)[] = [
   registerTranslate,
   registerEvaluate,
   registerScore,
+  registerCompare,
   registerQuantize,
   registerInspect,
   registerReport,

@@ -48,7 +48,7 @@ const samples: readonly Sample<RecurrentParams>[] = [
     ];
   }),
   {
-    inputs: [[19, 1], [1, 1], [1], [18, 1], null, plan(18, manySequences())],
+    inputs: [[38, 1], [1, 1], [1], [37, 1], null, plan(37, manySequences())],
     params: { kind: 'elman', reverse: true },
     note: 'more sequences than go together, one unit',
   },
@@ -59,10 +59,10 @@ const samples: readonly Sample<RecurrentParams>[] = [
   },
 ];
 
-/** Eighteen sequences in nineteen rows, the last one of two. */
+/** Thirty-seven sequences in thirty-eight rows, the last one of two. */
 function manySequences(): number[] {
-  const rest = Array.from({ length: 17 }, (_, i) => i);
-  return [17, ...rest, 2, ...rest.map(() => 1), 17, ...rest];
+  const rest = Array.from({ length: 36 }, (_, i) => i);
+  return [36, ...rest, 2, ...rest.map(() => 1), 36, ...rest];
 }
 
 /** Hidden and cell states that follow the rows of the output. */

@@ -6,7 +6,9 @@ import { ConfigError, type ConfigIssue, nearestName } from '../../errors.ts';
 import { kindsFor, type ModelTask } from '../../models/registry.ts';
 import { mechanismIssues, transformerDefaults } from '../../models/transformer-config.ts';
 import { choiceIssues, kindOf } from '../../nn/variants.ts';
+import { tokenizerIssues } from '../../tokenizers/config.ts';
 import { tokenizerKinds } from '../../tokenizers/kinds.ts';
+import type { TokenizerConfig } from '../../tokenizers/types.ts';
 import { variantFields } from './model-schema.ts';
 import {
   type Experiment,
@@ -152,7 +154,7 @@ function crossIssues(experiment: Experiment): ConfigIssue[] {
   const need: Need = (fine, path, message) => {
     if (!fine) issues.push({ path, message });
   };
-  const { training, evaluation, model } = experiment;
+  const { tokenizer, training, evaluation, model } = experiment;
   if (isTextExperiment(experiment)) textRules(experiment, need);
   else pairRules(experiment as PairExperiment, need);
   const { maxSteps, maxEpochs, maxMinutes } = training;
@@ -167,6 +169,11 @@ function crossIssues(experiment: Experiment): ConfigIssue[] {
     'evaluation.selectBy',
     `expected one of ${choices.join(', ')}, got "${evaluation.selectBy}"`,
   );
+  for (const [part, config] of Object.entries(tokenizer)) {
+    for (const { path, message } of tokenizerIssues(config as TokenizerConfig)) {
+      issues.push({ path: `tokenizer.${part}.${path}`, message });
+    }
+  }
   if (model.kind === 'transformer') issues.push(...transformerIssues(model));
   return issues;
 }
