@@ -28,6 +28,15 @@ export {
 } from './length-policy.ts';
 export { readLines, streamFileLines, streamLines } from './lines.ts';
 export {
+  attentionScores,
+  type Passage,
+  selectPassages,
+  splitPassages,
+  textRankScores,
+  tfIdfScores,
+  wordsOf,
+} from './passages.ts';
+export {
   type DataConfig,
   type JsonlConfig,
   type ParallelConfig,

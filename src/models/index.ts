@@ -27,6 +27,13 @@ export {
   type RecurrentSeq2SeqConfig,
   recurrentSeq2SeqDefaults,
 } from './recurrent-seq2seq-config.ts';
+export {
+  encodeSegments,
+  type Pooling,
+  poolings,
+  type SegmentEncoding,
+  splitSegments,
+} from './segment-encoding.ts';
 export { SegmentLanguageModel } from './segment-language-model.ts';
 export {
   checkSegmentLanguageModelConfig,
