@@ -10,6 +10,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** How the tests of a row ended: those that name it, or all of its file where none does. */
 function resultOf({ id, test }: Mechanism, modules: readonly TestModule[]): string {
+  if (test.startsWith('tests/long/')) return 'by npm run test:long';
   const module = modules.find(({ moduleId }) => relative(root, moduleId) === test);
   if (!module) return 'not run';
   const all = [...module.children.allTests()];

@@ -56,7 +56,7 @@ describe('batch norm, experts and stochastic depth in one run', () => {
   });
 });
 
-const choices: Readonly<Record<string, object>> = {
+const choices: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'RMS norm, SwiGLU, parallel': {
     norm: 'rms',
     feedForward: 'swiglu',

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { attentionMutants } from './support/mutants/attention.ts';
 import { blockMutants } from './support/mutants/blocks.ts';
+import { decodingMutants } from './support/mutants/decoding.ts';
 import { efficientMutants } from './support/mutants/efficient.ts';
 import { gptMutants } from './support/mutants/gpt.ts';
 import { languageModelMutants } from './support/mutants/language-models.ts';
@@ -28,6 +29,7 @@ const mutants: readonly Mutant[] = [
   ...modelMutants,
   ...gptMutants,
   ...quantizeMutants,
+  ...decodingMutants,
   ...tokenizerMutants,
   ...recurrentMutants,
 ];

@@ -76,7 +76,8 @@ static void forward_group(void *context, int64_t group) {
   const forward_job *s = context;
   const sequence_list *q = &s->sequences;
   int64_t all = group_size(q, group), H = s->H, gates = gates_of(s->cell);
-  float *h = heed_scratch(HEED_SCRATCH_A, (size_t)(all * (gates + 2) * H) * sizeof(float));
+  // Not where the product of a single step has its own memory, A and B.
+  float *h = heed_scratch(HEED_SCRATCH_D, (size_t)(all * (gates + 2) * H) * sizeof(float));
   if (!h) return;
   float *c = h + all * H, *products = c + all * H;
   for (int64_t k = 0; k < all; k++) {

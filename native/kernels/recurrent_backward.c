@@ -98,7 +98,7 @@ static void backward_group(void *context, int64_t group) {
   const backward_job *s = context;
   const sequence_list *q = &s->sequences;
   int64_t all = group_size(q, group), H = s->H, gates = gates_of(s->cell);
-  float *dh = heed_scratch(HEED_SCRATCH_A, (size_t)(all * (gates + 2) * H) * sizeof(float));
+  float *dh = heed_scratch(HEED_SCRATCH_D, (size_t)(all * (gates + 2) * H) * sizeof(float));
   if (!dh) return;
   float *dc = dh + all * H, *du = dc + all * H;
   for (int64_t k = 0; k < all; k++) {

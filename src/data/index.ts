@@ -58,3 +58,4 @@ export {
   type WindowBatch,
   type WindowSizes,
 } from './running-text.ts';
+export { corruptSpans, restoreSpans, type SpanCorruptionOptions } from './span-corruption.ts';

@@ -16,7 +16,7 @@ import type { ModuleContext } from '../nn/module.ts';
 import { LayerNorm } from '../nn/norms/layer-norm.ts';
 import type { OptionRules } from '../nn/variants.ts';
 import { ConfigChecks } from './config-checks.ts';
-import { LanguageModel } from './language-model.ts';
+import { CausalLanguageModel } from './language-model.ts';
 
 /** Sizes of a convolutional language model. */
 export interface ConvLanguageModelConfig {
@@ -53,7 +53,7 @@ export const convLanguageModelRules = {
 } as const satisfies OptionRules;
 
 /** Embedding, causal convolutions, a norm and the projection to the vocabulary. */
-export class ConvLanguageModel extends LanguageModel {
+export class ConvLanguageModel extends CausalLanguageModel {
   readonly config: ConvLanguageModelConfig;
   readonly embedding: Embedding;
   readonly stack: ConvStack;

@@ -23,7 +23,7 @@ import { Dropout, Residual, type Sublayer } from '../nn/residual.ts';
 import { reshape } from '../ops/shape/reshape.ts';
 import { slice } from '../ops/shape/slice.ts';
 import { checkGptConfig, type GptConfig, gptDefaults } from './gpt-config.ts';
-import { LanguageModel } from './language-model.ts';
+import { CausalLanguageModel } from './language-model.ts';
 
 /** First values: those that end a sublayer are smaller, so that the residual stream does not grow with depth. */
 function initializersOf({ initializerStd, numLayers }: GptConfig): {
@@ -90,13 +90,18 @@ export class GptCache {
     for (const layer of this.layers) layer.select(places);
   }
 
+  /** Forgets the tokens from place `length` on. */
+  truncate(length: number): void {
+    for (const layer of this.layers) layer.truncate(length);
+  }
+
   dispose(): void {
     for (const layer of this.layers) layer.dispose();
   }
 }
 
 /** A GPT-2 style language model: learned positions, pre-norm, a last norm, tied or separate output projection. */
-export class Gpt extends LanguageModel {
+export class Gpt extends CausalLanguageModel {
   readonly config: GptConfig;
   readonly embedding: Embedding;
   readonly position: LearnedPosition;
@@ -170,13 +175,23 @@ export class Gpt extends LanguageModel {
    * @returns logits after the last of them, `[B, V]`
    */
   step(ids: Tensor, cache: GptCache): Tensor {
-    const top = this.layers.reduce(
-      (x, layer, i) => layer.forward(x, (y) => layer.selfAttention.step(y, cache.layers[i]!)),
-      this.embed(ids, cache.length),
-    );
+    const top = this.grow(ids, cache);
     const [batch, length, width] = top.shape as [number, number, number];
     const last = length === 1 ? top : slice(top, 1, -1);
     return this.logits(this.norm.forward(reshape(last, [batch, width])));
+  }
+
+  /** As `step`, with the logits after each of the new tokens, `[B, T, V]`. */
+  extend(ids: Tensor, cache: GptCache): Tensor {
+    return this.logits(this.norm.forward(this.grow(ids, cache)));
+  }
+
+  /** The new tokens join the cache: ids `[B, T]` to `[B, T, C]`. */
+  private grow(ids: Tensor, cache: GptCache): Tensor {
+    return this.layers.reduce(
+      (x, layer, i) => layer.forward(x, (y) => layer.selfAttention.step(y, cache.layers[i]!)),
+      this.embed(ids, cache.length),
+    );
   }
 
   private embed(ids: Tensor, start: number): Tensor {

@@ -12,15 +12,23 @@ export {
   type LossOptions,
   type PackedSequences,
   type SourceBatch,
+  type WholeOptions,
+  type WholeText,
 } from './encoder-decoder.ts';
 export { Gpt, GptCache } from './gpt.ts';
 export { checkGptConfig, type GptConfig, gptDefaults } from './gpt-config.ts';
 export {
-  LanguageModel,
+  CausalLanguageModel,
   type SegmentLosses,
   type SegmentLossOptions,
   type SegmentReading,
 } from './language-model.ts';
+export { NonAutoregressive } from './non-autoregressive.ts';
+export {
+  checkNonAutoregressiveConfig,
+  type NonAutoregressiveConfig,
+  nonAutoregressiveDefaults,
+} from './non-autoregressive-config.ts';
 export { type EncodedSources, RecurrentSeq2Seq } from './recurrent-seq2seq.ts';
 export {
   checkRecurrentSeq2SeqConfig,

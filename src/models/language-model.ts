@@ -29,7 +29,7 @@ export interface SegmentLossOptions {
 }
 
 /** A model that predicts each token of a text from those before it. */
-export abstract class LanguageModel extends Module {
+export abstract class CausalLanguageModel extends Module {
   /** Most tokens that it reads at once. */
   abstract readonly maxSeqLen: number;
   /** Where the parameters lie. */

@@ -27,6 +27,8 @@ export interface LayerPass {
   readonly position: AttentionPosition | null;
   /** Factor on the branches, see `StochasticDepth`. */
   readonly branchScale: number;
+  /** Whether a token of a decoder sees no later ones; true by default. */
+  readonly causal?: boolean;
 }
 
 /** Self-attention and a feed-forward network, each in a residual connection. */
@@ -83,12 +85,12 @@ export class DecoderLayer extends Module {
 
   /** x `[B, T, C]`, memory `[B, S, C]`, memoryMask `[B, 1, 1, S]` */
   forward(x: Tensor, memory: Tensor, memoryMask: Visible, pass: LayerPass): Tensor {
-    const { mask, position, branchScale } = pass;
+    const { mask, position, branchScale, causal = true } = pass;
     return throughResiduals(
       x,
       this.residuals,
       [
-        (y) => this.selfAttention.forward(y, y, { mask, causal: true, position }),
+        (y) => this.selfAttention.forward(y, y, { mask, causal, position }),
         (y) => this.crossAttention.forward(y, memory, { mask: memoryMask }),
         (y) => this.feedForward.forward(y, mask),
       ],

@@ -13,7 +13,9 @@ import { EncoderDecoder } from './encoder-decoder.ts';
 
 import { Gpt } from './gpt.ts';
 import { type GptConfig, gptRules } from './gpt-config.ts';
-import { LanguageModel } from './language-model.ts';
+import { CausalLanguageModel } from './language-model.ts';
+import { NonAutoregressive } from './non-autoregressive.ts';
+import { type NonAutoregressiveConfig, nonAutoregressiveRules } from './non-autoregressive-config.ts';
 import { RecurrentSeq2Seq } from './recurrent-seq2seq.ts';
 import { type RecurrentSeq2SeqConfig, recurrentSeq2SeqRules } from './recurrent-seq2seq-config.ts';
 import { SegmentLanguageModel } from './segment-language-model.ts';
@@ -34,6 +36,7 @@ interface Kinds {
   readonly transformer: { readonly config: TransformerConfig; readonly model: Transformer };
   readonly gpt: { readonly config: GptConfig; readonly model: Gpt };
   readonly 'lstm-seq2seq': { readonly config: RecurrentSeq2SeqConfig; readonly model: RecurrentSeq2Seq };
+  readonly nat: { readonly config: NonAutoregressiveConfig; readonly model: NonAutoregressive };
   readonly 'conv-lm': { readonly config: ConvLanguageModelConfig; readonly model: ConvLanguageModel };
   readonly 'segment-lm': {
     readonly config: SegmentLanguageModelConfig;
@@ -51,6 +54,7 @@ const kinds: {
   transformer: (config, context) => new Transformer(config, context),
   gpt: (config, context) => new Gpt(config, context),
   'lstm-seq2seq': (config, context) => new RecurrentSeq2Seq(config, context),
+  nat: (config, context) => new NonAutoregressive(config, context),
   'conv-lm': (config, context) => new ConvLanguageModel(config, context),
   'segment-lm': (config, context) => new SegmentLanguageModel(config, context),
   'transformer-xl': (config, context) => new TransformerXl(config, context),
@@ -65,6 +69,7 @@ export const modelOptions: Readonly<
   Record<string, { readonly options: OptionRules; readonly task: ModelTask }>
 > = {
   'lstm-seq2seq': { options: recurrentSeq2SeqRules, task: 'translation' },
+  nat: { options: nonAutoregressiveRules, task: 'translation' },
   gpt: { options: gptRules, task: 'language-model' },
   'conv-lm': { options: convLanguageModelRules, task: 'language-model' },
   'segment-lm': { options: segmentLanguageModelRules, task: 'language-model' },
@@ -122,9 +127,12 @@ export function buildEncoderDecoder(description: ModelDescription, context: Modu
  *
  * @throws {ConfigError} when the kind is of another sort
  */
-export function buildLanguageModel(description: ModelDescription, context: ModuleContext): LanguageModel {
+export function buildLanguageModel(
+  description: ModelDescription,
+  context: ModuleContext,
+): CausalLanguageModel {
   const model: unknown = buildModel(description, context);
-  if (model instanceof LanguageModel) return model;
+  if (model instanceof CausalLanguageModel) return model;
   throw wrongSort(description, 'a language model', 'language-model');
 }
 

@@ -22,7 +22,7 @@ import { crossEntropy } from '../ops/cross-entropy/index.ts';
 import { add } from '../ops/elementwise/binary.ts';
 import { scale } from '../ops/elementwise/scale.ts';
 import { CausalLayer } from './causal-layer.ts';
-import { LanguageModel, type SegmentLosses, type SegmentLossOptions } from './language-model.ts';
+import { CausalLanguageModel, type SegmentLosses, type SegmentLossOptions } from './language-model.ts';
 import {
   checkSegmentLanguageModelConfig,
   type SegmentLanguageModelConfig,
@@ -50,7 +50,7 @@ export function layerPredicts(layer: number, layers: number, done: number): bool
 }
 
 /** The Transformer that later papers call vanilla. */
-export class SegmentLanguageModel extends LanguageModel {
+export class SegmentLanguageModel extends CausalLanguageModel {
   readonly config: SegmentLanguageModelConfig;
   readonly embedding: Embedding;
   /** One table for each layer. */

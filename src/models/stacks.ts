@@ -48,13 +48,18 @@ export class Decoder extends Module {
     this.depth = new StochasticDepth(config.stochasticDepth, config.numDecoderLayers);
   }
 
-  /** x `[B, T, C]`, memory `[B, S, C]` to `[B, T, C]` */
+  /**
+   * x `[B, T, C]`, memory `[B, S, C]` to `[B, T, C]`
+   *
+   * @param causal - whether a token sees no later ones
+   */
   forward(
     x: Tensor,
     memory: Tensor,
     mask: Visible = null,
     memoryMask: Visible = null,
     position: Position | null = null,
+    causal = true,
   ): Tensor {
     const top = this.layers.reduce(
       (y, layer, i) =>
@@ -63,6 +68,7 @@ export class Decoder extends Module {
             mask,
             position: position?.inAttention(i) ?? null,
             branchScale,
+            causal,
           }),
         ),
       x,

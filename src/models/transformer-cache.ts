@@ -1,4 +1,5 @@
 /** What decoding with the Transformer keeps between steps. */
+import { HeedError } from '../errors.ts';
 import { selected } from '../nn/attention/cache.ts';
 import type { AttentionCache, KeysAndValues } from '../nn/attention/layer.ts';
 import type { Mask } from '../nn/attention/masks.ts';
@@ -34,6 +35,24 @@ export class TransformerCache {
       };
     }
     if (this.memoryMask) this.memoryMask = selected(this.memoryMask, places);
+  }
+
+  /**
+   * Forgets the target tokens from place `length` on.
+   *
+   * @throws {HeedError} when an attention layer cannot
+   */
+  truncate(length: number): void {
+    for (const { self } of this.layers) {
+      if (!self.truncate) {
+        throw new HeedError({
+          where: 'TransformerCache.truncate',
+          problem: 'this kind of attention keeps no single tokens, so that none can be taken back',
+          hint: 'decode one token at a time',
+        });
+      }
+      self.truncate(length);
+    }
   }
 
   dispose(): void {

@@ -18,7 +18,7 @@ import { LayerNorm } from '../nn/norms/layer-norm.ts';
 import { makePosition, type Position } from '../nn/position/index.ts';
 import { Dropout } from '../nn/residual.ts';
 import { CausalLayer } from './causal-layer.ts';
-import { LanguageModel, type SegmentReading } from './language-model.ts';
+import { CausalLanguageModel, type SegmentReading } from './language-model.ts';
 import { remembered, SegmentMemory } from './segment-memory.ts';
 import {
   checkTransformerXlConfig,
@@ -27,7 +27,7 @@ import {
 } from './transformer-xl-config.ts';
 
 /** Segment-level recurrence with relative positions. */
-export class TransformerXl extends LanguageModel {
+export class TransformerXl extends CausalLanguageModel {
   readonly config: TransformerXlConfig;
   readonly embedding: Embedding;
   readonly position: Position;

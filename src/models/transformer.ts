@@ -155,6 +155,8 @@ export class Transformer extends EncoderDecoder {
     const cache = this.startDecoding(memory, sourceMask, room);
     return {
       step: (tokens) => this.step(tokens, cache),
+      extend: (tokens) => this.extend(tokens, cache),
+      truncate: (kept) => cache.truncate(kept),
       select: (places) => cache.select(places),
       dispose: () => cache.dispose(),
     };
@@ -185,11 +187,21 @@ export class Transformer extends EncoderDecoder {
    * @returns logits after the last of them, `[B, V]`
    */
   step(target: Tensor, cache: TransformerCache): Tensor {
-    const x = this.targetPosition.forward(this.targetEmbedding.forward(target), cache.length);
-    const top = this.decoder.step(this.embeddingDropout.forward(x), cache, this.targetPosition);
+    const top = this.grow(target, cache);
     const [batch, length, width] = top.shape as [number, number, number];
     const last = length === 1 ? top : lastOf(top);
     return this.logits(reshape(last, [batch, width]));
+  }
+
+  /** As `step`, with the logits after each of the new tokens, `[B, T, V]`. */
+  extend(target: Tensor, cache: TransformerCache): Tensor {
+    return this.logits(this.grow(target, cache));
+  }
+
+  /** The new tokens join the cache: ids `[B, T]` to the decoder's output `[B, T, C]`. */
+  private grow(target: Tensor, cache: TransformerCache): Tensor {
+    const x = this.targetPosition.forward(this.targetEmbedding.forward(target), cache.length);
+    return this.decoder.step(this.embeddingDropout.forward(x), cache, this.targetPosition);
   }
 
   private logits(x: Tensor): Tensor {

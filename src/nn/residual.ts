@@ -11,6 +11,7 @@ import { makeNorm, type Norm, type NormChoice } from './norms/index.ts';
 
 /** Norm after the addition (the paper), before the sublayer, or after an addition to the scaled input (DeepNorm). */
 export const normPlacements = ['post', 'pre', 'deep'] as const;
+/** Names of the places of norms. */
 export type NormPlacement = (typeof normPlacements)[number];
 
 /** Zeroes elements in training, does nothing in evaluation. Paper: Srivastava et al. 2014. */
@@ -27,6 +28,7 @@ export class Dropout extends Module {
   }
 }
 
+/** What a residual connection is made for. */
 export interface ResidualOptions {
   readonly dModel: number;
   readonly placement: NormPlacement;

@@ -12,7 +12,7 @@ import {
 import { DataError } from '../errors.ts';
 import type { StoredTensor } from '../formats/safetensors.ts';
 import { languageModelScores } from '../metrics/language-model.ts';
-import type { LanguageModel } from '../models/language-model.ts';
+import type { CausalLanguageModel } from '../models/language-model.ts';
 import { buildLanguageModel } from '../models/registry.ts';
 import { SegmentMemory } from '../models/segment-memory.ts';
 import type { Tokenizer } from '../tokenizers/types.ts';
@@ -47,7 +47,7 @@ export function encodeText(tokenizer: Tokenizer, text: string): EncodedText {
  * @throws {ConfigError} when a stride cannot be used
  */
 export function scoreText(
-  model: LanguageModel,
+  model: CausalLanguageModel,
   { ids, characters }: EncodedText,
   options: TextEvaluation,
 ): Readonly<Record<'loss' | 'perplexity' | 'bitsPerCharacter', number>> {
@@ -58,7 +58,7 @@ export function scoreText(
 
 /** A language model and its text. */
 class LanguageModelTask implements TrainingTask {
-  readonly model: LanguageModel;
+  readonly model: CausalLanguageModel;
   readonly tokenizers: TrainingTask['tokenizers'];
   readonly description: TrainingTask['description'];
   private readonly experiment: TextExperiment;
@@ -67,7 +67,7 @@ class LanguageModelTask implements TrainingTask {
 
   constructor(
     experiment: TextExperiment,
-    prepared: PreparedModel<LanguageModel>,
+    prepared: PreparedModel<CausalLanguageModel>,
     texts: Readonly<Record<keyof TextParts, EncodedText>>,
   ) {
     this.experiment = experiment;
@@ -98,7 +98,7 @@ class LanguageModelTask implements TrainingTask {
         return {
           sourceTokens: tokens,
           targetTokens: tokens,
-          trainOn: (total, done) => this.trainer.trainOn(windows, total, done),
+          trainOn: (total, { done }) => this.trainer.trainOn(windows, total, done),
         };
       },
     };
@@ -154,7 +154,7 @@ export function prepareLanguageModelTask(
 ): TrainingTask {
   const { data } = experiment;
   const parts = readParts(data);
-  const prepared = prepareModel<LanguageModel>(
+  const prepared = prepareModel<CausalLanguageModel>(
     experiment,
     {
       learnTokenizers: () => buildTokenizers(experiment, [makeExample(parts.train, [''])]),

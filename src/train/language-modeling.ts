@@ -11,7 +11,7 @@ import {
   type WindowSizes,
 } from '../data/running-text.ts';
 import { ConfigError } from '../errors.ts';
-import type { LanguageModel } from '../models/language-model.ts';
+import type { CausalLanguageModel } from '../models/language-model.ts';
 import type { SegmentMemory } from '../models/segment-memory.ts';
 import { crossEntropy } from '../ops/cross-entropy/index.ts';
 import { learnFrom, type TrainingSums } from './learn.ts';
@@ -41,13 +41,13 @@ function idTensors(
 
 /** Reads windows of a text one batch after the other and learns from them. */
 export class TextTrainer {
-  private readonly model: LanguageModel;
+  private readonly model: CausalLanguageModel;
   private readonly ids: Int32Array;
   private readonly labelSmoothing: number;
   /** Of the batch before; null where texts begin. */
   memory: SegmentMemory | null = null;
 
-  constructor(model: LanguageModel, ids: Int32Array, labelSmoothing: number) {
+  constructor(model: CausalLanguageModel, ids: Int32Array, labelSmoothing: number) {
     this.model = model;
     this.ids = ids;
     this.labelSmoothing = labelSmoothing;
@@ -87,7 +87,7 @@ export interface TextEvaluation extends WindowSizes {
  * @example
  * const { nll, tokens } = evaluateText(model, ids, { length: 64, batchSize: 16, stride: 1 });
  */
-export function evaluateText(model: LanguageModel, ids: Int32Array, options: TextEvaluation): TextLoss {
+export function evaluateText(model: CausalLanguageModel, ids: Int32Array, options: TextEvaluation): TextLoss {
   const { length, stride = length } = options;
   if (model.hasMemory && stride !== length) {
     throw new ConfigError({
@@ -122,7 +122,7 @@ export function evaluateText(model: LanguageModel, ids: Int32Array, options: Tex
 
 /** The loss of every label of a batch of windows, and what is remembered of it. */
 function lossesOf(
-  model: LanguageModel,
+  model: CausalLanguageModel,
   ids: Int32Array,
   windows: WindowBatch,
   before: SegmentMemory | null,

@@ -21,20 +21,26 @@ export interface TrainingSums extends LossSums {
 }
 
 /**
- * Adds the gradients of `loss sum / totalTokens` to the parameters, and those of the losses that parts of the model
- * contribute, each weighted by the batch's share of the tokens.
+ * Adds the gradients of `weight · loss sum / totalTokens` to the parameters, and those of the losses that parts of the
+ * model contribute, each weighted by the batch's share of the tokens.
  *
  * @param lossesOf - runs the model; gives the loss of every label of the batch
  * @param tokens - labels of the batch
  * @param totalTokens - labels of all batches whose gradients are added up
+ * @returns the sum of the losses, without the weight
  */
-export function learnFrom(lossesOf: () => Tensor, tokens: number, totalTokens: number): TrainingSums {
+export function learnFrom(
+  lossesOf: () => Tensor,
+  tokens: number,
+  totalTokens: number,
+  weight = 1,
+): TrainingSums {
   return scope(() => {
     const { result, auxiliary } = collectAuxiliary(lossesOf);
     const loss = sumOf(result);
     const share = tokens / totalTokens;
     const further = auxiliary.losses.map((contributed) => scale(contributed, share));
-    backward(further.reduce(add, scale(sum(result), 1 / totalTokens)));
+    backward(further.reduce(add, scale(sum(result), weight / totalTokens)));
     return { loss, tokens, measures: auxiliary.measures };
   });
 }

@@ -80,9 +80,14 @@ export class Seq2SeqObjective {
     return this.model.losses(source, input, labels, { labelSmoothing, ignoreIndex: this.padId });
   }
 
-  /** Adds the gradients of `loss sum / totalTokens` to the parameters, see `learnFrom`. */
-  trainOn(batch: PairBatch, totalTokens: number): TrainingSums {
-    return learnFrom(() => this.losses(batch, this.labelSmoothing), batch.targetTokens, totalTokens);
+  /**
+   * Adds the gradients of `weight · loss sum / totalTokens` to the parameters, see `learnFrom`.
+   *
+   * @returns the sum of the losses, without the weight
+   */
+  trainOn(batch: PairBatch, totalTokens: number, weight = 1): TrainingSums {
+    const lossesOf = (): Tensor => this.losses(batch, this.labelSmoothing);
+    return learnFrom(lossesOf, batch.targetTokens, totalTokens, weight);
   }
 
   /** Sum of the losses without label smoothing: negative log-likelihood. */

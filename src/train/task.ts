@@ -15,17 +15,27 @@ export interface ValidationResult {
   readonly badness: number;
 }
 
+/** Where training stands. */
+export interface UpdatePlace {
+  /** Counts updates from 1. */
+  readonly step: number;
+  /** Counts the batches of an update from 0. */
+  readonly batch: number;
+  /** Share of the training that is over, 0 … 1. */
+  readonly done: number;
+}
+
 /** A batch that knows how it is learned from. */
 export interface TrainingBatch {
   readonly sourceTokens: number;
   /** Labels. */
   readonly targetTokens: number;
   /**
-   * Adds the gradients of `loss sum / totalTokens` to the parameters.
+   * Adds the gradients of the batch to the parameters.
    *
-   * @param done - share of the training that is over, 0 … 1
+   * @param totalTokens - labels of all batches of the update
    */
-  trainOn(totalTokens: number, done: number): TrainingSums;
+  trainOn(totalTokens: number, place: UpdatePlace): TrainingSums;
 }
 
 /** The batches of an epoch. */

@@ -27,7 +27,7 @@ import type { TrainingSums } from './learn.ts';
 import { MetricLog } from './metric-log.ts';
 import { notFinite } from './not-finite.ts';
 import { learningRateAt } from './schedules.ts';
-import type { EpochBatches, TrainingBatch, TrainingTask } from './task.ts';
+import type { EpochBatches, TrainingBatch, TrainingTask, UpdatePlace } from './task.ts';
 import {
   freshState,
   freshWindow,
@@ -155,7 +155,7 @@ export class Trainer {
     const tokens = batches.reduce((total, batch) => total + batch.targetTokens, 0);
     model.train();
     const sums = withDropoutKeys(training.seed, step, () =>
-      batches.map((batch) => this.trainOn(batch, tokens, done)),
+      batches.map((batch, i) => this.trainOn(batch, tokens, { step, batch: i, done })),
     );
     const loss = sums.reduce((total, batch) => total + batch.loss, 0);
     const gradNorm = gradientNorm(model.parameters());
@@ -178,9 +178,9 @@ export class Trainer {
   }
 
   /** The sums of a batch, whose gradients join those that are there. */
-  private trainOn(batch: TrainingBatch, tokens: number, done: number): TrainingSums {
+  private trainOn(batch: TrainingBatch, tokens: number, place: UpdatePlace): TrainingSums {
     const { experiment, task } = this.parts;
-    return withPrecision(experiment.training.precision, task.device, () => batch.trainOn(tokens, done));
+    return withPrecision(experiment.training.precision, task.device, () => batch.trainOn(tokens, place));
   }
 
   private learningRate(step: number, done: number): number {

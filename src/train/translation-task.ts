@@ -8,6 +8,7 @@ import type { ModelDescription } from '../models/registry.ts';
 import type { DecodingSection, PairExperiment } from './config/schema.ts';
 import { comparedReferences, evaluateExamples, scoresOf } from './evaluate.ts';
 import type { TrainingEvent } from './events.ts';
+import { TrainingObjective } from './objectives/training-objective.ts';
 import type { Prepared } from './prepare-run.ts';
 import type { SampleRecord, TestResult } from './results.ts';
 import { epochBatches, makeBatch, type PairBatch, Seq2SeqObjective } from './seq2seq.ts';
@@ -17,12 +18,12 @@ import type { EpochBatches, TrainingTask, ValidationResult } from './task.ts';
 export class TranslationTask implements TrainingTask {
   private readonly experiment: PairExperiment;
   private readonly prepared: Prepared;
-  private readonly objective: Seq2SeqObjective;
+  private readonly objective: TrainingObjective;
 
   constructor(experiment: PairExperiment, prepared: Prepared) {
     this.experiment = experiment;
     this.prepared = prepared;
-    this.objective = this.objectiveWith(experiment.training.labelSmoothing);
+    this.objective = new TrainingObjective(prepared.model, prepared.tokenizers, experiment.training);
   }
 
   get model(): EncoderDecoder {
@@ -54,7 +55,11 @@ export class TranslationTask implements TrainingTask {
       batch: (place) => {
         const batch = this.batchOf(pairs, batches[place]!);
         const { sourceTokens, targetTokens } = batch;
-        return { sourceTokens, targetTokens, trainOn: (total) => this.objective.trainOn(batch, total) };
+        return {
+          sourceTokens,
+          targetTokens,
+          trainOn: (total, at) => this.objective.trainOn(batch, total, at),
+        };
       },
     };
   }
@@ -94,11 +99,6 @@ export class TranslationTask implements TrainingTask {
     return { metrics, samples: makeSamples(translator, shown, section) };
   }
 
-  private objectiveWith(labelSmoothing: number): Seq2SeqObjective {
-    const padId = this.tokenizers.target.specialTokens.pad;
-    return new Seq2SeqObjective(this.model, { padId, labelSmoothing });
-  }
-
   private batchOf(pairs: Prepared['train']['pairs'], places: readonly number[]): PairBatch {
     return makeBatch(
       places.map((place) => pairs[place]!),
@@ -108,7 +108,8 @@ export class TranslationTask implements TrainingTask {
 
   private validationLoss(): number {
     const { pairs } = this.prepared.validation;
-    const objective = this.objectiveWith(0);
+    const padId = this.tokenizers.target.specialTokens.pad;
+    const objective = new Seq2SeqObjective(this.model, { padId, labelSmoothing: 0 });
     const order = { seed: 0, epoch: 0, shuffle: false };
     const sums = epochBatches(pairs, this.experiment.data, order).map((places) =>
       objective.evaluate(this.batchOf(pairs, places)),

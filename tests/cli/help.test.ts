@@ -7,7 +7,18 @@ import { expectMistake, heed } from '../support/heed-binary.ts';
 
 const cwd = root;
 const commands = [
-  ...['train', 'translate', 'evaluate', 'score', 'quantize', 'inspect', 'report', 'bench', 'quickstart'],
+  ...[
+    'train',
+    'translate',
+    'evaluate',
+    'score',
+    'compare',
+    'quantize',
+    'inspect',
+    'report',
+    'bench',
+    'quickstart',
+  ],
   ...['tokenizer', 'tokenizer train', 'tokenizer encode', 'tokenizer decode', 'tokenizer report'],
 ];
 

@@ -114,7 +114,7 @@ describe('scoring a text', () => {
     const whole = noGrad(() =>
       scope(() => {
         const logits = model.forward(idTensor([[...ids.slice(0, -1)]]));
-        return crossEntropy(logits, idTensor([[...ids.slice(1)]])).data.reduce((a, b) => a + b, 0);
+        return [...crossEntropy(logits, idTensor([[...ids.slice(1)]])).data].reduce((a, b) => a + b, 0);
       }),
     );
     expect(one.tokens).toBe(17);

@@ -3,7 +3,7 @@ import '../../src/backends/register.ts';
 import { defaultDevice } from '../../src/core/device.ts';
 import { orderedSegments, shuffledSegments } from '../../src/data/running-text.ts';
 import {
-  type LanguageModel,
+  type CausalLanguageModel,
   Random,
   SegmentLanguageModel,
   type SegmentLanguageModelConfig,
@@ -47,7 +47,7 @@ export function laggedText(length: number, lag: number, seed: number, letters = 
 
 /** Trains a model on a text, in the order that its memory needs. */
 export function trainOnText(
-  model: LanguageModel,
+  model: CausalLanguageModel,
   ids: Int32Array,
   options: { length: number; batchSize: number; steps: number; learningRate: number; seed: number },
 ): void {

@@ -49,6 +49,8 @@ export interface AttentionCache {
   readonly length: number;
   /** Keeps the sequences at `places`, in that order. */
   select(places: readonly number[]): void;
+  /** Forgets the tokens from place `length` on; left out where a cache cannot. */
+  truncate?(length: number): void;
   dispose(): void;
 }
 

@@ -53,6 +53,11 @@ const samples: readonly Sample<RecurrentParams>[] = [
     note: 'more sequences than go together, one unit',
   },
   {
+    inputs: [[130, 9], [9, 3], [9], [130, 3], null, plan(130, singleSteps(130))],
+    params: { kind: 'gru', reverse: false },
+    note: 'one step of a large batch',
+  },
+  {
     inputs: [[5, 132], { shape: [132, 33], range: [-0.3, 0.3] }, null, [1, 33], [1, 33], plan(1, [0, 5, 0])],
     params: { kind: 'lstm', reverse: false },
     note: 'odd width',
@@ -63,6 +68,12 @@ const samples: readonly Sample<RecurrentParams>[] = [
 function manySequences(): number[] {
   const rest = Array.from({ length: 36 }, (_, i) => i);
   return [36, ...rest, 2, ...rest.map(() => 1), 36, ...rest];
+}
+
+/** One row for each sequence. */
+function singleSteps(n: number): number[] {
+  const places = Array.from({ length: n }, (_, i) => i);
+  return [...places, ...places.map(() => 1), ...places];
 }
 
 /** Hidden and cell states that follow the rows of the output. */

@@ -57,6 +57,9 @@ export interface OtherModel {
   readonly maxSeqLen?: number;
 }
 
+/** Kinds that can be trained, in the order of their schemas. */
+export const modelKinds: readonly string[] = ['transformer', ...Object.keys(modelOptions)];
+
 /** The section `model`; without a kind it is a Transformer's. */
 export const modelSchema = z.union([
   transformer,

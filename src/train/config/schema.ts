@@ -9,11 +9,14 @@ import { metrics } from '../../metrics/registry.ts';
 import type { Option } from '../../tokenizers/kind.ts';
 import { kinds, tokenizerKinds } from '../../tokenizers/kinds.ts';
 import type { TokenizerKind } from '../../tokenizers/types.ts';
+import { reinforceBaselines } from '../objectives/reinforce.ts';
+import { samplingGrowths } from '../objectives/scheduled-sampling.ts';
 import { scheduleNames } from '../schedules.ts';
 import { modelSchema } from './model-schema.ts';
 
 const count = z.int().min(1);
 const rate = z.number().min(0).lt(1);
+const share = z.number().min(0).max(1);
 const names = <T extends string>(list: Iterable<T>) => z.enum([...list] as [T, ...T[]]);
 
 const reader = z.discriminatedUnion('format', [
@@ -161,6 +164,21 @@ const training = z.strictObject({
     .strictObject({ of: z.enum(['last', 'best']), count })
     .optional()
     .describe('the final model is the mean of this many checkpoints'),
+  scheduledSampling: z
+    .strictObject({
+      schedule: names(samplingGrowths).default('linear'),
+      from: share.default(0).describe('share of own guesses among the decoder inputs at the start'),
+      to: share.describe('and at the end'),
+    })
+    .optional()
+    .describe('two passes: the second one is given some guesses of the first'),
+  reinforce: z
+    .strictObject({
+      weight: z.number().gt(0).max(1).describe('of the drawn texts; cross-entropy has the rest'),
+      baseline: z.enum(reinforceBaselines).default('selfCritical'),
+    })
+    .optional()
+    .describe('draws texts and rewards their sentence BLEU'),
   earlyStopping: z.strictObject({ patience: count }).optional().describe('validations without improvement'),
 });
 

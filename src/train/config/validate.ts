@@ -9,7 +9,7 @@ import { choiceIssues, kindOf } from '../../nn/variants.ts';
 import { tokenizerIssues } from '../../tokenizers/config.ts';
 import { tokenizerKinds } from '../../tokenizers/kinds.ts';
 import type { TokenizerConfig } from '../../tokenizers/types.ts';
-import { variantFields } from './model-schema.ts';
+import { modelKinds, variantFields } from './model-schema.ts';
 import {
   type Experiment,
   experimentSchema,
@@ -135,6 +135,7 @@ function unionIssues(issue: z.core.$ZodIssueInvalidUnion, root: unknown): Config
   const place = dotted(issue.path);
   const variants = variantFields[place];
   if (variants) return choiceIssues(place, variants, valueAt(root, issue.path));
+  if (place === 'model') return modelIssues(issue, root);
   const tag = (issue as { discriminator?: string }).discriminator;
   if (tag !== undefined) {
     const path = issue.path.at(-1) === tag ? issue.path : [...issue.path, tag];
@@ -144,6 +145,15 @@ function unionIssues(issue: z.core.$ZodIssueInvalidUnion, root: unknown): Config
   return closest.flatMap((inner) =>
     translate({ ...inner, path: [...issue.path, ...inner.path] } as Issue, root),
   );
+}
+
+/** Of the schemas of all architectures, what that of the wanted one says. */
+function modelIssues(issue: z.core.$ZodIssueInvalidUnion, root: unknown): ConfigIssue[] {
+  const path = [...issue.path, 'kind'];
+  const kind = valueAt(root, path) ?? modelKinds[0];
+  const own = issue.errors[modelKinds.indexOf(String(kind))];
+  if (!own) return [oneOf(path, modelKinds, kind)];
+  return own.flatMap((inner) => translate({ ...inner, path: [...issue.path, ...inner.path] } as Issue, root));
 }
 
 type Need = (fine: boolean, path: string, message: string) => void;
@@ -174,6 +184,10 @@ function crossIssues(experiment: Experiment): ConfigIssue[] {
       issues.push({ path: `tokenizer.${part}.${path}`, message });
     }
   }
+  for (const field of ['scheduledSampling', 'reinforce'] as const) {
+    const fine = training[field] === undefined || model.kind !== 'nat';
+    need(fine, `training.${field}`, 'expected a model that writes one token after the other, got kind "nat"');
+  }
   if (model.kind === 'transformer') issues.push(...transformerIssues(model));
   return issues;
 }
@@ -201,7 +215,9 @@ function pairRules(experiment: PairExperiment, need: Need): void {
 }
 
 function textRules(experiment: TextExperiment, need: Need): void {
-  const { data, model, evaluation, tokenizer } = experiment;
+  const { data, model, evaluation, tokenizer, training } = experiment;
+  for (const field of ['scheduledSampling', 'reinforce'] as const)
+    need(training[field] === undefined, `training.${field}`, 'expected with pairs of texts only');
   const { segmentLength, split } = data;
   modelRule(experiment, 'language-model', 'a running text', need);
   need(Boolean(data.path) !== Boolean(data.train), 'data', 'expected either `path`, or `train`');

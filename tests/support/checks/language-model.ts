@@ -4,9 +4,9 @@ import { expect } from 'vitest';
 import { slidingWindows } from '../../../src/data/running-text.ts';
 import {
   backward,
+  type CausalLanguageModel,
   crossEntropy,
   full,
-  type LanguageModel,
   noGrad,
   type SegmentMemory,
   scope,
@@ -25,14 +25,14 @@ const textsOf = (most: number): fc.Arbitrary<number[][]> =>
   });
 
 /** Logits `[B, T, V]` of a single pass. */
-function onePass(model: LanguageModel, texts: readonly (readonly number[])[]): Float64Array {
+function onePass(model: CausalLanguageModel, texts: readonly (readonly number[])[]): Float64Array {
   const ids = (): ReturnType<typeof idTensor> => idTensor(texts, model.device.name);
   return noGrad(() => scope(() => Float64Array.from(model.forward(ids()).data)));
 }
 
 /** Logits of the texts read segment by segment, `[B, T, V]`. */
 function inSegments(
-  model: LanguageModel,
+  model: CausalLanguageModel,
   texts: readonly (readonly number[])[],
   length: number,
 ): Float64Array {
@@ -42,19 +42,19 @@ function inSegments(
   for (let from = 0; from < total; from += length) {
     const before: SegmentMemory | null = memory;
     const part = texts.map((text) => text.slice(from, from + length));
-    noGrad(() =>
+    memory = noGrad(() =>
       scope(() => {
         const read = model.read(idTensor(part, model.device.name), before);
         const own = part[0]!.length * VOCAB;
         texts.forEach((_, row) => {
           found.set(read.logits.data.subarray(row * own, (row + 1) * own), (row * total + from) * VOCAB);
         });
-        memory = read.memory;
+        return read.memory;
       }),
     );
     before?.dispose();
   }
-  (memory as SegmentMemory | null)?.dispose();
+  memory?.dispose();
   return found;
 }
 
