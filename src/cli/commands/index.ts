@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { registerBench } from './bench.ts';
 import { registerCompare } from './compare.ts';
+import { registerDistill } from './distill.ts';
 import { registerEvaluate } from './evaluate.ts';
 import { registerInspect } from './inspect.ts';
 import { registerQuantize } from './quantize.ts';
@@ -16,6 +17,7 @@ export const commands: readonly ((program: Command) => void)[] = [
   registerTrain,
   registerTranslate,
   registerEvaluate,
+  registerDistill,
   registerScore,
   registerCompare,
   registerQuantize,

@@ -4,9 +4,9 @@ import {
   circling,
   draftsDrawFromTheTarget,
   guessesChangeNothing,
+  guessesOfAModelChangeNothing,
 } from '../../../tests/support/checks/parallel.ts';
 import { needDevice } from '../../../tests/support/devices.ts';
-import { tinyGpt } from '../../../tests/support/gpts.ts';
 import { disturb } from '../../../tests/support/models.ts';
 import { tinyTransformer } from '../../../tests/support/reversed-strings.ts';
 import { TreeSession } from '../../../tests/support/tree-session.ts';
@@ -14,7 +14,6 @@ import { Random } from '../../core/random.ts';
 import { collate } from '../../data/collate.ts';
 import type { Transformer } from '../../models/transformer.ts';
 import { greedySearch } from '../greedy.ts';
-import { LanguageModelSession } from '../language-model.ts';
 import { ModelSession } from '../session.ts';
 import { jacobiSearch } from './jacobi.ts';
 import { speculativeSearch } from './speculative.ts';
@@ -98,23 +97,7 @@ describe('with models', () => {
     },
   );
 
-  test('a language model continues its prompts alike', () => {
-    const model = tinyGpt().eval();
-    const texts = [
-      [3, 5, 4],
-      [7, 1, 2],
-    ];
-    const start = texts.map((text) => text.at(-1)!);
-    const options = { bos: start, eos: -1, maxNewTokens: 10 };
-    const session = () => new LanguageModelSession(model, texts, 11);
-    const greedy = greedySearch(session(), options).map(({ tokens }) => tokens);
-    const draft = new LanguageModelSession(tinyGpt({ numLayers: 1 }).eval(), texts, 11);
-    const drafted = speculativeSearch(session(), draft, options);
-    const jacobi = jacobiSearch(session(), options);
-    for (const { hypotheses } of [drafted, jacobi])
-      expect(hypotheses.map(({ tokens }) => tokens)).toEqual(greedy);
-    expect(jacobi.passes).toBeLessThanOrEqual(10);
-  });
+  test('a language model continues its prompts alike', () => guessesOfAModelChangeNothing());
 
   test('a session that was made for the likeliest tokens only says so', (context) => {
     needDevice(context, 'native');

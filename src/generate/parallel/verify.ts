@@ -117,8 +117,13 @@ class Verification {
     const hypotheses = rows.map(({ known, logProb, complete }) =>
       hypothesisOf({ tokens: known.slice(1), logProb }, complete, options.lengthPenalty),
     );
-    const { passes, guessed, accepted } = this;
-    return { hypotheses, passes, textPasses: rows.map((row) => row.passes), guessed, accepted };
+    return {
+      hypotheses,
+      passes: this.passes,
+      textPasses: rows.map((row) => row.passes),
+      guessed: this.guessed,
+      accepted: this.accepted,
+    };
   }
 
   /** Takes finished texts out of the batch. */

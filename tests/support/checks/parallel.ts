@@ -2,10 +2,13 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { greedySearch } from '../../../src/generate/greedy.ts';
+import { LanguageModelSession } from '../../../src/generate/language-model.ts';
 import { jacobiSearch } from '../../../src/generate/parallel/jacobi.ts';
 import { speculativeSearch } from '../../../src/generate/parallel/speculative.ts';
+import type { Module } from '../../../src/nn/module.ts';
 import { countsOf, expectDrawnFrom } from '../chi-square.ts';
 import { expectClose } from '../compare.ts';
+import { tinyGpt } from '../gpts.ts';
 import { enumerate, type NextLogits, randomTree, TreeSession } from '../tree-session.ts';
 
 const [bos, eos] = [0, 1];
@@ -90,5 +93,32 @@ export function draftsDrawFromTheTarget(draws = 3000): void {
     expectDrawnFrom(counts, exact, `${draftTokens} drafted tokens`);
     expect(accepted).toBeGreaterThan(0);
     expect(accepted).toBeLessThan(guessed);
+  }
+}
+
+/** A model whose every matrix is larger, so that it does not say the same token again and again. */
+function louder<M extends Module>(model: M): M {
+  for (const { data, shape } of model.parameters())
+    if (shape.length > 1) for (let i = 0; i < data.length; i++) data[i]! *= 3;
+  return model;
+}
+
+/** The same with a language model and its caches. */
+export function guessesOfAModelChangeNothing(): void {
+  const model = louder(tinyGpt({ maxSeqLen: 100 })).eval();
+  const draft = louder(tinyGpt({ maxSeqLen: 100, numLayers: 1 })).eval();
+  const texts = [
+    [3, 5, 4],
+    [7, 1, 2],
+  ];
+  const options = { bos: texts.map((text) => text.at(-1)!), eos: -1, maxNewTokens: 10 };
+  const session = (of = model) => new LanguageModelSession(of, texts, 90);
+  const greedy = greedySearch(session(), options).map(({ tokens }) => tokens);
+  expect(new Set(greedy.flat()).size, 'different tokens').toBeGreaterThan(2);
+  const drafted = speculativeSearch(session(), session(draft), options);
+  const jacobi = jacobiSearch(session(), options);
+  for (const { hypotheses, passes } of [drafted, jacobi]) {
+    expect(hypotheses.map(({ tokens }) => tokens)).toEqual(greedy);
+    expect(passes).toBeLessThanOrEqual(10);
   }
 }
