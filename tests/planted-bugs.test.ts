@@ -5,6 +5,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { attentionMutants } from './support/mutants/attention.ts';
+import { blockMutants } from './support/mutants/blocks.ts';
 import { decodingMutants } from './support/mutants/decoding.ts';
 import { efficientMutants } from './support/mutants/efficient.ts';
 import { gptMutants } from './support/mutants/gpt.ts';
@@ -22,6 +23,7 @@ const mutants: readonly Mutant[] = [
   ...attentionMutants,
   ...efficientMutants,
   ...layerMutants,
+  ...blockMutants,
   ...modelMutants,
   ...gptMutants,
   ...quantizeMutants,

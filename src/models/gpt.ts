@@ -17,9 +17,9 @@ import { FeedForward } from '../nn/feed-forwards/feed-forward.ts';
 import { type Initializer, normal } from '../nn/initializers.ts';
 import { Linear } from '../nn/linear.ts';
 import { Module, type ModuleContext } from '../nn/module.ts';
-import { LayerNorm } from '../nn/norms/layer-norm.ts';
+import { makeNorm, type Norm } from '../nn/norms/index.ts';
 import { LearnedPosition } from '../nn/position/index.ts';
-import { Dropout, Residual } from '../nn/residual.ts';
+import { Dropout, Residual, type Sublayer } from '../nn/residual.ts';
 import { reshape } from '../ops/shape/reshape.ts';
 import { slice } from '../ops/shape/slice.ts';
 import { checkGptConfig, type GptConfig, gptDefaults } from './gpt-config.ts';
@@ -41,9 +41,9 @@ class GptLayer extends Module {
 
   constructor(config: GptConfig, context: ModuleContext) {
     super();
-    const { dModel, numHeads, bias, activation, dropout, normEps } = config;
+    const { dModel, numHeads, bias, activation, dropout, norm, normEps } = config;
     const { inner, outer } = initializersOf(config);
-    const residual = { dModel, placement: 'pre', dropout, normEps } as const;
+    const residual = { dModel, placement: 'pre', dropout, norm, normEps } as const;
     this.selfAttention = new SelfAttention(
       {
         dModel,
@@ -65,9 +65,9 @@ class GptLayer extends Module {
   }
 
   /** x `[B, T, C]` and what its self-attention does */
-  forward(x: Tensor, attend: (y: Tensor) => Tensor): Tensor {
-    const attended = this.selfAttentionResidual.forward(x, attend);
-    return this.feedForwardResidual.forward(attended, (y) => this.feedForward.forward(y));
+  forward(x: Tensor, attend: Sublayer, visible: Mask | null = null): Tensor {
+    const attended = this.selfAttentionResidual.forward(x, attend, { visible });
+    return this.feedForwardResidual.forward(attended, (y) => this.feedForward.forward(y), { visible });
   }
 }
 
@@ -106,7 +106,7 @@ export class Gpt extends Module {
   readonly position: LearnedPosition;
   readonly embeddingDropout: Dropout;
   readonly layers: readonly GptLayer[];
-  readonly norm: LayerNorm;
+  readonly norm: Norm;
   /** Present only when the output does not use the token table. */
   readonly projection: Linear | null;
 
@@ -127,7 +127,7 @@ export class Gpt extends Module {
     this.position = new LearnedPosition(dModel, maxSeqLen, context, initializerStd);
     this.embeddingDropout = new Dropout(dropout);
     this.layers = Array.from({ length: numLayers }, () => new GptLayer(this.config, context));
-    this.norm = new LayerNorm(dModel, context, normEps);
+    this.norm = makeNorm(this.config.norm, { width: dModel, eps: normEps, causal: true }, context);
     const output = { bias: false, initializer: normal(initializerStd) };
     this.projection = this.config.tieEmbeddings ? null : new Linear(dModel, vocabSize, context, output);
   }
@@ -151,10 +151,10 @@ export class Gpt extends Module {
    */
   forward(ids: Tensor, mask: Mask | null = null): Tensor {
     const top = this.layers.reduce(
-      (x, layer) => layer.forward(x, (y) => layer.selfAttention.forward(y, mask)),
+      (x, layer) => layer.forward(x, (y) => layer.selfAttention.forward(y, mask), mask),
       this.embed(ids, 0),
     );
-    return this.logits(this.norm.forward(top));
+    return this.logits(this.norm.forward(top, mask));
   }
 
   /**

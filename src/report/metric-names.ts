@@ -16,6 +16,8 @@ const KNOWN: ReadonlyMap<string, MetricName> = new Map([
   ['bitsPerByte', { label: 'Bits per byte', unit: '', better: 'lower' }],
   ['learningRate', { label: 'Learning rate', unit: '', better: undefined }],
   ['gradNorm', { label: 'Gradient norm', unit: '', better: undefined }],
+  ['balanceLoss', { label: 'Load balance', unit: '', better: undefined }],
+  ['droppedTokens', { label: 'Share of tokens dropped by experts', unit: '', better: undefined }],
   ['per', { label: 'PER', unit: '%', better: 'lower' }],
   ['wer', { label: 'WER', unit: '%', better: 'lower' }],
   ['cer', { label: 'CER', unit: '%', better: 'lower' }],

@@ -4,7 +4,7 @@ import os from 'node:os';
 import { join } from 'node:path';
 import type { Device } from '../core/device.ts';
 import type { Example } from '../data/examples.ts';
-import { Translator } from '../generate/translator.ts';
+import { type Alignment, Translator } from '../generate/translator.ts';
 import { heedVersion } from '../version.ts';
 import { writeAtomically } from './atomic.ts';
 import type { Experiment } from './config/schema.ts';
@@ -64,6 +64,8 @@ function pick(examples: readonly Example[], count: number): Example[] {
   return examples.filter((_, i) => i % step === 0).slice(0, count);
 }
 
+const unaligned: Alignment = { sourceTokens: [], targetTokens: [], weights: [], heads: [] };
+
 function makeSamples(
   translator: Translator,
   examples: readonly Example[],
@@ -71,23 +73,22 @@ function makeSamples(
 ): SampleRecord[] {
   const { beamSize, lengthPenalty } = section;
   const sources = examples.map(({ source }) => source);
-  return translator
-    .translate(sources, { beamSize, lengthPenalty, alignments: true })
-    .map((translation, i) => {
-      const references = comparedReferences(examples[i]!, section, translator);
-      const { sourceTokens, targetTokens, weights, heads } = translation.alignment!;
-      return {
-        source: translation.source,
-        references,
-        hypothesis: translation.text,
-        score: translation.score,
-        correct: references.includes(translation.text),
-        sourceTokens,
-        targetTokens,
-        alignment: weights,
-        heads,
-      };
-    });
+  const alignments = translator.model.alignmentPath !== undefined;
+  return translator.translate(sources, { beamSize, lengthPenalty, alignments }).map((translation, i) => {
+    const references = comparedReferences(examples[i]!, section, translator);
+    const { sourceTokens, targetTokens, weights, heads } = translation.alignment ?? unaligned;
+    return {
+      source: translation.source,
+      references,
+      hypothesis: translation.text,
+      score: translation.score,
+      correct: references.includes(translation.text),
+      sourceTokens,
+      targetTokens,
+      alignment: weights,
+      heads,
+    };
+  });
 }
 
 /** `experiment.json`: what was run, and where. */

@@ -2,11 +2,15 @@
 import type { Device } from '../core/device.ts';
 import { scope } from '../core/scope.ts';
 import { backward, noGrad } from '../core/tape.ts';
-import { full, type Tensor } from '../core/tensor.ts';
+import type { Tensor } from '../core/tensor.ts';
 import { packedBatches, type TokenPair } from '../data/batching.ts';
 import { shiftRight } from '../data/collate.ts';
 import type { Tokenizers } from '../generate/translator.ts';
 import type { EncoderDecoder, PackedSequences } from '../models/encoder-decoder.ts';
+import { collectAuxiliary, type Measure } from '../nn/auxiliary.ts';
+import { add } from '../ops/elementwise/binary.ts';
+import { scale } from '../ops/elementwise/scale.ts';
+import { sum } from '../ops/reduce/sum.ts';
 
 /** A batch of pairs, the sequences of each side one after the other. */
 export interface PairBatch {
@@ -29,6 +33,12 @@ export interface LossSums {
   /** With label smoothing, nats. */
   readonly loss: number;
   readonly tokens: number;
+}
+
+/** What a batch gave the training log. */
+export interface TrainingSums extends LossSums {
+  /** Means that parts of the model measure, by name. */
+  readonly measures: Readonly<Record<string, Measure>>;
 }
 
 /** Length with the end token, which counts in a batch. */
@@ -87,16 +97,19 @@ export class Seq2SeqObjective {
   }
 
   /**
-   * Adds the gradients of `weight · loss sum / totalTokens` to the parameters.
+   * Adds the gradients of `weight · loss sum / totalTokens` to the parameters, and those of the losses that parts of the
+   * model contribute, each weighted by the batch's share of the tokens.
    *
    * @returns the sum of the losses, without the weight
    */
-  trainOn(batch: PairBatch, totalTokens: number, weight = 1): LossSums {
+  trainOn(batch: PairBatch, totalTokens: number, weight = 1): TrainingSums {
     return scope(() => {
-      const losses = this.losses(batch, this.labelSmoothing);
-      const loss = sumOf(losses);
-      backward(losses, { grad: full(losses.shape, weight / totalTokens, { device: this.device }) });
-      return { loss, tokens: batch.targetTokens };
+      const { result, auxiliary } = collectAuxiliary(() => this.losses(batch, this.labelSmoothing));
+      const loss = sumOf(result);
+      const share = batch.targetTokens / totalTokens;
+      const further = auxiliary.losses.map((contributed) => scale(contributed, share));
+      backward(further.reduce(add, scale(sum(result), weight / totalTokens)));
+      return { loss, tokens: batch.targetTokens, measures: auxiliary.measures };
     });
   }
 

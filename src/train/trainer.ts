@@ -11,6 +11,7 @@ import type { StoredTensor } from '../formats/safetensors.ts';
 import type { Tokenizers } from '../generate/translator.ts';
 import type { EncoderDecoder } from '../models/encoder-decoder.ts';
 import type { ModelDescription } from '../models/registry.ts';
+import { addMeasure } from '../nn/auxiliary.ts';
 import { withDropoutKeys } from '../nn/dropout-keys.ts';
 import type { Adam } from './adam.ts';
 import { removeQuietly } from './atomic.ts';
@@ -24,8 +25,14 @@ import { MetricLog } from './metric-log.ts';
 import { notFinite } from './not-finite.ts';
 import { TrainingObjective, type UpdatePlace } from './objectives/training-objective.ts';
 import { learningRateAt } from './schedules.ts';
-import { epochBatches, makeBatch, type PairBatch } from './seq2seq.ts';
-import { freshState, freshWindow, type Snapshot, type TrainingState } from './training-state.ts';
+import { epochBatches, makeBatch, type PairBatch, type TrainingSums } from './seq2seq.ts';
+import {
+  freshState,
+  freshWindow,
+  restoredState,
+  type Snapshot,
+  type TrainingState,
+} from './training-state.ts';
 
 /** Checkpoints that are kept. */
 const KEPT_CHECKPOINTS = 2;
@@ -71,7 +78,7 @@ export class Trainer {
   constructor(parts: TrainerParts, resumeFrom?: Checkpoint) {
     this.parts = parts;
     const { model, tokenizers, experiment, folder } = parts;
-    this.state = resumeFrom?.facts.training ? structuredClone(resumeFrom.facts.training) : freshState();
+    this.state = resumeFrom?.facts.training ? restoredState(resumeFrom.facts.training) : freshState();
     this.secondsBefore = this.state.seconds;
     this.savedStep = resumeFrom ? this.state.step : -1;
     this.objective = new TrainingObjective(model, tokenizers, experiment.training);
@@ -159,9 +166,10 @@ export class Trainer {
     const batches = Array.from({ length: training.gradAccumSteps }, () => this.nextBatch());
     const tokens = batches.reduce((total, batch) => total + batch.targetTokens, 0);
     model.train();
-    const loss = withDropoutKeys(training.seed, step, () =>
-      batches.reduce((total, batch, i) => total + this.trainOn(batch, tokens, { step, batch: i, done }), 0),
+    const sums = withDropoutKeys(training.seed, step, () =>
+      batches.map((batch, i) => this.trainOn(batch, tokens, { step, batch: i, done })),
     );
+    const loss = sums.reduce((total, batch) => total + batch.loss, 0);
     const gradNorm = gradientNorm(model.parameters());
     if (!Number.isFinite(loss) || !Number.isFinite(gradNorm))
       throw notFinite(step, loss / tokens, model, this.savedStep < 0 ? undefined : this.savedStep);
@@ -174,11 +182,15 @@ export class Trainer {
     state.window.steps++;
     state.window.sourceTokens += batches.reduce((total, batch) => total + batch.sourceTokens, 0);
     state.window.targetTokens += tokens;
+    for (const { measures } of sums) {
+      for (const [name, measure] of Object.entries(measures))
+        addMeasure(state.window.measures, name, measure);
+    }
     this.tokensSeen += tokens;
   }
 
-  /** The loss of a batch, whose gradients join those that are there. */
-  private trainOn(batch: PairBatch, tokens: number, place: UpdatePlace): number {
+  /** The sums of a batch, whose gradients join those that are there. */
+  private trainOn(batch: PairBatch, tokens: number, place: UpdatePlace): TrainingSums {
     const { precision } = this.parts.experiment.training;
     return withPrecision(precision, this.objective.device, () =>
       this.objective.trainOn(batch, tokens, place),
@@ -217,7 +229,10 @@ export class Trainer {
       sourceTokens: window.sourceTokens,
       targetTokens: window.targetTokens,
     };
-    this.log.write({ kind: 'train', ...entry });
+    const measures = Object.fromEntries(
+      Object.entries(window.measures).map(([name, { total, count }]) => [name, total / Math.max(1, count)]),
+    );
+    this.log.write({ kind: 'train', ...entry, ...measures });
     state.window = freshWindow();
     const { seconds } = this;
     const tokensPerSecond =
@@ -226,7 +241,7 @@ export class Trainer {
     this.log.writeTiming({ step: state.step, seconds, tokensPerSecond });
     const done = this.done;
     const secondsLeft = done > 0 ? (seconds * (1 - done)) / done : undefined;
-    this.parts.onEvent({ type: 'step', ...entry, tokensPerSecond, seconds, done, secondsLeft });
+    this.parts.onEvent({ type: 'step', ...entry, measures, tokensPerSecond, seconds, done, secondsLeft });
   }
 
   private validate(): void {

@@ -1,6 +1,7 @@
 /** Every command of `heed`, one line each. */
 import type { Command } from 'commander';
 import { registerBench } from './bench.ts';
+import { registerCompare } from './compare.ts';
 import { registerDistill } from './distill.ts';
 import { registerEvaluate } from './evaluate.ts';
 import { registerInspect } from './inspect.ts';
@@ -18,6 +19,7 @@ export const commands: readonly ((program: Command) => void)[] = [
   registerEvaluate,
   registerDistill,
   registerScore,
+  registerCompare,
   registerQuantize,
   registerInspect,
   registerReport,

@@ -86,6 +86,8 @@ function samplingIssues(options: SamplingOptions): ConfigIssue[] {
 }
 
 /**
+ * Checks the options of sampling.
+ *
  * @throws {ConfigError} listing every option that cannot be used
  */
 export function checkSamplingOptions(options: SamplingOptions): void {

@@ -5,7 +5,10 @@ import { readLines } from '../../data/lines.ts';
 import { ConfigError, type ConfigIssue, nearestName } from '../../errors.ts';
 import { mechanismIssues, transformerDefaults } from '../../models/transformer-config.ts';
 import { choiceIssues, kindOf } from '../../nn/variants.ts';
-import { variantFields } from './model-schema.ts';
+import { tokenizerIssues } from '../../tokenizers/config.ts';
+import { tokenizerKinds } from '../../tokenizers/kinds.ts';
+import type { TokenizerConfig } from '../../tokenizers/types.ts';
+import { modelKinds, variantFields } from './model-schema.ts';
 import { type Experiment, experimentSchema } from './schema.ts';
 
 type Issue = z.core.$ZodIssue;
@@ -119,13 +122,14 @@ function unionIssues(issue: z.core.$ZodIssueInvalidUnion, root: unknown): Config
   const place = dotted(issue.path);
   const variants = variantFields[place];
   if (variants) return choiceIssues(place, variants, valueAt(root, issue.path));
+  if (place === 'model') return modelIssues(issue, root);
   const tag = (issue as { discriminator?: string }).discriminator;
   if (tag !== undefined) {
     const path = issue.path.at(-1) === tag ? issue.path : [...issue.path, tag];
     return [
       oneOf(
         path,
-        tag === 'format' ? ['parallel', 'tsv', 'jsonl', 'cmudict'] : ['word', 'char', 'bpe'],
+        tag === 'format' ? ['parallel', 'tsv', 'jsonl', 'cmudict'] : tokenizerKinds,
         valueAt(root, path),
       ),
     ];
@@ -136,8 +140,17 @@ function unionIssues(issue: z.core.$ZodIssueInvalidUnion, root: unknown): Config
   );
 }
 
+/** Of the schemas of all architectures, what that of the wanted one says. */
+function modelIssues(issue: z.core.$ZodIssueInvalidUnion, root: unknown): ConfigIssue[] {
+  const path = [...issue.path, 'kind'];
+  const kind = valueAt(root, path) ?? modelKinds[0];
+  const own = issue.errors[modelKinds.indexOf(String(kind))];
+  if (!own) return [oneOf(path, modelKinds, kind)];
+  return own.flatMap((inner) => translate({ ...inner, path: [...issue.path, ...inner.path] } as Issue, root));
+}
+
 /** Rules between fields, which a schema of single fields cannot say. */
-function crossIssues({ data, training, evaluation, model }: Experiment): ConfigIssue[] {
+function crossIssues({ data, tokenizer, training, evaluation, model }: Experiment): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
   const need = (fine: boolean, path: string, message: string): void => {
     if (!fine) issues.push({ path, message });
@@ -156,6 +169,11 @@ function crossIssues({ data, training, evaluation, model }: Experiment): ConfigI
     'evaluation.selectBy',
     `expected one of ${choices.join(', ')}, got "${evaluation.selectBy}"`,
   );
+  for (const [part, config] of Object.entries(tokenizer)) {
+    for (const { path, message } of tokenizerIssues(config as TokenizerConfig)) {
+      issues.push({ path: `tokenizer.${part}.${path}`, message });
+    }
+  }
   for (const field of ['scheduledSampling', 'reinforce'] as const) {
     const fine = training[field] === undefined || model.kind !== 'nat';
     need(fine, `training.${field}`, 'expected a model that writes one token after the other, got kind "nat"');

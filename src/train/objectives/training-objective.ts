@@ -5,7 +5,7 @@ import type { Tokenizers } from '../../generate/translator.ts';
 import { sentenceBleu } from '../../metrics/bleu.ts';
 import type { EncoderDecoder } from '../../models/encoder-decoder.ts';
 import type { Experiment } from '../config/schema.ts';
-import { type PairBatch, Seq2SeqObjective } from '../seq2seq.ts';
+import { type PairBatch, Seq2SeqObjective, type TrainingSums } from '../seq2seq.ts';
 import { reinforce, unpacked } from './reinforce.ts';
 import { guessedShare, mixGuesses } from './scheduled-sampling.ts';
 
@@ -47,12 +47,12 @@ export class TrainingObjective {
    * Adds the gradients of a batch to the parameters.
    *
    * @param totalTokens - target tokens of all batches of the update
-   * @returns the sum of the cross-entropies
+   * @returns the sum of the cross-entropies, and what parts of the model measured
    */
-  trainOn(batch: PairBatch, totalTokens: number, place: UpdatePlace): number {
+  trainOn(batch: PairBatch, totalTokens: number, place: UpdatePlace): TrainingSums {
     const weight = this.training.reinforce?.weight ?? 0;
     if (weight > 0) this.reinforceOn(batch, weight / totalTokens, place);
-    return this.teacherForcing.trainOn(this.mixed(batch, place), totalTokens, 1 - weight).loss;
+    return this.teacherForcing.trainOn(this.mixed(batch, place), totalTokens, 1 - weight);
   }
 
   /** The batch with some of the model's own guesses among its inputs. */
