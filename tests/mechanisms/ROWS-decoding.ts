@@ -56,7 +56,7 @@ export const rows: readonly Mechanism[] = [
     name: 'Mask-predict',
     ...nat,
     verification:
-      'Passes are counted; hidden tokens see the shown ones on both sides; learns to reverse strings.',
+      'Passes are counted; hidden tokens see the shown ones on both sides; every further pass mixes two right answers less.',
   },
   {
     id: 'J16',
