@@ -1,7 +1,7 @@
 /** Configuration of the decoder-only Transformer, checked as a whole. */
 import { ConfigError, type ConfigIssue } from '../errors.ts';
 import { type NormChoice, norms } from '../nn/norms/index.ts';
-import { choiceIssues } from '../nn/variants.ts';
+import { choiceIssues, type OptionRules } from '../nn/variants.ts';
 import { type Activation, activations } from '../ops/activate/index.ts';
 
 /** Sizes and variants of a decoder-only Transformer. */
@@ -47,6 +47,22 @@ export const gptDefaults: GptConfig = {
   normEps: 1e-5,
   initializerStd: 0.02,
 };
+
+/** Rules of its fields in an experiment; sizes have the values of nanoGPT's model of characters. */
+export const gptRules = {
+  maxSeqLen: { type: 'count', default: 256 },
+  dModel: { type: 'count', default: 384 },
+  numLayers: { type: 'count', default: 6 },
+  numHeads: { type: 'count', default: 6 },
+  dFf: { type: 'count' },
+  activation: { type: 'choice', of: Object.keys(activations), default: 'geluTanh' },
+  bias: { type: 'flag', default: true },
+  dropout: { type: 'rate', default: 0.1 },
+  attentionDropout: { type: 'rate', default: 0.1 },
+  tieEmbeddings: { type: 'flag', default: true },
+  normEps: { type: 'number', above: 0, default: 1e-5 },
+  initializerStd: { type: 'number', above: 0, default: 0.02 },
+} as const satisfies OptionRules;
 
 /**
  * The configuration itself.

@@ -23,6 +23,7 @@ import { Dropout, Residual, type Sublayer } from '../nn/residual.ts';
 import { reshape } from '../ops/shape/reshape.ts';
 import { slice } from '../ops/shape/slice.ts';
 import { checkGptConfig, type GptConfig, gptDefaults } from './gpt-config.ts';
+import { CausalLanguageModel } from './language-model.ts';
 
 /** First values: those that end a sublayer are smaller, so that the residual stream does not grow with depth. */
 function initializersOf({ initializerStd, numLayers }: GptConfig): {
@@ -100,7 +101,7 @@ export class GptCache {
 }
 
 /** A GPT-2 style language model: learned positions, pre-norm, a last norm, tied or separate output projection. */
-export class Gpt extends Module {
+export class Gpt extends CausalLanguageModel {
   readonly config: GptConfig;
   readonly embedding: Embedding;
   readonly position: LearnedPosition;

@@ -14,6 +14,7 @@ const KNOWN: ReadonlyMap<string, MetricName> = new Map([
   ['nll', { label: 'NLL', unit: '', better: 'lower' }],
   ['perplexity', { label: 'Perplexity', unit: '', better: 'lower' }],
   ['bitsPerByte', { label: 'Bits per byte', unit: '', better: 'lower' }],
+  ['bitsPerCharacter', { label: 'Bits per character', unit: '', better: 'lower' }],
   ['learningRate', { label: 'Learning rate', unit: '', better: undefined }],
   ['gradNorm', { label: 'Gradient norm', unit: '', better: undefined }],
   ['balanceLoss', { label: 'Load balance', unit: '', better: undefined }],

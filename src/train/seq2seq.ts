@@ -1,16 +1,13 @@
 /** Sequence-to-sequence training: batches of pairs, teacher forcing, and the loss of a batch. */
 import type { Device } from '../core/device.ts';
 import { scope } from '../core/scope.ts';
-import { backward, noGrad } from '../core/tape.ts';
+import { noGrad } from '../core/tape.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { packedBatches, type TokenPair } from '../data/batching.ts';
 import { shiftRight } from '../data/collate.ts';
 import type { Tokenizers } from '../generate/translator.ts';
 import type { EncoderDecoder, PackedSequences } from '../models/encoder-decoder.ts';
-import { collectAuxiliary, type Measure } from '../nn/auxiliary.ts';
-import { add } from '../ops/elementwise/binary.ts';
-import { scale } from '../ops/elementwise/scale.ts';
-import { sum } from '../ops/reduce/sum.ts';
+import { type LossSums, learnFrom, sumOf, type TrainingSums } from './learn.ts';
 
 /** A batch of pairs, the sequences of each side one after the other. */
 export interface PairBatch {
@@ -26,19 +23,6 @@ export interface PairBatch {
 export interface BatchLimits {
   readonly maxTokens: number;
   readonly maxSentences?: number | undefined;
-}
-
-/** Sums over the tokens of a batch. */
-export interface LossSums {
-  /** With label smoothing, nats. */
-  readonly loss: number;
-  readonly tokens: number;
-}
-
-/** What a batch gave the training log. */
-export interface TrainingSums extends LossSums {
-  /** Means that parts of the model measure, by name. */
-  readonly measures: Readonly<Record<string, Measure>>;
 }
 
 /** Length with the end token, which counts in a batch. */
@@ -97,30 +81,17 @@ export class Seq2SeqObjective {
   }
 
   /**
-   * Adds the gradients of `weight · loss sum / totalTokens` to the parameters, and those of the losses that parts of the
-   * model contribute, each weighted by the batch's share of the tokens.
+   * Adds the gradients of `weight · loss sum / totalTokens` to the parameters, see `learnFrom`.
    *
    * @returns the sum of the losses, without the weight
    */
   trainOn(batch: PairBatch, totalTokens: number, weight = 1): TrainingSums {
-    return scope(() => {
-      const { result, auxiliary } = collectAuxiliary(() => this.losses(batch, this.labelSmoothing));
-      const loss = sumOf(result);
-      const share = batch.targetTokens / totalTokens;
-      const further = auxiliary.losses.map((contributed) => scale(contributed, share));
-      backward(further.reduce(add, scale(sum(result), weight / totalTokens)));
-      return { loss, tokens: batch.targetTokens, measures: auxiliary.measures };
-    });
+    const lossesOf = (): Tensor => this.losses(batch, this.labelSmoothing);
+    return learnFrom(lossesOf, batch.targetTokens, totalTokens, weight);
   }
 
   /** Sum of the losses without label smoothing: negative log-likelihood. */
   evaluate(batch: PairBatch): LossSums {
     return noGrad(() => scope(() => ({ loss: sumOf(this.losses(batch, 0)), tokens: batch.targetTokens })));
   }
-}
-
-function sumOf({ data }: Tensor): number {
-  let total = 0;
-  for (let i = 0; i < data.length; i++) total += data[i]!;
-  return total;
 }

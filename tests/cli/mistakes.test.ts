@@ -236,7 +236,7 @@ describe('data', () => {
       /^note: train: 1 skipped as too long \(longest source 18, target 6 tokens\)\ntraining .* 80 examples/,
     ],
     [
-      'truncate',
+      'head-tail',
       /^note: train: 1 truncated as too long \(longest source 18, target 6 tokens\)\ntraining .* 81 examples/,
     ],
   ])('longer than the model takes: %s, counted and reported', async (policy, message) => {

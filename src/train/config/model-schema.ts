@@ -53,7 +53,8 @@ const transformer = z.strictObject({
 export interface OtherModel {
   readonly kind: Exclude<ModelKind, 'transformer'>;
   readonly dModel: number;
-  readonly maxSeqLen: number;
+  /** Absent where texts have no longest length. */
+  readonly maxSeqLen?: number;
 }
 
 /** Kinds that can be trained, in the order of their schemas. */

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { precisions } from '../../core/precision.ts';
+import { lengthPolicies } from '../../data/length-policy.ts';
 import { metrics } from '../../metrics/registry.ts';
 import type { Option } from '../../tokenizers/kind.ts';
 import { kinds, tokenizerKinds } from '../../tokenizers/kinds.ts';
@@ -52,7 +53,8 @@ const split = z.strictObject({
   seed: z.int().default(1),
 });
 
-const data = z.strictObject({
+const pairs = z.strictObject({
+  format: z.literal('pairs').optional().describe('sources and targets; so it is without a format'),
   folder: z.string().optional().describe('put before every path below'),
   all: reader.optional().describe('one set that is split by its sources'),
   split: split.optional(),
@@ -62,12 +64,37 @@ const data = z.strictObject({
   maxTrainExamples: count.optional(),
   maxSourceLength: count.default(256).describe('tokens'),
   maxTargetLength: count.default(256).describe('tokens'),
-  tooLong: z.enum(['skip', 'truncate']).default('skip'),
+  tooLong: z
+    .enum(lengthPolicies)
+    .default('skip')
+    .describe(
+      'longer texts are left out, or keep their beginning, their end, or a quarter and the rest of both',
+    ),
   maxTokens: count
     .default(4096)
     .describe('tokens of a batch on its longer side, the longer of sources and targets'),
   maxSentences: count.optional(),
 });
+
+const text = z.strictObject({
+  format: z.literal('text').describe('one running text, for a language model'),
+  folder: z.string().optional().describe('put before every path below'),
+  path: z.string().optional().describe('file that is split: its beginning trains, its end tests'),
+  split: z
+    .strictObject({
+      validation: z.number().min(0).max(0.9).default(0.05),
+      test: z.number().min(0).max(0.9).default(0.05),
+    })
+    .optional()
+    .describe('shares of the file'),
+  train: z.string().optional().describe('file, instead of `path`'),
+  validation: z.string().optional(),
+  test: z.string().optional(),
+  segmentLength: count.describe('tokens that the model reads at once'),
+  batchSize: count.describe('segments of a batch; texts side by side for a model with memory'),
+});
+
+const data = z.discriminatedUnion('format', [pairs, text]);
 
 /** What the options of a tokenizer say, as a schema. */
 function optionSchema(option: Option): z.ZodType {
@@ -173,6 +200,11 @@ const decoding = {
 const evaluation = z.strictObject({
   every: count.default(500).describe('steps between validations'),
   ...decoding,
+  stride: count
+    .optional()
+    .describe(
+      'tokens from one window of the test text to the next, which overlap then; side by side by default',
+    ),
   selectBy: z.string().default('loss').describe('loss, or one of the metrics'),
   test: z.strictObject(decoding).optional(),
   labels: z
@@ -199,7 +231,20 @@ export const experimentSchema = z.strictObject({
 
 /** A valid experiment with every default filled in. */
 export type Experiment = z.output<typeof experimentSchema>;
-export type DataSection = Experiment['data'];
+/** Pairs of texts. */
+export type DataSection = z.output<typeof pairs>;
+/** One running text. */
+export type TextSection = z.output<typeof text>;
+/** An experiment on pairs of texts. */
+export type PairExperiment = Experiment & { readonly data: DataSection };
+/** An experiment on one running text. */
+export type TextExperiment = Experiment & { readonly data: TextSection };
+
+/** Whether an experiment trains a language model on one running text. */
+export function isTextExperiment(experiment: Experiment): experiment is TextExperiment {
+  return experiment.data.format === 'text';
+}
+
 export type ReaderSection = z.output<typeof reader>;
 export type DecodingSection = Pick<Experiment['evaluation'], keyof typeof decoding>;
 export type TokenizerSection = z.output<typeof tokenizer>;

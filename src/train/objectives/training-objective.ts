@@ -5,19 +5,11 @@ import type { Tokenizers } from '../../generate/translator.ts';
 import { sentenceBleu } from '../../metrics/bleu.ts';
 import type { EncoderDecoder } from '../../models/encoder-decoder.ts';
 import type { Experiment } from '../config/schema.ts';
-import { type PairBatch, Seq2SeqObjective, type TrainingSums } from '../seq2seq.ts';
+import type { TrainingSums } from '../learn.ts';
+import { type PairBatch, Seq2SeqObjective } from '../seq2seq.ts';
+import type { UpdatePlace } from '../task.ts';
 import { reinforce, unpacked } from './reinforce.ts';
 import { guessedShare, mixGuesses } from './scheduled-sampling.ts';
-
-/** Where training stands. */
-export interface UpdatePlace {
-  /** Counts updates from 1. */
-  readonly step: number;
-  /** Counts the batches of an update from 0. */
-  readonly batch: number;
-  /** Share of the training that is over, 0 … 1. */
-  readonly done: number;
-}
 
 /** Streams of random numbers that are kept for a batch. */
 const STREAMS = 2 ** 20;
