@@ -6,7 +6,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FormatError } from '../errors.ts';
-import { isTextExperiment } from './config/schema.ts';
+import { isTextExperiment, type PairExperiment } from './config/schema.ts';
 import { validateExperiment } from './config/validate.ts';
 import { readParts } from './prepare-data.ts';
 
@@ -37,7 +37,7 @@ export function trainingSources(folder: string): string[] {
       hint: 'a teacher translates: name the run of an encoder–decoder model',
     });
   }
-  const { data } = experiment;
+  const { data } = experiment as PairExperiment;
   const examples = readParts(data).train.slice(0, data.maxTrainExamples);
   return [...new Set(examples.map(({ source }) => source))];
 }
