@@ -148,4 +148,20 @@ describe('multi-modality', () => {
     trainOnPairs(student, distilled, tokenizers, STEPS);
     expect(mixedOf(outputsOf(student)), 'in parallel, from the teacher').toBeLessThan(sources.length / 10);
   });
+
+  test('every further pass of mask-predict mixes less; one token after the other does not mix', {
+    timeout: 240_000,
+  }, (context) => {
+    needDevice(context, 'native');
+    const trained = natFor('native', { masking: 'random' });
+    trainOnPairs(trained, pairs, tokenizers, 2 * STEPS);
+    const mixed = [1, 2, 5].map((iterations) => {
+      const model = natFor('native', { masking: 'random', iterations });
+      model.loadStateDict(trained.stateDict());
+      return mixedOf(outputsOf(model));
+    });
+    expect(mixed[0], JSON.stringify(mixed)).toBeGreaterThan(sources.length / 2);
+    expect(mixed[1], JSON.stringify(mixed)).toBeLessThan(0.9 * mixed[0]!);
+    expect(mixed[2], JSON.stringify(mixed)).toBeLessThan(0.5 * mixed[0]!);
+  });
 });

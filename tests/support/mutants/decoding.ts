@@ -50,7 +50,7 @@ export const decodingMutants: readonly Mutant[] = [
     caughtBy: drawsDoNotDependOnTheBatch,
   },
   {
-    name: 'keys of tokens that were guessed wrongly stay in the cache',
+    name: 'tokens that were guessed wrongly stay in the cache',
     mutate: () => {
       const longest = new WeakMap<KeyValueCache, number>();
       return patch(
@@ -59,10 +59,13 @@ export const decodingMutants: readonly Mutant[] = [
         (real) =>
           function (this: KeyValueCache, qkv) {
             const [start, known] = [this.length, longest.get(this) ?? 0];
-            const before = this.keys.data.slice();
+            const before = [this.keys, this.values].map(({ data }) => data.slice());
             real.call(this, qkv);
             longest.set(this, Math.max(known, this.length));
-            if (start < known) this.keys.data.set(before);
+            if (start >= known) return;
+            [this.keys, this.values].forEach(({ data }, i) => {
+              data.set(before[i]!);
+            });
           },
       );
     },
