@@ -57,7 +57,8 @@ export const rows: readonly Mechanism[] = [
     id: 'L5',
     name: 'Segment recurrence',
     file: 'src/models/segment-memory.ts',
-    verification: 'a dependency beyond the segment is learned with memory, and stays at chance without, three seeds',
+    verification:
+      'a dependency beyond the segment is learned with memory, and stays at chance without, three seeds',
     test: learning,
   },
 ];
