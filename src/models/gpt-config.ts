@@ -60,6 +60,7 @@ export const gptRules = {
   dropout: { type: 'rate', default: 0.1 },
   attentionDropout: { type: 'rate', default: 0.1 },
   tieEmbeddings: { type: 'flag', default: true },
+  norm: { type: 'choice', of: Object.keys(norms), default: 'layer' },
   normEps: { type: 'number', above: 0, default: 1e-5 },
   initializerStd: { type: 'number', above: 0, default: 0.02 },
 } as const satisfies OptionRules;

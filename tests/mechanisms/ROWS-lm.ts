@@ -1,0 +1,64 @@
+/** Language models of segments, and texts longer than a model. */
+import type { Mechanism } from './mechanism.ts';
+
+const properties = 'tests/properties/language-models.test.ts';
+const learning = 'tests/long/long-context.test.ts';
+const longText = 'tests/long-text.test.ts';
+
+export const rows: readonly Mechanism[] = [
+  {
+    id: 'I8',
+    name: 'Language model of separate segments',
+    file: 'src/models/segment-language-model.ts',
+    verification:
+      'a window changes no loss and no gradient of another; further losses equal those of parts of the model; nats by place fall from chance to the entropy',
+    test: properties,
+  },
+  {
+    id: 'I9',
+    name: 'Transformer-XL',
+    file: 'src/models/transformer-xl.ts',
+    verification:
+      'with memory the logits of one pass over the whole text; reach of layers times memory; no gradient into earlier segments; a run that is cut goes on bit for bit with its memory',
+    test: properties,
+  },
+  {
+    id: 'L1',
+    name: 'Truncation: head, tail, head and tail',
+    file: 'src/data/length-policy.ts',
+    verification:
+      'never above the limit, end tokens kept; a label at the end is learned when the end is kept and left to chance when it is cut',
+    test: longText,
+  },
+  {
+    id: 'L2',
+    name: 'Key passages: TF-IDF, TextRank, attention',
+    file: 'src/data/passages.ts',
+    verification:
+      'recall of a planted sentence at three budgets against the beginning of the text; the equation of TextRank holds',
+    test: longText,
+  },
+  {
+    id: 'L3',
+    name: 'Segments apart, then pooled',
+    file: 'src/models/segment-encoding.ts',
+    verification: 'one packed pass equals separate runs; segments joined are the text',
+    test: longText,
+  },
+  {
+    id: 'L4',
+    name: 'Sliding evaluation',
+    file: 'src/data/running-text.ts',
+    verification:
+      'a loop over the labels gives the same sum; cost counted; better than windows side by side on a text with a known dependency',
+    test: properties,
+  },
+  {
+    id: 'L5',
+    name: 'Segment recurrence',
+    file: 'src/models/segment-memory.ts',
+    verification:
+      'a dependency beyond the segment is learned with memory, and stays at chance without, three seeds',
+    test: learning,
+  },
+];
