@@ -70,6 +70,9 @@ export function decoderParts(model: DecoderModel): DecoderParts | undefined {
   const first = layers[0];
   const output = model.projection ?? targetEmbedding;
   if (positions === undefined || !first || !layers.every(isKnown)) return undefined;
+  const isWhole = ({ selfAttention: self, crossAttention: cross }: PlainLayer): boolean =>
+    self.numHeads === config.numHeads && cross.numHeads === config.numHeads;
+  if (!layers.every(isWhole)) return undefined;
   if (output.quantized || targetEmbedding.quantized || !(decoder.norm === null || isLayerNorm(decoder.norm)))
     return undefined;
   const { selfAttention, feedForward } = first;

@@ -15,6 +15,8 @@ export {
 } from './encoder-decoder.ts';
 export { Gpt, GptCache } from './gpt.ts';
 export { checkGptConfig, type GptConfig, gptDefaults } from './gpt-config.ts';
+export { pruneHeads } from './prune-heads.ts';
+export type { PrunedHeads } from './pruned-heads.ts';
 export { type EncodedSources, RecurrentSeq2Seq } from './recurrent-seq2seq.ts';
 export {
   checkRecurrentSeq2SeqConfig,

@@ -24,9 +24,9 @@ class EncoderLayer extends Module {
   readonly feedForward: FeedForwardLayer;
   readonly feedForwardResidual: Residual;
 
-  constructor(config: TransformerConfig, context: ModuleContext) {
+  constructor(config: TransformerConfig, context: ModuleContext, path: string) {
     super();
-    this.selfAttention = attentionOf(config, 'encoder', context);
+    this.selfAttention = attentionOf(config, 'encoder', context, `${path}.selfAttention`);
     this.selfAttentionResidual = residualOf(config, context);
     this.feedForward = feedForwardOf(config, context);
     this.feedForwardResidual = residualOf(config, context);
@@ -52,11 +52,11 @@ class DecoderLayer extends Module {
   readonly feedForward: FeedForwardLayer;
   readonly feedForwardResidual: Residual;
 
-  constructor(config: TransformerConfig, context: ModuleContext) {
+  constructor(config: TransformerConfig, context: ModuleContext, path: string) {
     super();
-    this.selfAttention = attentionOf(config, 'decoder', context);
+    this.selfAttention = attentionOf(config, 'decoder', context, `${path}.selfAttention`);
     this.selfAttentionResidual = residualOf(config, context);
-    this.crossAttention = attentionOf(config, 'cross', context);
+    this.crossAttention = attentionOf(config, 'cross', context, `${path}.crossAttention`);
     this.crossAttentionResidual = residualOf(config, context);
     this.feedForward = feedForwardOf(config, context);
     this.feedForwardResidual = residualOf(config, context);
@@ -112,7 +112,11 @@ export class Encoder extends Module {
 
   constructor(config: TransformerConfig, context: ModuleContext) {
     super();
-    this.layers = stack(config.numEncoderLayers, config.shareLayers, () => new EncoderLayer(config, context));
+    this.layers = stack(
+      config.numEncoderLayers,
+      config.shareLayers,
+      (i) => new EncoderLayer(config, context, `encoder.layers.${i}`),
+    );
     this.norm = finalNorm(config, context);
   }
 
@@ -133,7 +137,11 @@ export class Decoder extends Module {
 
   constructor(config: TransformerConfig, context: ModuleContext) {
     super();
-    this.layers = stack(config.numDecoderLayers, config.shareLayers, () => new DecoderLayer(config, context));
+    this.layers = stack(
+      config.numDecoderLayers,
+      config.shareLayers,
+      (i) => new DecoderLayer(config, context, `decoder.layers.${i}`),
+    );
     this.norm = finalNorm(config, context);
   }
 
@@ -162,14 +170,19 @@ export class Decoder extends Module {
   }
 }
 
-function stack<T>(count: number, shared: boolean, make: () => T): T[] {
-  const first = make();
-  return Array.from({ length: count }, (_, i) => (i === 0 || shared ? first : make()));
+function stack<T>(count: number, shared: boolean, make: (i: number) => T): T[] {
+  const first = make(0);
+  return Array.from({ length: count }, (_, i) => (i === 0 || shared ? first : make(i)));
 }
 
 /** The attention layer of a role: what the configuration says of the role, or of all self-attention. */
-function attentionOf(config: TransformerConfig, role: AttentionRole, context: ModuleContext): AttentionLayer {
-  return makeAttention(attentionChoice(config, role), attentionSizes(config, role), context);
+function attentionOf(
+  config: TransformerConfig,
+  role: AttentionRole,
+  context: ModuleContext,
+  path: string,
+): AttentionLayer {
+  return makeAttention(attentionChoice(config, role), attentionSizes(config, role, path), context);
 }
 
 function residualOf(config: TransformerConfig, context: ModuleContext): Residual {

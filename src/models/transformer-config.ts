@@ -9,6 +9,7 @@ import { type PositionChoice, type PositionSizes, positions } from '../nn/positi
 import type { NormPlacement } from '../nn/residual.ts';
 import { choiceIssues, kindOf } from '../nn/variants.ts';
 import { type Activation, activations } from '../ops/activate/index.ts';
+import { keptHeads, type PrunedHeads, prunedHeadsIssues } from './pruned-heads.ts';
 
 /** Sizes and variants of a Transformer. */
 export interface TransformerConfig {
@@ -47,7 +48,7 @@ export interface TransformerConfig {
   readonly scaleEmbeddings: boolean;
   /** One matrix for: nothing, target embedding and output, or source and target embedding and output. */
   readonly tieEmbeddings: 'none' | 'target' | 'all';
-  /** Factor on the attention scores: 1/√D (the paper), none, or linear 1/D. */
+  /** Factor on the attention scores: 1/√D (the paper), none, linear 1/D, or t5: none, with smaller first queries. */
   readonly attentionScale: ScoreScale;
   /** Width of the queries and keys of a head; dModel / numHeads when absent. */
   readonly headDim?: number | undefined;
@@ -55,6 +56,8 @@ export interface TransformerConfig {
   readonly valueDim?: number | undefined;
   /** All encoder layers share their parameters, and all decoder layers theirs (ALBERT). */
   readonly shareLayers: boolean;
+  /** Heads that were taken out; see `pruneHeads`. */
+  readonly prunedHeads?: PrunedHeads | undefined;
   readonly maxSeqLen: number;
   /** Id of padding, in both vocabularies. */
   readonly paddingId: number;
@@ -130,10 +133,20 @@ export function attentionChoice(config: TransformerConfig, role: AttentionRole):
   return (role === 'encoder' ? encoderAttention : decoderAttention) ?? attention;
 }
 
-/** What the attention layers of a role are made for. */
-export function attentionSizes(config: TransformerConfig, role: AttentionRole): AttentionSizes {
-  const { dModel, numHeads, attentionDropout, attentionScale, maxSeqLen } = config;
-  const headDim = config.headDim ?? dModel / numHeads;
+/**
+ * What the attention layers of a role are made for.
+ *
+ * @param path - of the layer, which may have lost heads
+ */
+export function attentionSizes(
+  config: TransformerConfig,
+  role: AttentionRole,
+  path?: string,
+): AttentionSizes {
+  const { dModel, attentionDropout, attentionScale, maxSeqLen, prunedHeads } = config;
+  const numHeads =
+    path === undefined ? config.numHeads : keptHeads(config.numHeads, prunedHeads, path).length;
+  const headDim = config.headDim ?? dModel / config.numHeads;
   const widths = { dModel, numHeads, headDim, valueDim: config.valueDim ?? headDim, maxSeqLen };
   const position = kindOf(config.position ?? 'none'); // what comes from a file may be null
   return { role, ...widths, dropout: attentionDropout, scale: attentionScale, position };
@@ -166,6 +179,7 @@ export function mechanismIssues(config: TransformerConfig): ConfigIssue[] {
   const issues = [
     ...choiceIssues('position', positions, config.position, positionSizes(config, 'encoder')),
     ...attention,
+    ...(config.prunedHeads ? prunedHeadsIssues(config, (role) => attentionChoice(config, role)) : []),
     ...choiceIssues('norm', norms, config.norm, { width: config.dModel, eps: config.normEps }),
     ...choiceIssues('feedForward', feedForwards, config.feedForward, feedForwardSizes(config)),
   ];

@@ -1,8 +1,11 @@
 /** Layers and mechanisms, one file each. */
 export {
   type AttendOptions,
+  additiveScore,
   attend,
+  bilinearScore,
   dotScore,
+  learnedScaleScore,
   type ScoreFunction,
   type ScoreScale,
   scaledDotScore,
@@ -10,6 +13,7 @@ export {
 } from './attention/attend.ts';
 export { KeyValueCache } from './attention/cache.ts';
 export { type GuidedAttentionOptions, guidedAttentionLoss } from './attention/guided.ts';
+export { headImportance } from './attention/head-importance.ts';
 export { type AttentionChoice, attentions, makeAttention } from './attention/kinds.ts';
 export {
   type AttendTo,
