@@ -71,6 +71,18 @@ export { Linear, type LinearOptions } from './linear.ts';
 export { Module, type ModuleContext, type Parameter, parameter } from './module.ts';
 export * from './norms/index.ts';
 export * from './position/index.ts';
+export {
+  linearProbe,
+  type ProbeOptions,
+  positionSimilarity,
+  probePositions,
+  similarityByLag,
+} from './position/probes.ts';
+export {
+  type PositionRequirements,
+  positionRequirements,
+  type RequirementOptions,
+} from './position/requirements.ts';
 export { modelBytes, type QuantizeOptions, quantize } from './quantize.ts';
 export { QuantizedMatrix } from './quantized-matrix.ts';
 export {
