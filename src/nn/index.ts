@@ -12,6 +12,7 @@ export {
   scoreScale,
 } from './attention/attend.ts';
 export { KeyValueCache } from './attention/cache.ts';
+export { edgeMask, GraphAttention, type GraphAttentionOptions } from './attention/graph.ts';
 export { type GuidedAttentionOptions, guidedAttentionLoss } from './attention/guided.ts';
 export { headImportance } from './attention/head-importance.ts';
 export { type AttentionChoice, attentions, makeAttention } from './attention/kinds.ts';
@@ -83,6 +84,7 @@ export {
   positionRequirements,
   type RequirementOptions,
 } from './position/requirements.ts';
+export { TreeDistanceScores, treeDepths, treeDistances } from './position/structural.ts';
 export { modelBytes, type QuantizeOptions, quantize } from './quantize.ts';
 export { QuantizedMatrix } from './quantized-matrix.ts';
 export {
