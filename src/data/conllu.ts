@@ -81,15 +81,14 @@ export function readConllu(path: string): DependencySentence[] {
     if (sentence) sentences.push(sentence);
     words = [];
   };
-  readLines(path).forEach((text, i) => {
-    if (text.trim() === '') return finish();
-    if (text.startsWith('#')) return undefined;
+  for (const [i, text] of readLines(path).entries()) {
     const cells = text.split('\t');
-    if (cells.length !== COLUMNS)
-      return problems.add(i + 1, `expected ${COLUMNS} columns, got ${cells.length}`);
-    if (!/[-.]/.test(cells[ID]!)) words.push({ line: i + 1, cells });
-    return undefined;
-  });
+    if (text.trim() === '') finish();
+    else if (text.startsWith('#')) continue;
+    else if (cells.length !== COLUMNS)
+      problems.add(i + 1, `expected ${COLUMNS} columns, got ${cells.length}`);
+    else if (!/[-.]/.test(cells[ID]!)) words.push({ line: i + 1, cells });
+  }
   finish();
   problems.throwIfAny();
   return sentences;

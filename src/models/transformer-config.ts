@@ -56,6 +56,11 @@ export interface TransformerConfig {
   readonly valueDim?: number | undefined;
   /** All encoder layers share their parameters, and all decoder layers theirs (ALBERT). */
   readonly shareLayers: boolean;
+  /**
+   * Words can be copied from the source: outputs are log-probabilities of the vocabulary and of ids beyond it, which
+   * stand for words that the vocabulary lacks and are read as `unknownId`. Needs one vocabulary on both sides.
+   */
+  readonly copy?: { readonly unknownId: number } | undefined;
   /** Heads that were taken out; see `pruneHeads`. */
   readonly prunedHeads?: PrunedHeads | undefined;
   readonly maxSeqLen: number;
@@ -119,6 +124,8 @@ export function checkTransformerConfig(config: TransformerConfig): TransformerCo
   );
   const sameVocabulary = config.tieEmbeddings !== 'all' || config.sourceVocabSize === config.targetVocabSize;
   check('tieEmbeddings', sameVocabulary, 'one vocabulary for source and target with "all"');
+  const canCopy = !config.copy || config.sourceVocabSize === config.targetVocabSize;
+  check('copy', canCopy, 'one vocabulary for source and target');
   if (issues.length > 0) {
     const list = issues.map(({ path, message }) => `${path}: ${message}`).join('; ');
     throw new ConfigError({ where: 'Transformer', problem: list, issues });

@@ -71,6 +71,7 @@ export * from './initializers.ts';
 export { Linear, type LinearOptions } from './linear.ts';
 export { Module, type ModuleContext, type Parameter, parameter } from './module.ts';
 export * from './norms/index.ts';
+export { type CopySource, PointerGenerator } from './pointer-generator.ts';
 export * from './position/index.ts';
 export {
   linearProbe,
