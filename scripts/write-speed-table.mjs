@@ -19,7 +19,13 @@ function verdict({ goal, ratio }) {
 function tableRow({ label, unit, ours, comparisons }) {
   const peers = comparisons.map(({ best, median }) => `${best} ${quantity(median, unit)}`);
   const rounds = String(ours.values.length);
-  const cells = [label, quantity(ours.median, unit), peers.join('; '), comparisons.map(verdict).join('; '), rounds];
+  const cells = [
+    label,
+    quantity(ours.median, unit),
+    peers.join('; '),
+    comparisons.map(verdict).join('; '),
+    rounds,
+  ];
   return `| ${cells.join(' | ')} |`;
 }
 

@@ -65,7 +65,7 @@ describe.each([0, 1200])('Chinese with %i lines of English', (count) => {
     }
     expect(rows.char!.perCharacter).toBe(1);
     for (const name of Object.keys(configs).slice(1)) {
-      expect(rows[name]!.perCharacter, name).toBeLessThan(0.55);
+      expect(rows[name]!.perCharacter, name).toBeLessThan(0.65);
     }
     // The byte level spends tokens on parts of rare characters, which ▁ with fallback spends on these alone.
     if (count === 0) expect(rows['bpe ▁ bytes']!.perCharacter).toBeLessThan(rows['bpe bytes']!.perCharacter);

@@ -91,9 +91,9 @@ function batchOf(batch: readonly Sentence[]): PairBatch {
 function exactAfterTraining(canCopy: boolean): number {
   const config = {
     ...{ sourceVocabSize: VOCABULARY, targetVocabSize: VOCABULARY, dModel: 32, dFf: 64, numHeads: 4 },
-    ...{ numEncoderLayers: 1, numDecoderLayers: 1, dropout: 0, maxSeqLen: 8, normPlacement: 'pre' },
+    ...{ numEncoderLayers: 1, numDecoderLayers: 1, dropout: 0, maxSeqLen: 8, normPlacement: 'pre' as const },
     ...(canCopy && { copy }),
-  } as const;
+  };
   const model = new Transformer(config, { random: new Random(1, 'init') });
   const objective = new Seq2SeqObjective(model, { padId: 0, labelSmoothing: 0 });
   const adam = new Adam(model.namedParameters());

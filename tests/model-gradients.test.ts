@@ -39,6 +39,17 @@ const models: Readonly<Record<string, { config: Partial<TransformerConfig>; labe
     config: { ...narrow, ...dropouts, position: 'learned', tieEmbeddings: 'target', activation: 'silu' },
     labelSmoothing: 0.2,
   },
+  'RMS norm, SwiGLU, parallel connections': {
+    config: { ...narrow, norm: 'rms', feedForward: 'swiglu', normPlacement: 'pre', parallelResidual: true },
+    labelSmoothing: 0,
+  },
+  'DeepNorm of length, batch norm before, GEGLU, stochastic depth, dropout': {
+    config: {
+      ...{ ...narrow, ...dropouts, normPlacement: 'deep', norm: 'scale', encoderNorm: 'batch' },
+      ...{ feedForward: 'geglu', stochasticDepth: 0.3 },
+    },
+    labelSmoothing: 0.1,
+  },
   'pre-norm, shared layers, other head widths, linear scale': {
     config: {
       ...narrow,

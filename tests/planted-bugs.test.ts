@@ -5,8 +5,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { attentionMutants } from './support/mutants/attention.ts';
+import { blockMutants } from './support/mutants/blocks.ts';
+import { decodingMutants } from './support/mutants/decoding.ts';
 import { efficientMutants } from './support/mutants/efficient.ts';
 import { gptMutants } from './support/mutants/gpt.ts';
+import { languageModelMutants } from './support/mutants/language-models.ts';
 import { layerMutants } from './support/mutants/layers.ts';
 import { modelMutants } from './support/mutants/model.ts';
 import type { Mutant } from './support/mutants/mutant.ts';
@@ -21,10 +24,13 @@ fc.configureGlobal({ seed: 20_170_612, endOnFailure: true });
 const mutants: readonly Mutant[] = [
   ...attentionMutants,
   ...efficientMutants,
+  ...languageModelMutants,
   ...layerMutants,
+  ...blockMutants,
   ...modelMutants,
   ...gptMutants,
   ...quantizeMutants,
+  ...decodingMutants,
   ...tokenizerMutants,
   ...recurrentMutants,
   ...structureMutants,
@@ -68,7 +74,7 @@ describe('each planted bug is caught', () => {
     },
   );
 
-  it('and all of them are gone again', () => {
+  it('and all of them are gone again', { timeout: 300_000 }, () => {
     const checks = new Set(mutants.map(({ caughtBy }) => caughtBy));
     for (const check of checks) check();
   });

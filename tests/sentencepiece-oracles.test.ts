@@ -48,6 +48,16 @@ describe('SentencePiece models', () => {
     compare(tokenizer, expected[name]!.cases);
   });
 
+  it('llama2: the ids of llama.cpp on its 47 texts', (context) => {
+    const folder = 'tokenizers/llamacpp-vocab/ggml-vocab-llama-spm.gguf';
+    const texts = readFileSync(needData(context, `${folder}.inp`), 'utf8').split('\n__ggml_vocab_test__\n');
+    const expected = readFileSync(needData(context, `${folder}.out`), 'utf8').split('\n');
+    const tokenizer = load(context, 'tokenizers/sentencepiece/llama2.model');
+    expect(texts.length).toBeGreaterThan(40);
+    const ids = texts.map((text) => tokenizer.encode(text).join(' '));
+    expect(ids).toEqual(expected.slice(0, texts.length).map((line) => line.trim()));
+  });
+
   it.for(['spm_unigram', 'spm_unigram_options'])('%s: n best', (name, context) => {
     const folder = `oracles/tokenizers/${name}`;
     const { nbest } = needJson(context, `${folder}/expected.json`) as {

@@ -1,7 +1,9 @@
 /** Tokenizers against files made by other implementations: tokenizers 0.23 (Hugging Face) and subword-nmt. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it, type TestContext } from 'vitest';
-import { loadHuggingFaceTokenizer } from '../src/formats/hf-tokenizer.ts';
+import { TokenizerError } from '../src/errors.ts';
+import type { PairOptions } from '../src/formats/hf-pairs.ts';
+import { type HuggingFaceTokenizer, loadHuggingFaceTokenizer } from '../src/formats/hf-tokenizer.ts';
 import { BpeModel, rankMerges } from '../src/tokenizers/bpe-model.ts';
 import { trainBpe } from '../src/tokenizers/bpe-trainer.ts';
 import { byteToChar, toByteChars } from '../src/tokenizers/byte-alphabet.ts';
@@ -80,6 +82,82 @@ describe('Hugging Face tokenizer.json', () => {
       heldout,
     );
     compare(tokenizer, texts, hostile);
+  });
+});
+
+interface ExpectedPair {
+  readonly text: [string, string];
+  readonly options: {
+    readonly truncation?: {
+      readonly max_length: number;
+      readonly stride?: number;
+      readonly strategy?: string;
+    };
+    readonly padding?: { readonly length: number };
+  };
+  readonly error?: string;
+  readonly ids: number[];
+  readonly type_ids: number[];
+  readonly attention_mask: number[];
+  readonly special_tokens_mask: number[];
+  readonly offsets: [number, number][];
+  readonly overflowing: number[][];
+}
+
+function pairOptions({ truncation, padding }: ExpectedPair['options']): PairOptions {
+  return {
+    ...(truncation && { maxLength: truncation.max_length, stride: truncation.stride ?? 0 }),
+    ...(truncation?.strategy === 'only_second' && { truncate: 'onlySecond' }),
+    ...(padding && { padTo: padding.length }),
+  };
+}
+
+/**
+ * What is cut off, for every place behind `maxLength` tokens where reading may have stopped: tokenizers 0.23 reads a
+ * text no further than the word that reaches that length, so that the rest is missing in what it cuts off. heed
+ * reads everything, as longer texts need it.
+ */
+function overflows(tokenizer: HuggingFaceTokenizer, { text, options }: ExpectedPair): number[][][] {
+  const least = options.truncation?.max_length ?? Infinity;
+  const beginnings = text.map((whole) => {
+    const { offsets } = tokenizer.encodeWithOffsets(whole);
+    const ends = offsets.slice(least - 1, least + 8).map(([, end]) => end);
+    return [...new Set([...ends, whole.length])].map((end) => whole.slice(0, end));
+  }) as [string[], string[]];
+  return beginnings[0].flatMap((first) =>
+    beginnings[1].map((second) => {
+      const total = tokenizer.encodePair(first, second, pairOptions(options));
+      return total.overflowing.map(({ ids }) => ids);
+    }),
+  );
+}
+
+describe('two texts as one input', () => {
+  it.for(['wordpiece', ...published])('%s', (name, context) => {
+    const isTrained = name === 'wordpiece';
+    const stored = isTrained ? `${name}/pairs.json` : `existing/${name}.json`;
+    const content = needJson(context, `oracles/tokenizers/${stored}`);
+    const expected = isTrained ? (content as ExpectedPair[]) : (content as { pairs: ExpectedPair[] }).pairs;
+    const path = isTrained ? `oracles/tokenizers/${name}` : `tokenizers/tokenizer-json/${name}`;
+    const tokenizer = loadHuggingFaceTokenizer(needJson(context, `${path}/tokenizer.json`));
+    expect(expected.length).toBe(30);
+    for (const want of expected) {
+      const [first, second] = want.text;
+      const encode = () => tokenizer.encodePair(first, second, pairOptions(want.options));
+      if (want.error !== undefined) {
+        expect(encode, want.error).toThrow(TokenizerError);
+        continue;
+      }
+      const got = encode();
+      expect(got.ids).toEqual(want.ids);
+      expect(got.typeIds).toEqual(want.type_ids);
+      expect(got.attentionMask).toEqual(want.attention_mask);
+      expect(got.specialTokensMask).toEqual(want.special_tokens_mask);
+      expect(overflows(tokenizer, want)).toContainEqual(want.overflowing);
+      // These texts are in the basic plane, where code points are UTF-16 units.
+      expect(first + second).not.toMatch(/[\u{10000}-\u{10ffff}]/u);
+      expect(got.offsets).toEqual(want.offsets);
+    }
   });
 });
 

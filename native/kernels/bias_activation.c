@@ -49,21 +49,9 @@ ALWAYS_INLINE void backward_rows(const activation_job *s, int code, int64_t begi
   }
 }
 
-// The loops are compiled once per activation, so that its code is a constant inside.
-#define FOR_EACH_ACTIVATION(call)                \
-  switch (s->code) {                             \
-    case ACT_RELU: call(ACT_RELU); break;        \
-    case ACT_GELU: call(ACT_GELU); break;        \
-    case ACT_GELU_TANH: call(ACT_GELU_TANH); break; \
-    case ACT_SILU: call(ACT_SILU); break;        \
-    case ACT_TANH: call(ACT_TANH); break;        \
-    case ACT_SIGMOID: call(ACT_SIGMOID); break;  \
-    default: call(ACT_NONE); break;              \
-  }
-
 static void forward(const activation_job *s, int64_t begin, int64_t end) {
 #define CALL(code) forward_rows(s, code, begin, end)
-  FOR_EACH_ACTIVATION(CALL)
+  FOR_EACH_ACTIVATION(s->code, CALL)
 #undef CALL
 }
 
@@ -73,7 +61,7 @@ static void backward_block(void *context, int64_t block) {
   float *db = s->partial ? s->partial + block * s->C : NULL;
   for (int64_t c = 0; db && c < s->C; c++) db[c] = 0;
 #define CALL(code) backward_rows(s, code, begin, end, db)
-  FOR_EACH_ACTIVATION(CALL)
+  FOR_EACH_ACTIVATION(s->code, CALL)
 #undef CALL
 }
 

@@ -75,22 +75,23 @@ static void step(const forward_job *s, const step_rows *rows) {
 static void forward_group(void *context, int64_t group) {
   const forward_job *s = context;
   const sequence_list *q = &s->sequences;
-  int64_t begin = group * q->perGroup, all = min64(q->perGroup, q->count - begin), H = s->H, gates = gates_of(s->cell);
-  float *h = heed_scratch(HEED_SCRATCH_A, (size_t)(all * (gates + 2) * H) * sizeof(float));
+  int64_t all = group_size(q, group), H = s->H, gates = gates_of(s->cell);
+  // Not where the product of a single step has its own memory, A and B.
+  float *h = heed_scratch(HEED_SCRATCH_D, (size_t)(all * (gates + 2) * H) * sizeof(float));
   if (!h) return;
   float *c = h + all * H, *products = c + all * H;
   for (int64_t k = 0; k < all; k++) {
-    int64_t place = q->place[begin + k];
+    int64_t place = q->place[member(q, group, k)];
     copy_floats(h + k * H, s->h0 + place * H, H);
     if (s->c0) copy_floats(c + k * H, s->c0 + place * H, H);
   }
   int64_t active = all;
   for (int64_t t = 0;; t++) {
-    while (active > 0 && q->length[begin + active - 1] <= t) active--;
+    while (active > 0 && q->length[member(q, group, active - 1)] <= t) active--;
     if (active == 0) break;
     multiply_state(&s->weight, h, active, products, s->bias, 0);
     for (int64_t k = 0; k < active; k++) {
-      int64_t row = row_at(q, begin + k, t);
+      int64_t row = row_at(q, member(q, group, k), t);
       step_rows rows = {s->x + row * gates * H, products + k * gates * H, h + k * H, c + k * H,
                         s->kept + row * kept_of(s->cell) * H};
       step(s, &rows);
@@ -98,7 +99,7 @@ static void forward_group(void *context, int64_t group) {
     }
   }
   for (int64_t k = 0; k < all; k++) {
-    int64_t place = q->place[begin + k];
+    int64_t place = q->place[member(q, group, k)];
     copy_floats(s->out + (s->rows + place) * H, h + k * H, H);
     if (s->c0) copy_floats(s->out + (s->rows + q->count + place) * H, c + k * H, H);
   }
@@ -114,7 +115,8 @@ KERNEL(recurrent) {
   forward_job s = {.sequences = sequences_of(a->t[7], n, a->i[4] != 0), .cell = cell, .rows = rows, .H = H, .out = a->t[0],
                    .kept = a->t[1], .x = a->t[2], .bias = a->t[4], .h0 = a->t[5], .c0 = a->t[6]};
   if (n > 0 && s.sequences.length[0] <= 1) { // a single step does not pay for packing
-    s.weight = (recurrent_weight){a->t[3], H, columns, 1, H, 0};
+    s.weight = (recurrent_weight){a->t[3], H, columns, 0};
+    s.sequences.groups = 1; // the product has threads of its own
   } else {
     float *panels = heed_scratch(HEED_SCRATCH_C, packed_bytes(H, columns));
     if (!panels) return;

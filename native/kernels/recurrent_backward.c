@@ -97,23 +97,23 @@ static void step_back(const backward_job *s, int64_t sequence, int64_t t, float 
 static void backward_group(void *context, int64_t group) {
   const backward_job *s = context;
   const sequence_list *q = &s->sequences;
-  int64_t begin = group * q->perGroup, all = min64(q->perGroup, q->count - begin), H = s->H, gates = gates_of(s->cell);
-  float *dh = heed_scratch(HEED_SCRATCH_A, (size_t)(all * (gates + 2) * H) * sizeof(float));
+  int64_t all = group_size(q, group), H = s->H, gates = gates_of(s->cell);
+  float *dh = heed_scratch(HEED_SCRATCH_D, (size_t)(all * (gates + 2) * H) * sizeof(float));
   if (!dh) return;
   float *dc = dh + all * H, *du = dc + all * H;
   for (int64_t k = 0; k < all; k++) {
-    int64_t place = q->place[begin + k];
+    int64_t place = q->place[member(q, group, k)];
     copy_floats(dh + k * H, s->grad + (s->rows + place) * H, H);
     if (s->c0) copy_floats(dc + k * H, s->grad + (s->rows + q->count + place) * H, H);
   }
   int64_t active = 0;
-  for (int64_t t = q->length[begin] - 1; t >= 0; t--) {
-    while (active < all && q->length[begin + active] > t) active++;
-    for (int64_t k = 0; k < active; k++) step_back(s, begin + k, t, dh + k * H, dc + k * H, du + k * gates * H);
+  for (int64_t t = q->length[member(q, group, 0)] - 1; t >= 0; t--) {
+    while (active < all && q->length[member(q, group, active)] > t) active++;
+    for (int64_t k = 0; k < active; k++) step_back(s, member(q, group, k), t, dh + k * H, dc + k * H, du + k * gates * H);
     multiply_state(&s->weight, du, active, dh, NULL, s->cell == CELL_GRU); // of a GRU a part of dh goes straight back
   }
   for (int64_t k = 0; k < all; k++) {
-    int64_t place = q->place[begin + k];
+    int64_t place = q->place[member(q, group, k)];
     copy_floats(s->dh0 + place * H, dh + k * H, H);
     if (s->c0) copy_floats(s->dc0 + place * H, dc + k * H, H);
   }

@@ -27,3 +27,20 @@ ALWAYS_INLINE float row_sum(const float *x, int64_t n) {
   FOR_VECTORS(k, n - c, s0 += load(x + c + k, W););
   return lane_sum((s0 + s1) + (s2 + s3));
 }
+
+ALWAYS_INLINE float row_sum_squares(const float *x, int64_t n) {
+  vf s0 = splat(0), s1 = s0, s2 = s0, s3 = s0;
+  int64_t c = 0;
+  for (; c + 4 * VL <= n; c += 4 * VL) {
+    vf x0 = load(x + c, VL), x1 = load(x + c + VL, VL), x2 = load(x + c + 2 * VL, VL), x3 = load(x + c + 3 * VL, VL);
+    s0 += x0 * x0;
+    s1 += x1 * x1;
+    s2 += x2 * x2;
+    s3 += x3 * x3;
+  }
+  FOR_VECTORS(k, n - c, {
+    vf v = load(x + c + k, W);
+    s0 += v * v;
+  });
+  return lane_sum((s0 + s1) + (s2 + s3));
+}

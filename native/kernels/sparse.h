@@ -1,7 +1,7 @@
 // Attention over lists of keys. A pattern divides the queries into runs; every query of a run sees the keys of the
 // run's ranges, as far as mask and band show them. A block of scores is made of pieces of ranges, side by side.
 #pragma once
-#include "attention.h"
+#include "attention_rows.h"
 #include "gemm.h"
 #include "transpose.h"
 
@@ -51,6 +51,37 @@ static inline void next_pieces(const attention_shape *p, const sparse_pattern *n
   }
 }
 
+// Below so many products of rows, or dot products, the preparations of a matrix product take longer than it.
+enum { FEW_ROWS = 8, FEW_KEYS = 4 };
+
+// As matmul_direct.
+static inline void multiply(const matmul *g) {
+  if (g->M * g->K > FEW_ROWS) {
+    matmul_direct(g);
+    return;
+  }
+  for (int64_t i = 0; i < g->M; i++) {
+    float *to = g->C + i * g->ldc;
+    if (!g->accumulate) FOR_VECTORS(c, g->N, store(to + c, splat(0), W););
+    for (int64_t k = 0; k < g->K; k++) {
+      const float *row = g->B + k * g->bk;
+      float factor = g->A[i * g->ai + k * g->ak];
+      FOR_VECTORS(c, g->N, store(to + c, load(to + c, W) + factor * load(row + c, W), W););
+    }
+  }
+}
+
+// As matmul_dot.
+static inline void multiply_rows(const matmul *g) {
+  if (g->N >= FEW_KEYS) {
+    matmul_dot(g);
+    return;
+  }
+  for (int64_t i = 0; i < g->M; i++) {
+    for (int64_t j = 0; j < g->N; j++) g->C[i * g->ldc + j] = dot_row(g->A + i * g->ai, g->B + j * g->bj, g->K);
+  }
+}
+
 // C[rows, width] = A times the rows of `source` that the pieces name: those of keys, or of values. A, ai, M, K, C and
 // ldc are given; `transposed` has room for [K, ldc].
 static inline void multiply_pieces(const piece_block *block, matmul g, const float *source, int64_t sourceRow,
@@ -66,7 +97,7 @@ static inline void multiply_pieces(const piece_block *block, matmul g, const flo
       own.bk = 1;
       own.bj = sourceRow;
       own.C = g.C + each->column;
-      matmul_dot(&own);
+      multiply_rows(&own);
     } else {
       transpose(transposed + each->column, g.ldc, rows, sourceRow, each->count, g.K);
     }

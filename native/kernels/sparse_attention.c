@@ -42,7 +42,7 @@ static void add_values(const sparse_job *j, const piece_block *block, int64_t t,
     matmul g = {.M = rows, .N = p->Dv, .K = each->count, .A = j->scores + each->column, .ai = p->blockRow, .ak = 1,
                 .B = j->v + each->key * p->vRow, .bk = p->vRow, .bj = 1, .C = j->out + t * p->oRow, .ldc = p->oRow,
                 .accumulate = !isFirst || i > 0};
-    matmul_direct(&g);
+    multiply(&g);
   }
 }
 

@@ -41,9 +41,9 @@ static void add_gradients(const gradient_job *j, const piece_block *block, int64
     matmul dv = {.M = each->count, .N = p->Dv, .K = rows, .A = j->weights + each->column, .ai = 1, .ak = p->blockRow,
                  .B = j->dout + t * p->oRow, .bk = p->oRow, .bj = 1, .C = j->dv + each->key * p->vRow, .ldc = p->vRow,
                  .accumulate = 1};
-    matmul_direct(&dq);
-    matmul_direct(&dk);
-    matmul_direct(&dv);
+    multiply(&dq);
+    multiply(&dk);
+    multiply(&dv);
   }
 }
 

@@ -127,3 +127,15 @@ ALWAYS_INLINE vf activation_slope(int code, vf x) {
       return splat(1);
   }
 }
+
+// Loops are compiled once per activation, so that its code is a constant inside.
+#define FOR_EACH_ACTIVATION(code, call)             \
+  switch (code) {                                   \
+    case ACT_RELU: call(ACT_RELU); break;           \
+    case ACT_GELU: call(ACT_GELU); break;           \
+    case ACT_GELU_TANH: call(ACT_GELU_TANH); break; \
+    case ACT_SILU: call(ACT_SILU); break;           \
+    case ACT_TANH: call(ACT_TANH); break;           \
+    case ACT_SIGMOID: call(ACT_SIGMOID); break;     \
+    default: call(ACT_NONE); break;                 \
+  }

@@ -7,6 +7,7 @@ import { benchCharGpt, readCharacters } from './char-gpt.ts';
 import { benchDecoding, decodingRun } from './decode.ts';
 import { benchGemm, type GemmShape, gemmShapes } from './gemm.ts';
 import { benchGpt2, benchGpt2Model } from './gpt2.ts';
+import { measureMechanisms } from './mechanisms.ts';
 import { measureScaling, type ScalingPoint } from './scaling.ts';
 import { scalingPlot } from './scaling-plot.ts';
 import { benchShapes } from './shapes.ts';
@@ -101,6 +102,11 @@ const sharing: Bench = function* (name, options) {
     yield { ...facts(name, options), ...figures };
 };
 
+const mechanisms: Bench = function* (name, options) {
+  for (const figures of measureMechanisms(benchShapes.tiny, options.device, options.rounds))
+    yield { ...facts(name, options), ...figures };
+};
+
 const tokenizers: Bench = function* (name, { data, rounds }) {
   for (const figures of measureTokenizers(data, rounds)) yield { name, ...figures };
 };
@@ -112,6 +118,7 @@ export const namedBenches: ReadonlySet<string> = new Set([
   'attention-scaling',
   'threads',
   'tokenizers',
+  'mechanisms',
 ]);
 
 /** Pictures of benchmarks, from the lines that they gave. */
@@ -135,6 +142,7 @@ export const benches: ReadonlyMap<string, Bench> = new Map([
   ['attention-scaling', attentionScaling],
   ['threads', sharing],
   ['tokenizers', tokenizers],
+  ['mechanisms', mechanisms],
 ]);
 
 /** A piece of work that `--profile` takes apart. */

@@ -3,6 +3,7 @@ import type { Device } from '../core/device.ts';
 import { Random } from '../core/random.ts';
 import { type Tensor, tensor } from '../core/tensor.ts';
 import { Transformer } from '../models/transformer.ts';
+import type { TransformerConfig } from '../models/transformer-config.ts';
 
 export interface BenchShape {
   readonly dModel: number;
@@ -43,7 +44,11 @@ export const benchShapes = {
 export type BenchShapeName = keyof typeof benchShapes;
 
 /** Pre-norm, dropout 0.1 at every site, output tied to the target embedding. */
-export function benchModel(shape: BenchShape, device: Device): Transformer {
+export function benchModel(
+  shape: BenchShape,
+  device: Device,
+  change: Partial<TransformerConfig> = {},
+): Transformer {
   return new Transformer(
     {
       sourceVocabSize: shape.vocabSize,
@@ -58,6 +63,7 @@ export function benchModel(shape: BenchShape, device: Device): Transformer {
       activationDropout: 0.1,
       normPlacement: 'pre',
       tieEmbeddings: 'target',
+      ...change,
     },
     { random: new Random(1, 'bench'), device },
   );

@@ -4,6 +4,7 @@ import { type Precision, withPrecision } from '../core/precision.ts';
 import { scope } from '../core/scope.ts';
 import { backward } from '../core/tape.ts';
 import { full } from '../core/tensor.ts';
+import type { TransformerConfig } from '../models/transformer-config.ts';
 import { withDropoutKeys } from '../nn/dropout-keys.ts';
 import { crossEntropy } from '../ops/cross-entropy/index.ts';
 import { Adam } from '../train/adam.ts';
@@ -18,9 +19,21 @@ export interface TrainFigures {
   readonly peakProcessBytes: number;
 }
 
-/** A function that does one step each time it is called. */
-export function trainingStep(shape: BenchShape, device: Device, precision: Precision = 'fp32'): () => void {
-  const model = benchModel(shape, device);
+/** One training step each time it is called. */
+export interface TrainingStep {
+  (): void;
+  /** Frees the weights. */
+  dispose(): void;
+}
+
+/** @param change - of the model's configuration */
+export function trainingStep(
+  shape: BenchShape,
+  device: Device,
+  precision: Precision = 'fp32',
+  change: Partial<TransformerConfig> = {},
+): TrainingStep {
+  const model = benchModel(shape, device, change);
   const adam = new Adam(model.namedParameters());
   const { batch, sourceLength, targetLength, vocabSize } = shape;
   const source = randomIds(batch, sourceLength, vocabSize, device);
@@ -37,11 +50,15 @@ export function trainingStep(shape: BenchShape, device: Device, precision: Preci
         backward(losses, { grad: full(losses.shape, 1 / losses.size, { device }) });
       }),
     );
-  return () => {
+  const run = (): void => {
     withPrecision(precision, device, learn);
     adam.step(1e-3);
     model.zeroGrad();
   };
+  const dispose = (): void => {
+    for (const tensor of model.stateDict().values()) tensor.dispose();
+  };
+  return Object.assign(run, { dispose });
 }
 
 /** Median over `rounds` steps, after three that are not counted. */

@@ -29,15 +29,36 @@ export function wholeNumber(
  * @throws {ConfigError} when the text is not a number of at least `least`
  */
 export function realNumber(text: string, option: string, least = 0): number {
+  return numberFrom(text, option, { least });
+}
+
+/** Where a number may lie; anywhere when nothing is said. */
+export interface NumberRange {
+  readonly least?: number;
+  readonly above?: number;
+  readonly most?: number;
+}
+
+/**
+ * @throws {ConfigError} when the text is not a number of the range
+ */
+export function numberFrom(text: string, option: string, { least, above, most }: NumberRange): number {
   const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value) || value < least) {
-    throw new ConfigError({
-      where: option,
-      expected: `a number of at least ${least}`,
-      got: JSON.stringify(text),
-    });
-  }
-  return value;
+  const isInside =
+    (least === undefined || value >= least) &&
+    (above === undefined || value > above) &&
+    (most === undefined || value <= most);
+  if (text.trim() !== '' && Number.isFinite(value) && isInside) return value;
+  const bounds = [
+    ...(least === undefined ? [] : [`of at least ${least}`]),
+    ...(above === undefined ? [] : [`above ${above}`]),
+    ...(most === undefined ? [] : [`at most ${most}`]),
+  ];
+  throw new ConfigError({
+    where: option,
+    expected: ['a number', bounds.join(' and ')].filter(Boolean).join(' '),
+    got: JSON.stringify(text),
+  });
 }
 
 /** `4:07`, or `1:02:03` above an hour. */

@@ -14,9 +14,10 @@ type StepEvent = Extract<TrainingEvent, { type: 'step' }>;
 /** Seconds between lines when nobody watches a terminal. */
 const LINE_EVERY = 10;
 
-function stepText({ step, loss, tokensPerSecond, secondsLeft }: StepEvent): string {
+function stepText({ step, loss, measures, tokensPerSecond, secondsLeft }: StepEvent): string {
   const left = secondsLeft === undefined ? '?' : clock(secondsLeft);
-  return `step ${step} · loss ${loss.toFixed(3)} · ${Math.round(tokensPerSecond).toLocaleString('en')} tokens/s · ${left} left`;
+  const more = Object.entries(measures).map(([name, value]) => ` · ${name} ${value.toFixed(3)}`);
+  return `step ${step} · loss ${loss.toFixed(3)}${more.join('')} · ${Math.round(tokensPerSecond).toLocaleString('en')} tokens/s · ${left} left`;
 }
 
 function describe(event: TrainingEvent): string | undefined {

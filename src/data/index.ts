@@ -19,8 +19,24 @@ export {
   type TextPair,
   trainingPairs,
 } from './examples.ts';
-export { applyLengthPolicy, type LengthPolicy, type LengthReport } from './length-policy.ts';
+export {
+  applyLengthPolicy,
+  type LengthPolicy,
+  type LengthReport,
+  lengthPolicies,
+  type Truncation,
+  truncate,
+} from './length-policy.ts';
 export { readLines, streamFileLines, streamLines } from './lines.ts';
+export {
+  attentionScores,
+  type Passage,
+  selectPassages,
+  splitPassages,
+  textRankScores,
+  tfIdfScores,
+  wordsOf,
+} from './passages.ts';
 export {
   type DataConfig,
   type JsonlConfig,
@@ -32,3 +48,15 @@ export {
   readTsv,
   type TsvConfig,
 } from './readers.ts';
+export {
+  orderedSegments,
+  orderedWindows,
+  readText,
+  shuffledSegments,
+  slidingWindows,
+  splitText,
+  type TextParts,
+  type WindowBatch,
+  type WindowSizes,
+} from './running-text.ts';
+export { corruptSpans, restoreSpans, type SpanCorruptionOptions } from './span-corruption.ts';

@@ -1,5 +1,28 @@
-/** What happens to examples that are longer than the model takes. */
+/**
+ * What happens to examples that are longer than the model takes: they are left out, or cut.
+ *
+ * Paper: Sun et al., How to Fine-Tune BERT for Text Classification?, 2019, §5.3.1, https://arxiv.org/abs/1905.05583
+ */
 import type { TokenPair } from './batching.ts';
+
+/** Which part of a long text stays; each gives at most `limit` of its tokens, in their order. */
+export const truncations = {
+  /** The beginning. */
+  head: <T>(tokens: readonly T[], limit: number): T[] => tokens.slice(0, limit),
+  /** The end. */
+  tail: <T>(tokens: readonly T[], limit: number): T[] => tokens.slice(tokens.length - limit),
+  /** A quarter from the beginning (128 of 510 in the paper), the rest from the end. */
+  'head-tail': <T>(tokens: readonly T[], limit: number): T[] => {
+    const head = Math.round(limit / 4);
+    return [...tokens.slice(0, head), ...tokens.slice(tokens.length - (limit - head))];
+  },
+} as const;
+
+/** Names of the ways to cut. */
+export type Truncation = keyof typeof truncations;
+
+/** Names of the policies. */
+export const lengthPolicies = ['skip', 'head', 'tail', 'head-tail'] as const;
 
 /** Limits of length, and what happens beyond them. */
 export interface LengthPolicy {
@@ -7,8 +30,8 @@ export interface LengthPolicy {
   readonly maxSourceLength: number;
   /** Longest target in tokens. */
   readonly maxTargetLength: number;
-  /** Cut a side that is too long at its end, or leave the example out. */
-  readonly policy: 'truncate' | 'skip';
+  /** Leave the example out, or cut a side that is too long. */
+  readonly policy: (typeof lengthPolicies)[number];
 }
 
 /** What a length policy did. */
@@ -17,6 +40,18 @@ export interface LengthReport {
   readonly truncated: number;
   /** Longest source and target before anything was cut or left out, in tokens. */
   readonly longest: { readonly source: number; readonly target: number };
+}
+
+/**
+ * A text of at most `limit` tokens. Give the ids before begin and end tokens are added, so that none is lost.
+ *
+ * @param tokens - any length
+ * @returns the tokens that stay, in their order; all of them when they fit
+ * @example
+ * truncate([1, 2, 3, 4, 5, 6, 7, 8], 4, 'head-tail'); // [1, 6, 7, 8]
+ */
+export function truncate<T>(tokens: readonly T[], limit: number, mode: Truncation): readonly T[] {
+  return tokens.length <= limit ? tokens : truncations[mode](tokens, limit);
 }
 
 /**
@@ -39,8 +74,11 @@ export function applyLengthPolicy(
     const fits = source.length <= maxSourceLength && target.length <= maxTargetLength;
     if (!fits) tooLong++;
     if (fits) kept.push(pair);
-    else if (policy === 'truncate') {
-      kept.push({ source: source.slice(0, maxSourceLength), target: target.slice(0, maxTargetLength) });
+    else if (policy !== 'skip') {
+      kept.push({
+        source: truncate(source, maxSourceLength, policy),
+        target: truncate(target, maxTargetLength, policy),
+      });
     }
   }
   const report =

@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FormatError, TokenizerError } from '../errors.ts';
+import type { PairEncoding } from './hf-pairs.ts';
 import { loadHuggingFaceTokenizer } from './hf-tokenizer.ts';
 
 const vocab = { '[UNK]': 0, '[MASK]': 1, a: 2, b: 3, ab: 4, '[': 5, M: 6, ']': 7 };
@@ -64,6 +66,50 @@ describe('loadHuggingFaceTokenizer', () => {
     });
   });
 
+  it('puts two texts together, and cuts off no token without giving it back', () => {
+    const post_processor = { type: 'BertProcessing', cls: ['[UNK]', 0], sep: ['[MASK]', 1] };
+    const tokenizer = loadHuggingFaceTokenizer({ ...file, post_processor });
+    expect(tokenizer.encodePair('ab', 'b a')).toEqual({
+      ids: [0, 4, 1, 3, 2, 1],
+      offsets: [
+        [0, 0],
+        [0, 2],
+        [0, 0],
+        [0, 1],
+        [2, 3],
+        [0, 0],
+      ],
+      typeIds: [0, 0, 0, 1, 1, 1],
+      attentionMask: [1, 1, 1, 1, 1, 1],
+      specialTokensMask: [1, 0, 1, 0, 0, 1],
+      overflowing: [],
+    });
+    const letters = fc.string({ unit: fc.constantFrom('a ', 'b '), maxLength: 40 });
+    const numbers = fc.tuple(fc.integer({ min: 5, max: 20 }), fc.integer({ min: 0, max: 1 }));
+    fc.assert(
+      fc.property(letters, letters, numbers, (first, second, [maxLength, padTo]) => {
+        const whole = tokenizer.encodePair(first, second);
+        const cut = tokenizer.encodePair(first, second, { maxLength, padTo: padTo * 25 });
+        const rows = [cut, ...cut.overflowing];
+        for (const row of rows) expect(row.ids.length).toBeLessThanOrEqual(Math.max(maxLength, padTo * 25));
+        // A token of the text is known by its part and its place.
+        const tokens = ({ typeIds, offsets, specialTokensMask }: PairEncoding) =>
+          offsets.flatMap((span, i) => (specialTokensMask[i] ? [] : [`${typeIds[i]}:${span}`]));
+        expect(new Set(rows.flatMap(tokens))).toEqual(new Set(tokens(whole)));
+      }),
+    );
+  });
+
+  it.each([
+    [{ maxLength: 2 }, 'encodePair: expected maxLength of at least 3, the special tokens, got 2'],
+    [{ maxLength: 6, stride: 2 }, 'expected stride below 1, what is kept of a text, got 2'],
+    [{ maxLength: 4, truncate: 'onlyFirst' }, 'expected a first text of more than 3 tokens to cut, got 2'],
+  ] as const)('refuses to cut two texts with %j', (options, message) => {
+    const post_processor = { type: 'BertProcessing', cls: ['[UNK]', 0], sep: ['[MASK]', 1] };
+    const tokenizer = loadHuggingFaceTokenizer({ ...file, post_processor });
+    expect(() => tokenizer.encodePair('a b', 'b a', options)).toThrow(message);
+  });
+
   it('reads merges as text or as pairs', () => {
     const asText = loadHuggingFaceTokenizer({ ...file, model: { ...model, merges: ['a b'] } });
     expect(asText.tokenize('abba')).toEqual(['ab', 'b', 'a']);
@@ -117,7 +163,7 @@ describe('loadHuggingFaceTokenizer', () => {
           single: [{ SpecialToken: { id: 'X' } }, { Sequence: { id: 'A' } }],
         },
       },
-      'a template of special tokens and one text, got {"id":"X"}',
+      'a template of texts and special tokens, got {"id":"X"}',
     ],
     ['an unknown post-processor', { post_processor: { type: 'X' } }, 'post-processor ByteLevel, Roberta'],
     ['tokens of whole words', { added_tokens: [{ ...mask, single_word: true }] }, 'without single_word'],

@@ -9,6 +9,7 @@ import { AddedTokenFinder, readAddedTokens, type Segment } from './hf-added-toke
 import { readDecoder } from './hf-decoders.ts';
 import { type PieceModel, readModel } from './hf-models.ts';
 import { type Component, type Normalizer, readNormalizer } from './hf-normalizers.ts';
+import { joinPair, type PairEncoding, type PairOptions } from './hf-pairs.ts';
 import { readPostProcessor, trimOffsets } from './hf-post-processor.ts';
 import { type PrefixedWord, readPreTokenizer, type WordSplitter } from './hf-pre-tokenizers.ts';
 
@@ -134,6 +135,19 @@ export class HuggingFaceTokenizer implements TokenCodec {
       encoding.offsets.push(...after.map((): [number, number] => [0, 0]));
     }
     return encoding;
+  }
+
+  /**
+   * Two texts as one input, put together by the file's template: BERT's `[CLS] A [SEP] B [SEP]`.
+   *
+   * @throws TokenizerError when the text that is to be cut is too short for that
+   * @throws ConfigError when `maxLength` has no room for the special tokens, or the stride is too long
+   * @example
+   * tokenizer.encodePair(question, paragraph, { maxLength: 384, stride: 128, truncate: 'onlySecond' });
+   */
+  encodePair(first: string, second: string, options: PairOptions = {}): PairEncoding {
+    const [a, b] = [this.encodeWithOffsets(first), this.encodeWithOffsets(second)];
+    return joinPair(a, b, this.post.pair, options, 'HuggingFaceTokenizer.encodePair');
   }
 
   tokenize(text: string): string[] {

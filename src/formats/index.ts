@@ -1,5 +1,6 @@
 /** File formats. */
-export { loadHuggingFaceTokenizer } from './hf-tokenizer.ts';
+export type { PairEncoding, PairOptions } from './hf-pairs.ts';
+export { type HuggingFaceTokenizer, loadHuggingFaceTokenizer } from './hf-tokenizer.ts';
 export {
   MAX_HEADER_BYTES,
   readSafetensors,
@@ -7,5 +8,5 @@ export {
   type StoredTensor,
   writeSafetensors,
 } from './safetensors.ts';
-export { loadSentencePiece } from './sentencepiece.ts';
+export { loadSentencePiece, type SentencePieceTokenizer } from './sentencepiece.ts';
 export { readTokenizerFile } from './tokenizer-file.ts';

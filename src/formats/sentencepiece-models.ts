@@ -165,29 +165,12 @@ class SymbolCutter {
   }
 
   private symbolAt(word: string, at: number): { readonly id: number; readonly end: number } {
-    const { end: single, symbol } = codePointAt(word, at);
-    let found: { id: number; end: number } | undefined;
-    let node = this.own.child(Trie.root, symbol);
-    for (let end = single; node >= 0; ) {
-      const value = this.own.value(node);
-      if (value >= 0) found = { id: value, end };
-      if (end === word.length) break;
-      const next = codePointAt(word, end);
-      node = this.own.child(node, next.symbol);
-      end = next.end;
-    }
-    if (found) return found;
-    const id = this.ids.get(word.slice(at, single));
-    return {
-      id: id !== undefined && this.file.pieces[id]!.type === 'normal' ? id : this.file.unk,
-      end: single,
-    };
+    const own = this.own.longestAt(word, at);
+    if (own) return { id: own.value, end: own.end };
+    const end = at + (word.codePointAt(at)! > 0xffff ? 2 : 1);
+    const id = this.ids.get(word.slice(at, end));
+    return { id: id !== undefined && this.file.pieces[id]!.type === 'normal' ? id : this.file.unk, end };
   }
-}
-
-function codePointAt(text: string, at: number): { readonly symbol: number; readonly end: number } {
-  const symbol = text.codePointAt(at)!;
-  return { symbol, end: at + (symbol > 0xffff ? 2 : 1) };
 }
 
 /** Cuts text where no piece can cross, so that words can be remembered. */

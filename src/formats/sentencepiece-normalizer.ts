@@ -63,8 +63,8 @@ export class SentencePieceNormalizer {
   }
 
   private rewriting(text: string, at: number, bytes: Uint8Array | undefined, byte: number): Rewriting {
-    const own = this.ownPiece(text, at);
-    if (own > 0) return { text: text.slice(at, at + own), length: own };
+    const own = this.kept.longestAt(text, at);
+    if (own) return { text: text.slice(at, own.end), length: own.end - at };
     if (bytes) {
       let longest: { readonly length: number; readonly text: string } | undefined;
       for (const match of this.file.charsmap!.matches(bytes, byte)) longest = match;
@@ -72,20 +72,6 @@ export class SentencePieceNormalizer {
     }
     const length = text.codePointAt(at)! > 0xffff ? 2 : 1;
     return { text: text.slice(at, at + length), length };
-  }
-
-  /** Units of the longest piece of the user's own that begins here. */
-  private ownPiece(text: string, at: number): number {
-    let node = Trie.root;
-    let longest = 0;
-    for (let end = at; end < text.length; ) {
-      const symbol = text.codePointAt(end)!;
-      node = this.kept.child(node, symbol);
-      if (node < 0) break;
-      end += symbol > 0xffff ? 2 : 1;
-      if (this.kept.value(node) >= 0) longest = end - at;
-    }
-    return longest;
   }
 }
 

@@ -8,7 +8,14 @@
  */
 import type { BestTokens } from '../models/encoder-decoder.ts';
 import { nextTokens } from './next-tokens.ts';
-import { type BeamOptions, checkBeamOptions, type Hypothesis, lengthPenalty, limitOf } from './options.ts';
+import {
+  type BeamOptions,
+  beginOf,
+  checkBeamOptions,
+  type Hypothesis,
+  lengthPenalty,
+  limitOf,
+} from './options.ts';
 import type { DecodingSession } from './session.ts';
 
 /** A hypothesis that is still growing; tokens are shared backwards through `before`. */
@@ -101,7 +108,7 @@ function canImprove(text: Text, live: readonly Live[], limit: number, options: B
 export function beamSearch(session: DecodingSession, options: BeamOptions): Hypothesis[][] {
   checkBeamOptions(options);
   const start = (row: number): Live => ({
-    token: options.bos,
+    token: beginOf(options, row),
     before: undefined,
     length: 0,
     logProb: 0,

@@ -1,8 +1,36 @@
 /** Decoding: from a model and a source to texts. */
 export { beamSearch } from './beam.ts';
+export type { DecodingWay, ParallelDecoding } from './decode-batch.ts';
 export { greedySearch } from './greedy.ts';
+export {
+  type GenerateOptions,
+  generate,
+  type LanguageModel,
+  type LanguageModelCache,
+  LanguageModelSession,
+} from './language-model.ts';
 export { type BeamOptions, type DecodingOptions, type Hypothesis, lengthPenalty } from './options.ts';
-export { type DecodingSession, ModelSession } from './session.ts';
+export { type JacobiOptions, jacobiSearch } from './parallel/jacobi.ts';
+export { type SpeculativeOptions, speculativeSearch } from './parallel/speculative.ts';
+export type { ParallelResult } from './parallel/verify.ts';
+export { type SampleOptions, sampleSearch } from './sample.ts';
+export { checkSamplingOptions, processorsOf, type SamplingOptions } from './sampling/options.ts';
+export {
+  cutBelowEpsilon,
+  cutBelowEta,
+  divideByTemperature,
+  forbidEarlyEnd,
+  forbidRepeatedNgrams,
+  keepMinP,
+  keepTopK,
+  keepTopP,
+  keepTypical,
+  type LogitsProcessor,
+  penalizeOccurrences,
+  penalizeRepetition,
+} from './sampling/processors.ts';
+export { Sampler } from './sampling/sampler.ts';
+export { type BlockSession, type DecodingSession, ModelSession, type SessionOptions } from './session.ts';
 export {
   type Alignment,
   type Candidate,

@@ -53,9 +53,9 @@ function bestOf(logits: Tensor, { count, forbidden, wanted }: BestQuery): BestTo
   );
 }
 
-/** Gives ids a logit of −∞ in every row. */
+/** Gives ids a logit of −∞ in every row of logits `[..., V]`. */
 export function forbid(logits: Tensor, ids: readonly number[]): void {
-  const [rows, columns] = logits.shape as [number, number];
-  for (let row = 0; row < rows; row++)
+  const columns = logits.shape.at(-1)!;
+  for (let row = 0; row < logits.size / columns; row++)
     for (const id of ids) logits.data[row * columns + id] = Number.NEGATIVE_INFINITY;
 }

@@ -3,8 +3,8 @@ import { ConfigError } from '../errors.ts';
 
 /** Options that greedy and beam search share. */
 export interface DecodingOptions {
-  /** Id that starts a target text. */
-  readonly bos: number;
+  /** Id that starts a target text; one for all or one for each text. */
+  readonly bos: number | readonly number[];
   /** Id that ends it. */
   readonly eos: number;
   /** Most tokens of a result, the end token not counted; one limit for all or one for each text. */
@@ -42,6 +42,11 @@ export function limitOf({ maxNewTokens }: DecodingOptions, text: number): number
   return typeof maxNewTokens === 'number' ? maxNewTokens : (maxNewTokens[text] ?? 0);
 }
 
+/** The token that one text starts with. */
+export function beginOf({ bos }: DecodingOptions, text: number): number {
+  return typeof bos === 'number' ? bos : bos[text]!;
+}
+
 /** ((5 + length)/6)^α. Paper: Wu et al., GNMT, 2016, §7, https://arxiv.org/abs/1609.08144 */
 export function lengthPenalty(length: number, alpha = 0): number {
   return ((5 + length) / 6) ** alpha;
@@ -51,6 +56,12 @@ type Issue = { readonly path: string; readonly message: string };
 
 function isCount(n: number, least: number): boolean {
   return Number.isSafeInteger(n) && n >= least;
+}
+
+function resultIssues(nBest: number, most: number, mostIs: string): Issue[] {
+  if (isCount(nBest, 1) && nBest <= most) return [];
+  const range = most === Number.POSITIVE_INFINITY ? 'of at least 1' : `from 1 to ${mostIs} (${most})`;
+  return [{ path: 'nBest', message: `expected a whole number ${range}, got ${nBest}` }];
 }
 
 function commonIssues({ maxNewTokens, lengthPenalty: alpha = 0 }: DecodingOptions): Issue[] {
@@ -70,10 +81,11 @@ function refuse(issues: readonly Issue[]): void {
 }
 
 /**
+ * @param nBest - results for each text, where there may be several
  * @throws {ConfigError} listing every option that cannot be used
  */
-export function checkDecodingOptions(options: DecodingOptions): void {
-  refuse(commonIssues(options));
+export function checkDecodingOptions(options: DecodingOptions, nBest = 1): void {
+  refuse([...resultIssues(nBest, Number.POSITIVE_INFINITY, ''), ...commonIssues(options)]);
 }
 
 /**
@@ -84,11 +96,5 @@ export function checkBeamOptions(options: BeamOptions): void {
   const issues: Issue[] = [];
   if (!isCount(beamSize, 1))
     issues.push({ path: 'beamSize', message: `expected a whole number of at least 1, got ${beamSize}` });
-  if (!isCount(nBest, 1) || nBest > beamSize) {
-    issues.push({
-      path: 'nBest',
-      message: `expected a whole number from 1 to beamSize (${beamSize}), got ${nBest}`,
-    });
-  }
-  refuse([...issues, ...commonIssues(options)]);
+  refuse([...issues, ...resultIssues(nBest, beamSize, 'beamSize'), ...commonIssues(options)]);
 }

@@ -25,6 +25,16 @@ export interface DecodingSession {
   dispose(): void;
 }
 
+/** A session that takes several tokens at once, and takes some of them back. */
+export interface BlockSession extends DecodingSession {
+  /** Tokens of each text so far, the begin token counted. */
+  readonly length: number;
+  /** Appends T tokens to each text and gives the logits after each of them, `[rows, T, V]`. */
+  extend(tokens: readonly (readonly number[])[]): Tensor;
+  /** Forgets the tokens from place `length` on. */
+  truncate(length: number): void;
+}
+
 /** How a session decodes. */
 export interface SessionOptions {
   /** Asks for a session of `best` only, with at most so many tokens for each text: the faster way where it is known. */
@@ -32,8 +42,9 @@ export interface SessionOptions {
 }
 
 /** Decoding with a model: the sources are encoded once, what the model remembers of each text is kept. */
-export class ModelSession implements DecodingSession {
+export class ModelSession implements BlockSession {
   rows: number;
+  length = 0;
   private readonly device: Device;
   private readonly state: DecodingState;
 
@@ -54,16 +65,39 @@ export class ModelSession implements DecodingSession {
         hint: 'make it without `best`',
       });
     }
-    return noGrad(() =>
+    const logits = noGrad(() =>
       scope(() => {
         const ids = tensor(Int32Array.from(tokens), [tokens.length, 1], { dtype: 'int32', device });
         return state.step!(ids);
       }),
     );
+    this.length++;
+    return logits;
   }
 
   best(tokens: readonly number[], query: BestQuery): BestTokens | undefined {
-    return this.state.best?.(tokens, query);
+    const found = this.state.best?.(tokens, query);
+    if (found) this.length++;
+    return found;
+  }
+
+  /** @throws {HeedError} when the model takes one token at a time only */
+  extend(tokens: readonly (readonly number[])[]): Tensor {
+    const { state, device } = this;
+    if (!state.extend) throw oneAtATime();
+    const shape = [tokens.length, tokens[0]!.length];
+    const logits = noGrad(() =>
+      scope(() => state.extend!(tensor(tokens.flat(), shape, { dtype: 'int32', device }))),
+    );
+    this.length += shape[1]!;
+    return logits;
+  }
+
+  /** @throws {HeedError} when the model cannot take tokens back */
+  truncate(length: number): void {
+    if (!this.state.truncate) throw oneAtATime();
+    if (length < this.length) this.state.truncate(length);
+    this.length = length;
   }
 
   select(places: readonly number[]): void {
@@ -75,4 +109,12 @@ export class ModelSession implements DecodingSession {
   dispose(): void {
     this.state.dispose();
   }
+}
+
+function oneAtATime(): HeedError {
+  return new HeedError({
+    where: 'ModelSession',
+    problem: 'this session takes one token at a time and none back',
+    hint: 'make it without `best`, with a model whose attention keeps every token',
+  });
 }

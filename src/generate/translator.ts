@@ -7,10 +7,9 @@ import { ConfigError } from '../errors.ts';
 import type { EncoderDecoder } from '../models/encoder-decoder.ts';
 import { capture } from '../nn/capture.ts';
 import type { Tokenizer } from '../tokenizers/types.ts';
-import { beamSearch } from './beam.ts';
-import { greedySearch } from './greedy.ts';
-import { checkBeamOptions, type Hypothesis } from './options.ts';
-import { ModelSession } from './session.ts';
+import { decodeBatch, type ParallelDecoding } from './decode-batch.ts';
+import type { Hypothesis } from './options.ts';
+import type { SamplingOptions } from './sampling/options.ts';
 
 /** How texts are decoded, and what is returned of each. */
 export interface TranslateOptions {
@@ -18,8 +17,14 @@ export interface TranslateOptions {
   readonly beamSize?: number;
   /** α of ((5 + length)/6)^α. Default 0.6. */
   readonly lengthPenalty?: number;
-  /** Hypotheses returned for each text. Default 1. */
+  /** Hypotheses returned for each text, or draws with `sample`. Default 1. */
   readonly nBest?: number;
+  /** Draws the tokens from the model's probabilities instead of searching for likely texts. */
+  readonly sample?: SamplingOptions;
+  /** Reads several guessed tokens in one pass of the model: the same texts, sooner. */
+  readonly parallel?: ParallelDecoding;
+  /** Stream of random numbers of the first text; the others count on from there. Default 0. */
+  readonly firstStream?: number;
   /** Most tokens of a result; twice the source and 10 by default, within the model's limit. */
   readonly maxNewTokens?: number;
   /** What a result must start with, for each text. */
@@ -53,7 +58,7 @@ export interface Alignment {
 /** The best result for a text, and all that was asked for besides. */
 export interface Translation extends Candidate {
   readonly source: string;
-  /** Best first; the first one is this translation itself. */
+  /** Best first, draws in the order in which they were drawn; the first one is this translation itself. */
   readonly nBest: readonly Candidate[];
   readonly alignment?: Alignment;
   /** The source had more tokens than the model takes and lost its end. */
@@ -69,6 +74,14 @@ export interface Tokenizers {
 interface Prepared {
   readonly ids: readonly number[];
   readonly truncated: boolean;
+}
+
+/** A text of a batch. */
+interface Input extends Prepared {
+  /** Its place among all texts. */
+  readonly index: number;
+  readonly text: string;
+  readonly prefix: string | undefined;
 }
 
 /** What becomes of a blank text: there is nothing to say, and no model was asked. */
@@ -119,7 +132,7 @@ export class Translator {
     for (const places of batches) {
       const batch = places.map((place) => todo[place]!);
       const translations = this.translateBatch(
-        batch.map((i) => ({ ...prepared[i]!, text: texts[i]!, prefix: options.prefixes?.[i] })),
+        batch.map((i) => ({ ...prepared[i]!, index: i, text: texts[i]!, prefix: options.prefixes?.[i] })),
         options,
       );
       for (const [row, i] of batch.entries()) results[i] = translations[row]!;
@@ -134,20 +147,8 @@ export class Translator {
     return { ids: [...ids.slice(0, room), source.specialTokens.eos], truncated: ids.length > room };
   }
 
-  private translateBatch(
-    inputs: readonly (Prepared & { readonly text: string; readonly prefix: string | undefined })[],
-    options: TranslateOptions,
-  ): Translation[] {
-    const { target } = this.tokenizers;
-    const most = this.model.maxSeqLen - 1;
-    const limits = inputs.map(({ ids }) => Math.min(most, options.maxNewTokens ?? 2 * ids.length + 10));
-    const prefixes = inputs.map(({ prefix }) => (prefix === undefined ? [] : target.encode(prefix)));
-    const hypotheses = this.search(
-      inputs.map(({ ids }) => ids),
-      limits,
-      prefixes,
-      options,
-    );
+  private translateBatch(inputs: readonly Input[], options: TranslateOptions): Translation[] {
+    const hypotheses = this.search(inputs, options);
     return inputs.map(({ text, ids, truncated }, i): Translation => {
       const nBest = hypotheses[i]!.map((hypothesis) => this.candidate(hypothesis));
       const alignment = options.alignments ? { alignment: this.align(ids, hypotheses[i]![0]!) } : {};
@@ -156,24 +157,21 @@ export class Translator {
   }
 
   private search(
-    sources: readonly (readonly number[])[],
-    limits: readonly number[],
-    prefixes: readonly (readonly number[])[],
-    { beamSize = 1, lengthPenalty = 0.6, nBest = 1 }: TranslateOptions,
+    inputs: readonly Input[],
+    { beamSize = 1, lengthPenalty = 0.6, nBest = 1, ...options }: TranslateOptions,
   ): Hypothesis[][] {
-    const { bos, eos, pad } = this.tokenizers.target.specialTokens;
-    const common = { bos, eos, maxNewTokens: limits, prefixes, forbidden: [pad, bos], lengthPenalty };
-    checkBeamOptions({ ...common, beamSize, nBest });
-    const batch = collate(sources, { padId: this.tokenizers.source.specialTokens.pad });
-    const session = new ModelSession(this.model, batch, Math.max(...limits) + 1, {
-      best: beamSize,
-    });
-    try {
-      if (beamSize === 1) return greedySearch(session, common).map((best) => [best]);
-      return beamSearch(session, { ...common, beamSize, nBest });
-    } finally {
-      session.dispose();
-    }
+    const { target } = this.tokenizers;
+    const { bos, eos, pad } = target.specialTokens;
+    const most = this.model.maxSeqLen - 1;
+    const maxNewTokens = inputs.map(({ ids }) => Math.min(most, options.maxNewTokens ?? 2 * ids.length + 10));
+    const prefixes = inputs.map(({ prefix }) => (prefix === undefined ? [] : target.encode(prefix)));
+    const sources = collate(
+      inputs.map(({ ids }) => ids),
+      { padId: this.tokenizers.source.specialTokens.pad },
+    );
+    const streams = inputs.map(({ index }) => (options.firstStream ?? 0) + index);
+    const common = { bos, eos, maxNewTokens, prefixes, forbidden: [pad, bos], lengthPenalty };
+    return decodeBatch(this.model, sources, { ...common, streams, beamSize, nBest }, options);
   }
 
   private candidate({ tokens, score, logProb }: Hypothesis): Candidate {

@@ -12,6 +12,7 @@ export {
 } from './bootstrap.ts';
 export { type ChrfOptions, type ChrfResult, chrf, chrfStatistics, sentenceChrf } from './chrf.ts';
 export { type ItemStatistics, type References, referencesByItem } from './corpus.ts';
+export { distinct, repeatRate, selfBleu } from './degeneration.ts';
 export {
   type ErrorRateResult,
   type ErrorUnit,
@@ -39,3 +40,4 @@ export {
   type TextSize,
 } from './language-model.ts';
 export { getMetric, type Metric, type MetricOptions, type MetricReport, metrics } from './registry.ts';
+export { type Threshold, type ThresholdGoal, tuneThreshold } from './threshold.ts';

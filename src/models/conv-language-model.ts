@@ -6,14 +6,17 @@
  *
  * Shapes: B batch · T tokens · C dModel · V vocabulary.
  */
+import type { Device } from '../core/device.ts';
 import { Random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { type ConvActivation, ConvStack } from '../nn/convolution/stack.ts';
 import { Embedding } from '../nn/embedding.ts';
 import { Linear } from '../nn/linear.ts';
-import { Module, type ModuleContext } from '../nn/module.ts';
+import type { ModuleContext } from '../nn/module.ts';
 import { LayerNorm } from '../nn/norms/layer-norm.ts';
+import type { OptionRules } from '../nn/variants.ts';
 import { ConfigChecks } from './config-checks.ts';
+import { CausalLanguageModel } from './language-model.ts';
 
 /** Sizes of a convolutional language model. */
 export interface ConvLanguageModelConfig {
@@ -39,8 +42,18 @@ export const convLanguageModelDefaults = {
   dropout: 0.1,
 } as const satisfies Partial<ConvLanguageModelConfig>;
 
+/** Rules of its fields in an experiment. */
+export const convLanguageModelRules = {
+  dModel: { type: 'count', default: 256 },
+  numLayers: { type: 'count', default: 6 },
+  taps: { type: 'count', default: 3 },
+  dilationGrowth: { type: 'count', default: 2 },
+  activation: { type: 'choice', of: ['relu', 'gelu', 'glu'], default: 'glu' },
+  dropout: { type: 'rate', default: 0.1 },
+} as const satisfies OptionRules;
+
 /** Embedding, causal convolutions, a norm and the projection to the vocabulary. */
-export class ConvLanguageModel extends Module {
+export class ConvLanguageModel extends CausalLanguageModel {
   readonly config: ConvLanguageModelConfig;
   readonly embedding: Embedding;
   readonly stack: ConvStack;
@@ -68,6 +81,15 @@ export class ConvLanguageModel extends Module {
     this.stack = new ConvStack({ ...this.config, padding: 'causal' }, context);
     this.norm = new LayerNorm(dModel, context);
     this.projection = new Linear(dModel, vocabSize, context);
+  }
+
+  /** Windows slide over texts of any length. */
+  get maxSeqLen(): number {
+    return Number.MAX_SAFE_INTEGER;
+  }
+
+  get device(): Device {
+    return this.embedding.weight.device;
   }
 
   /** Tokens that a prediction depends on. */

@@ -9,6 +9,7 @@ import { LayerNorm } from '../nn/norms/layer-norm.ts';
 import type { Norm } from '../nn/norms/norm.ts';
 import type { Position } from '../nn/position/position.ts';
 import type { Activation } from '../ops/activate/index.ts';
+import type { DecoderLayer } from './layers.ts';
 import type { Decoder } from './stacks.ts';
 import type { TransformerConfig } from './transformer-config.ts';
 
@@ -68,8 +69,9 @@ export function decoderParts(model: DecoderModel): DecoderParts | undefined {
   const positions = targetPosition.addend;
   const layers = decoder.layers.map(plainLayer);
   const first = layers[0];
+  const placement = config.normPlacement;
   const output = model.projection ?? targetEmbedding;
-  if (positions === undefined || !first || !layers.every(isKnown)) return undefined;
+  if (positions === undefined || !first || !layers.every(isKnown) || placement === 'deep') return undefined;
   const isWhole = ({ selfAttention: self, crossAttention: cross }: PlainLayer): boolean =>
     self.numHeads === config.numHeads && cross.numHeads === config.numHeads;
   if (!layers.every(isWhole)) return undefined;
@@ -90,29 +92,23 @@ export function decoderParts(model: DecoderModel): DecoderParts | undefined {
     dModel: config.dModel,
     dFf: feedForward.inner.weight.shape[0]!,
     activation: config.activation,
-    isPreNorm: config.normPlacement === 'pre',
+    isPreNorm: placement === 'pre',
     layers: layers.map(layerTensors),
   };
 }
-
-type DecoderLayer = Decoder['layers'][number];
 
 const isKnown = (layer: PlainLayer | undefined): layer is PlainLayer => layer !== undefined;
 const isLayerNorm = (norm: Norm): norm is LayerNorm => norm.constructor === LayerNorm;
 const isPlainLinear = (linear: Linear): boolean => linear.constructor === Linear && !linear.quantized;
 
-function plainLayer({
-  selfAttention,
-  crossAttention,
-  feedForward,
-  ...layer
-}: DecoderLayer): PlainLayer | undefined {
-  const residuals = [layer.selfAttentionResidual, layer.crossAttentionResidual, layer.feedForwardResidual];
+function plainLayer(layer: DecoderLayer): PlainLayer | undefined {
+  const { selfAttention, crossAttention, feedForward, residuals } = layer;
   const norms = residuals.map((residual) => residual.norm);
   if (!isPlainAttention(selfAttention) || !isPlainAttention(crossAttention)) return undefined;
   if (!(feedForward instanceof FeedForward) || feedForward.constructor !== FeedForward) return undefined;
-  if (!norms.every(isLayerNorm) || ![feedForward.inner, feedForward.outer].every(isPlainLinear))
-    return undefined;
+  const isOneByOne = norms.length === 3; // not side by side in a single connection
+  if (!isOneByOne || !norms.every(isLayerNorm)) return undefined;
+  if (![feedForward.inner, feedForward.outer].every(isPlainLinear)) return undefined;
   return { selfAttention, crossAttention, feedForward, norms: norms as unknown as PlainLayer['norms'] };
 }
 

@@ -46,9 +46,36 @@ export interface DecodingState {
   step?(tokens: Tensor): Tensor;
   /** The likeliest tokens after appending one to each text; a state has this, `step`, or both. */
   best?(tokens: readonly number[], query: BestQuery): BestTokens;
+  /** As `step` with several tokens, int32 `[rows, T]`: the logits after each of them, `[rows, T, V]`. */
+  extend?(tokens: Tensor): Tensor;
+  /** Forgets the tokens from place `length` on. */
+  truncate?(length: number): void;
   /** Keeps the texts at `places`, in that order; one may appear several times or not at all. */
   select(places: readonly number[]): void;
   dispose(): void;
+}
+
+/** How whole texts are written. */
+export interface WholeOptions {
+  /** Most tokens of each text, the end token not counted. */
+  readonly limits: readonly number[];
+  /** Id that starts and id that ends a target text. */
+  readonly bos: number;
+  readonly eos: number;
+  /** Ids that are never chosen. */
+  readonly forbidden: readonly number[];
+  /** Most results for each text. */
+  readonly candidates: number;
+}
+
+/** A text that was written as a whole. */
+export interface WholeText {
+  /** Without begin and end token. */
+  readonly tokens: readonly number[];
+  /** Of its tokens, the end token and the length where it was chosen. */
+  readonly logProb: number;
+  /** Whether it ended by itself. */
+  readonly complete: boolean;
 }
 
 /** How the losses of labels are counted. */
@@ -98,4 +125,7 @@ export abstract class EncoderDecoder extends Module {
    * @param best - a state of `best` alone is enough, for at most so many tokens a text: the faster way where there is one
    */
   abstract decodingOf(sources: SourceBatch, room: number, best?: number): DecodingState;
+
+  /** Writes whole texts at once, each with its results, best first; left out where tokens come one after the other. */
+  writeWhole?(sources: SourceBatch, options: WholeOptions): readonly (readonly WholeText[])[];
 }

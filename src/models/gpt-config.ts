@@ -1,5 +1,7 @@
 /** Configuration of the decoder-only Transformer, checked as a whole. */
 import { ConfigError, type ConfigIssue } from '../errors.ts';
+import { type NormChoice, norms } from '../nn/norms/index.ts';
+import { choiceIssues, type OptionRules } from '../nn/variants.ts';
 import { type Activation, activations } from '../ops/activate/index.ts';
 
 /** Sizes and variants of a decoder-only Transformer. */
@@ -22,6 +24,8 @@ export interface GptConfig {
   readonly attentionDropout: number;
   /** The token table is the output projection too. */
   readonly tieEmbeddings: boolean;
+  /** Kind of all norms. */
+  readonly norm: NormChoice;
   readonly normEps: number;
   /** Standard deviation of the first weights; those that end a sublayer get 1/√(2 L) of it. */
   readonly initializerStd: number;
@@ -39,9 +43,26 @@ export const gptDefaults: GptConfig = {
   dropout: 0.1,
   attentionDropout: 0.1,
   tieEmbeddings: true,
+  norm: 'layer',
   normEps: 1e-5,
   initializerStd: 0.02,
 };
+
+/** Rules of its fields in an experiment; sizes have the values of nanoGPT's model of characters. */
+export const gptRules = {
+  maxSeqLen: { type: 'count', default: 256 },
+  dModel: { type: 'count', default: 384 },
+  numLayers: { type: 'count', default: 6 },
+  numHeads: { type: 'count', default: 6 },
+  dFf: { type: 'count' },
+  activation: { type: 'choice', of: Object.keys(activations), default: 'geluTanh' },
+  bias: { type: 'flag', default: true },
+  dropout: { type: 'rate', default: 0.1 },
+  attentionDropout: { type: 'rate', default: 0.1 },
+  tieEmbeddings: { type: 'flag', default: true },
+  normEps: { type: 'number', above: 0, default: 1e-5 },
+  initializerStd: { type: 'number', above: 0, default: 0.02 },
+} as const satisfies OptionRules;
 
 /**
  * The configuration itself.
@@ -67,6 +88,15 @@ export function checkGptConfig(config: GptConfig): GptConfig {
   }
   for (const path of ['normEps', 'initializerStd'] as const) {
     check(path, config[path] > 0 && Number.isFinite(config[path]), 'a number above 0');
+  }
+  if (issues.length === 0) {
+    issues.push(
+      ...choiceIssues('norm', norms, config.norm, {
+        width: config.dModel,
+        eps: config.normEps,
+        causal: true,
+      }),
+    );
   }
   if (issues.length > 0) {
     const problem = issues.map(({ path, message }) => `${path}: ${message}`).join('; ');

@@ -6,6 +6,7 @@
  *
  * Shapes: B batch · T tokens · C dModel · V vocabulary · L layers.
  */
+import type { Device } from '../core/device.ts';
 import { Random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { KeyValueCache } from '../nn/attention/cache.ts';
@@ -16,12 +17,13 @@ import { FeedForward } from '../nn/feed-forwards/feed-forward.ts';
 import { type Initializer, normal } from '../nn/initializers.ts';
 import { Linear } from '../nn/linear.ts';
 import { Module, type ModuleContext } from '../nn/module.ts';
-import { LayerNorm } from '../nn/norms/layer-norm.ts';
+import { makeNorm, type Norm } from '../nn/norms/index.ts';
 import { LearnedPosition } from '../nn/position/index.ts';
-import { Dropout, Residual } from '../nn/residual.ts';
+import { Dropout, Residual, type Sublayer } from '../nn/residual.ts';
 import { reshape } from '../ops/shape/reshape.ts';
 import { slice } from '../ops/shape/slice.ts';
 import { checkGptConfig, type GptConfig, gptDefaults } from './gpt-config.ts';
+import { CausalLanguageModel } from './language-model.ts';
 
 /** First values: those that end a sublayer are smaller, so that the residual stream does not grow with depth. */
 function initializersOf({ initializerStd, numLayers }: GptConfig): {
@@ -40,9 +42,9 @@ class GptLayer extends Module {
 
   constructor(config: GptConfig, context: ModuleContext) {
     super();
-    const { dModel, numHeads, bias, activation, dropout, normEps } = config;
+    const { dModel, numHeads, bias, activation, dropout, norm, normEps } = config;
     const { inner, outer } = initializersOf(config);
-    const residual = { dModel, placement: 'pre', dropout, normEps } as const;
+    const residual = { dModel, placement: 'pre', dropout, norm, normEps } as const;
     this.selfAttention = new SelfAttention(
       {
         dModel,
@@ -64,9 +66,9 @@ class GptLayer extends Module {
   }
 
   /** x `[B, T, C]` and what its self-attention does */
-  forward(x: Tensor, attend: (y: Tensor) => Tensor): Tensor {
-    const attended = this.selfAttentionResidual.forward(x, attend);
-    return this.feedForwardResidual.forward(attended, (y) => this.feedForward.forward(y));
+  forward(x: Tensor, attend: Sublayer, visible: Mask | null = null): Tensor {
+    const attended = this.selfAttentionResidual.forward(x, attend, { visible });
+    return this.feedForwardResidual.forward(attended, (y) => this.feedForward.forward(y), { visible });
   }
 }
 
@@ -88,19 +90,24 @@ export class GptCache {
     for (const layer of this.layers) layer.select(places);
   }
 
+  /** Forgets the tokens from place `length` on. */
+  truncate(length: number): void {
+    for (const layer of this.layers) layer.truncate(length);
+  }
+
   dispose(): void {
     for (const layer of this.layers) layer.dispose();
   }
 }
 
 /** A GPT-2 style language model: learned positions, pre-norm, a last norm, tied or separate output projection. */
-export class Gpt extends Module {
+export class Gpt extends CausalLanguageModel {
   readonly config: GptConfig;
   readonly embedding: Embedding;
   readonly position: LearnedPosition;
   readonly embeddingDropout: Dropout;
   readonly layers: readonly GptLayer[];
-  readonly norm: LayerNorm;
+  readonly norm: Norm;
   /** Present only when the output does not use the token table. */
   readonly projection: Linear | null;
 
@@ -121,9 +128,18 @@ export class Gpt extends Module {
     this.position = new LearnedPosition(dModel, maxSeqLen, context, initializerStd);
     this.embeddingDropout = new Dropout(dropout);
     this.layers = Array.from({ length: numLayers }, () => new GptLayer(this.config, context));
-    this.norm = new LayerNorm(dModel, context, normEps);
+    this.norm = makeNorm(this.config.norm, { width: dModel, eps: normEps, causal: true }, context);
     const output = { bias: false, initializer: normal(initializerStd) };
     this.projection = this.config.tieEmbeddings ? null : new Linear(dModel, vocabSize, context, output);
+  }
+
+  /** Most tokens that a text may have. */
+  get maxSeqLen(): number {
+    return this.config.maxSeqLen;
+  }
+
+  get device(): Device {
+    return this.embedding.weight.device;
   }
 
   /**
@@ -136,10 +152,10 @@ export class Gpt extends Module {
    */
   forward(ids: Tensor, mask: Mask | null = null): Tensor {
     const top = this.layers.reduce(
-      (x, layer) => layer.forward(x, (y) => layer.selfAttention.forward(y, mask)),
+      (x, layer) => layer.forward(x, (y) => layer.selfAttention.forward(y, mask), mask),
       this.embed(ids, 0),
     );
-    return this.logits(this.norm.forward(top));
+    return this.logits(this.norm.forward(top, mask));
   }
 
   /**
@@ -159,13 +175,23 @@ export class Gpt extends Module {
    * @returns logits after the last of them, `[B, V]`
    */
   step(ids: Tensor, cache: GptCache): Tensor {
-    const top = this.layers.reduce(
-      (x, layer, i) => layer.forward(x, (y) => layer.selfAttention.step(y, cache.layers[i]!)),
-      this.embed(ids, cache.length),
-    );
+    const top = this.grow(ids, cache);
     const [batch, length, width] = top.shape as [number, number, number];
     const last = length === 1 ? top : slice(top, 1, -1);
     return this.logits(this.norm.forward(reshape(last, [batch, width])));
+  }
+
+  /** As `step`, with the logits after each of the new tokens, `[B, T, V]`. */
+  extend(ids: Tensor, cache: GptCache): Tensor {
+    return this.logits(this.norm.forward(this.grow(ids, cache)));
+  }
+
+  /** The new tokens join the cache: ids `[B, T]` to `[B, T, C]`. */
+  private grow(ids: Tensor, cache: GptCache): Tensor {
+    return this.layers.reduce(
+      (x, layer, i) => layer.forward(x, (y) => layer.selfAttention.step(y, cache.layers[i]!)),
+      this.embed(ids, cache.length),
+    );
   }
 
   private embed(ids: Tensor, start: number): Tensor {

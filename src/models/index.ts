@@ -12,9 +12,23 @@ export {
   type LossOptions,
   type PackedSequences,
   type SourceBatch,
+  type WholeOptions,
+  type WholeText,
 } from './encoder-decoder.ts';
 export { Gpt, GptCache } from './gpt.ts';
 export { checkGptConfig, type GptConfig, gptDefaults } from './gpt-config.ts';
+export {
+  CausalLanguageModel,
+  type SegmentLosses,
+  type SegmentLossOptions,
+  type SegmentReading,
+} from './language-model.ts';
+export { NonAutoregressive } from './non-autoregressive.ts';
+export {
+  checkNonAutoregressiveConfig,
+  type NonAutoregressiveConfig,
+  nonAutoregressiveDefaults,
+} from './non-autoregressive-config.ts';
 export { pruneHeads } from './prune-heads.ts';
 export type { PrunedHeads } from './pruned-heads.ts';
 export { type EncodedSources, RecurrentSeq2Seq } from './recurrent-seq2seq.ts';
@@ -23,8 +37,28 @@ export {
   type RecurrentSeq2SeqConfig,
   recurrentSeq2SeqDefaults,
 } from './recurrent-seq2seq-config.ts';
+export {
+  encodeSegments,
+  type Pooling,
+  poolings,
+  type SegmentEncoding,
+  splitSegments,
+} from './segment-encoding.ts';
+export { SegmentLanguageModel } from './segment-language-model.ts';
+export {
+  checkSegmentLanguageModelConfig,
+  type SegmentLanguageModelConfig,
+  segmentLanguageModelDefaults,
+} from './segment-language-model-config.ts';
+export { SegmentMemory } from './segment-memory.ts';
 export { Decoder, Encoder } from './stacks.ts';
 export { Transformer } from './transformer.ts';
 export { TransformerCache } from './transformer-cache.ts';
 export { checkTransformerConfig, type TransformerConfig, transformerDefaults } from './transformer-config.ts';
+export { TransformerXl } from './transformer-xl.ts';
+export {
+  checkTransformerXlConfig,
+  type TransformerXlConfig,
+  transformerXlDefaults,
+} from './transformer-xl-config.ts';
 export { WindowTagger, type WindowTaggerConfig, windowTaggerDefaults } from './window-tagger.ts';

@@ -39,13 +39,17 @@ export const recurrentSeq2SeqDefaults = {
 
 /** Rules of its fields in an experiment. */
 export const recurrentSeq2SeqRules = {
-  maxSeqLen: { type: 'count', default: 512 },
-  dModel: { type: 'count', default: 256 },
-  numLayers: { type: 'count', default: 2 },
-  cell: { type: 'choice', of: Object.keys(recurrentCells), default: 'lstm' },
-  bidirectional: { type: 'flag', default: true },
-  attention: { type: 'choice', of: Object.keys(sourceAttentions), default: 'luong' },
-  dropout: { type: 'rate', default: 0.1 },
+  maxSeqLen: { type: 'count', default: recurrentSeq2SeqDefaults.maxSeqLen },
+  dModel: { type: 'count', default: recurrentSeq2SeqDefaults.dModel },
+  numLayers: { type: 'count', default: recurrentSeq2SeqDefaults.numLayers },
+  cell: { type: 'choice', of: Object.keys(recurrentCells), default: recurrentSeq2SeqDefaults.cell },
+  bidirectional: { type: 'flag', default: recurrentSeq2SeqDefaults.bidirectional },
+  attention: {
+    type: 'choice',
+    of: Object.keys(sourceAttentions),
+    default: recurrentSeq2SeqDefaults.attention,
+  },
+  dropout: { type: 'rate', default: recurrentSeq2SeqDefaults.dropout },
 } as const satisfies OptionRules;
 
 /**

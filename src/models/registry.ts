@@ -4,16 +4,30 @@ import type { ModuleContext } from '../nn/module.ts';
 import { quantize } from '../nn/quantize.ts';
 import type { OptionRules } from '../nn/variants.ts';
 import type { QuantizedType } from '../ops/quantized-linear/panels.ts';
-import { ConvLanguageModel, type ConvLanguageModelConfig } from './conv-language-model.ts';
+import {
+  ConvLanguageModel,
+  type ConvLanguageModelConfig,
+  convLanguageModelRules,
+} from './conv-language-model.ts';
 import { EncoderDecoder } from './encoder-decoder.ts';
 
 import { Gpt } from './gpt.ts';
-import type { GptConfig } from './gpt-config.ts';
+import { type GptConfig, gptRules } from './gpt-config.ts';
+import { CausalLanguageModel } from './language-model.ts';
+import { NonAutoregressive } from './non-autoregressive.ts';
+import { type NonAutoregressiveConfig, nonAutoregressiveRules } from './non-autoregressive-config.ts';
 import { RecurrentSeq2Seq } from './recurrent-seq2seq.ts';
 import { type RecurrentSeq2SeqConfig, recurrentSeq2SeqRules } from './recurrent-seq2seq-config.ts';
+import { SegmentLanguageModel } from './segment-language-model.ts';
+import {
+  type SegmentLanguageModelConfig,
+  segmentLanguageModelRules,
+} from './segment-language-model-config.ts';
 import { Transformer } from './transformer.ts';
 
 import { type TransformerConfig, transformerDefaults } from './transformer-config.ts';
+import { TransformerXl } from './transformer-xl.ts';
+import { type TransformerXlConfig, transformerXlRules } from './transformer-xl-config.ts';
 
 import { WindowTagger, type WindowTaggerConfig } from './window-tagger.ts';
 
@@ -22,7 +36,13 @@ interface Kinds {
   readonly transformer: { readonly config: TransformerConfig; readonly model: Transformer };
   readonly gpt: { readonly config: GptConfig; readonly model: Gpt };
   readonly 'lstm-seq2seq': { readonly config: RecurrentSeq2SeqConfig; readonly model: RecurrentSeq2Seq };
+  readonly nat: { readonly config: NonAutoregressiveConfig; readonly model: NonAutoregressive };
   readonly 'conv-lm': { readonly config: ConvLanguageModelConfig; readonly model: ConvLanguageModel };
+  readonly 'segment-lm': {
+    readonly config: SegmentLanguageModelConfig;
+    readonly model: SegmentLanguageModel;
+  };
+  readonly 'transformer-xl': { readonly config: TransformerXlConfig; readonly model: TransformerXl };
   readonly 'window-tagger': { readonly config: WindowTaggerConfig; readonly model: WindowTagger };
 }
 
@@ -34,14 +54,33 @@ const kinds: {
   transformer: (config, context) => new Transformer(config, context),
   gpt: (config, context) => new Gpt(config, context),
   'lstm-seq2seq': (config, context) => new RecurrentSeq2Seq(config, context),
+  nat: (config, context) => new NonAutoregressive(config, context),
   'conv-lm': (config, context) => new ConvLanguageModel(config, context),
+  'segment-lm': (config, context) => new SegmentLanguageModel(config, context),
+  'transformer-xl': (config, context) => new TransformerXl(config, context),
   'window-tagger': (config, context) => new WindowTagger(config, context),
 };
 
+/** What a kind of model learns from: pairs of texts, or one running text. */
+export type ModelTask = 'translation' | 'language-model';
+
 /** Rules of the fields of `model:` for each kind that an experiment can train, but for the Transformer's own. */
-export const modelOptions: Readonly<Record<string, { readonly options: OptionRules }>> = {
-  'lstm-seq2seq': { options: recurrentSeq2SeqRules },
+export const modelOptions: Readonly<
+  Record<string, { readonly options: OptionRules; readonly task: ModelTask }>
+> = {
+  'lstm-seq2seq': { options: recurrentSeq2SeqRules, task: 'translation' },
+  nat: { options: nonAutoregressiveRules, task: 'translation' },
+  gpt: { options: gptRules, task: 'language-model' },
+  'conv-lm': { options: convLanguageModelRules, task: 'language-model' },
+  'segment-lm': { options: segmentLanguageModelRules, task: 'language-model' },
+  'transformer-xl': { options: transformerXlRules, task: 'language-model' },
 };
+
+/** The kinds that learn from such data. */
+export function kindsFor(task: ModelTask): string[] {
+  const others = Object.entries(modelOptions).flatMap(([kind, entry]) => (entry.task === task ? [kind] : []));
+  return task === 'translation' ? ['transformer', ...others] : others;
+}
 
 /** What a checkpoint says of its model. */
 export interface ModelDescription<K extends ModelKind = ModelKind> {
@@ -80,8 +119,26 @@ export function buildModel<K extends ModelKind>(
 export function buildEncoderDecoder(description: ModelDescription, context: ModuleContext): EncoderDecoder {
   const model: unknown = buildModel(description, context);
   if (model instanceof EncoderDecoder) return model;
-  const got = `kind "${description.kind}"`;
-  throw new ConfigError({ where: 'model.kind', expected: 'an encoder–decoder model', got });
+  throw wrongSort(description, 'an encoder–decoder model', 'translation');
+}
+
+/**
+ * As `buildModel`, for models that predict each token of a text from those before it.
+ *
+ * @throws {ConfigError} when the kind is of another sort
+ */
+export function buildLanguageModel(
+  description: ModelDescription,
+  context: ModuleContext,
+): CausalLanguageModel {
+  const model: unknown = buildModel(description, context);
+  if (model instanceof CausalLanguageModel) return model;
+  throw wrongSort(description, 'a language model', 'language-model');
+}
+
+function wrongSort({ kind }: ModelDescription, expected: string, task: ModelTask): ConfigError {
+  const hint = `such kinds are ${kindsFor(task).join(', ')}`;
+  return new ConfigError({ where: 'model.kind', expected, got: `kind "${kind}"`, hint });
 }
 
 /** A description with every field of its configuration, also those that came after it was written. */

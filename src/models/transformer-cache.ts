@@ -1,5 +1,6 @@
 /** What decoding with the Transformer keeps between steps. */
 import type { Tensor } from '../core/tensor.ts';
+import { HeedError } from '../errors.ts';
 import { selected } from '../nn/attention/cache.ts';
 import type { AttentionCache, KeysAndValues } from '../nn/attention/layer.ts';
 import type { Mask } from '../nn/attention/masks.ts';
@@ -47,6 +48,24 @@ export class TransformerCache {
     if (this.source) {
       const { memory, ids } = this.source;
       this.source = { memory: selected(memory, places), ids: selected(ids, places) };
+    }
+  }
+
+  /**
+   * Forgets the target tokens from place `length` on.
+   *
+   * @throws {HeedError} when an attention layer cannot
+   */
+  truncate(length: number): void {
+    for (const { self } of this.layers) {
+      if (!self.truncate) {
+        throw new HeedError({
+          where: 'TransformerCache.truncate',
+          problem: 'this kind of attention keeps no single tokens, so that none can be taken back',
+          hint: 'decode one token at a time',
+        });
+      }
+      self.truncate(length);
     }
   }
 

@@ -3,10 +3,11 @@ import { ConfigError, type ConfigIssue } from '../errors.ts';
 import { type ScoreScale, scoreScales } from '../nn/attention/attend.ts';
 import { type AttentionChoice, attentions } from '../nn/attention/kinds.ts';
 import type { AttentionRole, AttentionSizes } from '../nn/attention/layer.ts';
+import { type DeepNormFactors, deepNormFactors } from '../nn/deep-norm.ts';
 import { type FeedForwardChoice, type FeedForwardSizes, feedForwards } from '../nn/feed-forwards/index.ts';
-import { type NormChoice, norms } from '../nn/norms/index.ts';
+import { type NormChoice, type NormSizes, norms } from '../nn/norms/index.ts';
 import { type PositionChoice, type PositionSizes, positions } from '../nn/position/index.ts';
-import type { NormPlacement } from '../nn/residual.ts';
+import { type NormPlacement, normPlacements } from '../nn/residual.ts';
 import { choiceIssues, kindOf } from '../nn/variants.ts';
 import { type Activation, activations } from '../ops/activate/index.ts';
 import { keptHeads, type PrunedHeads, prunedHeadsIssues } from './pruned-heads.ts';
@@ -29,7 +30,7 @@ export interface TransformerConfig {
   /** Rate inside the feed-forward network. */
   readonly activationDropout: number;
   readonly activation: Activation;
-  /** Norm after each residual sum (the paper) or before each sublayer. */
+  /** Norm after each residual sum (the paper), before each sublayer, or after a sum with the scaled input (DeepNorm). */
   readonly normPlacement: NormPlacement;
   /** A norm at the end of encoder and decoder; needed with pre-norm. */
   readonly finalNorm: boolean;
@@ -42,7 +43,11 @@ export interface TransformerConfig {
   readonly encoderAttention?: AttentionChoice | undefined;
   readonly decoderAttention?: AttentionChoice | undefined;
   readonly crossAttention?: AttentionChoice | undefined;
+  /** Kind of all norms. */
   readonly norm: NormChoice;
+  /** Kind of the encoder's, and of the decoder's, where it is another one. */
+  readonly encoderNorm?: NormChoice | undefined;
+  readonly decoderNorm?: NormChoice | undefined;
   readonly feedForward: FeedForwardChoice;
   /** Multiplies token vectors by √dModel. */
   readonly scaleEmbeddings: boolean;
@@ -63,6 +68,10 @@ export interface TransformerConfig {
   readonly copy?: { readonly unknownId: number } | undefined;
   /** Heads that were taken out; see `pruneHeads`. */
   readonly prunedHeads?: PrunedHeads | undefined;
+  /** The sublayers of a layer side by side in one residual connection, instead of one after the other (GPT-J). */
+  readonly parallelResidual: boolean;
+  /** Rate at which training leaves out the last layer of a stack, earlier ones less often; see `StochasticDepth`. */
+  readonly stochasticDepth: number;
   readonly maxSeqLen: number;
   /** Id of padding, in both vocabularies. */
   readonly paddingId: number;
@@ -90,6 +99,8 @@ export const transformerDefaults: Omit<TransformerConfig, 'sourceVocabSize' | 't
   tieEmbeddings: 'none',
   attentionScale: 'sqrt',
   shareLayers: false,
+  parallelResidual: false,
+  stochasticDepth: 0,
   maxSeqLen: 512,
   paddingId: 0,
 };
@@ -110,11 +121,22 @@ export function checkTransformerConfig(config: TransformerConfig): TransformerCo
   for (const path of ['numEncoderLayers', 'numDecoderLayers'] as const) {
     check(path, whole(config[path]) && config[path] <= 1000, 'a whole number from 1 to 1000');
   }
-  for (const path of ['dropout', 'attentionDropout', 'activationDropout'] as const) {
+  for (const path of ['dropout', 'attentionDropout', 'activationDropout', 'stochasticDepth'] as const) {
     check(path, config[path] >= 0 && config[path] < 1, 'a rate of at least 0 and below 1');
   }
   const fits = config.headDim !== undefined || config.dModel % config.numHeads === 0;
   check('numHeads', fits, `a divisor of dModel (${config.dModel}), or a headDim`);
+  check(
+    'normPlacement',
+    normPlacements.includes(config.normPlacement),
+    `one of ${normPlacements.join(', ')}`,
+  );
+  const isOneByOne = !(config.parallelResidual && config.normPlacement === 'deep');
+  check(
+    'parallelResidual',
+    isOneByOne,
+    'false with normPlacement deep, whose factors count sublayers in a row',
+  );
   check('activation', config.activation in activations, `one of ${Object.keys(activations).join(', ')}`);
   if (issues.length === 0) issues.push(...mechanismIssues(config));
   check(
@@ -165,8 +187,26 @@ export function feedForwardSizes(config: TransformerConfig): FeedForwardSizes {
   return { dModel, dFf, activation, dropout: activationDropout };
 }
 
+/** One of the two stacks of layers. */
+export type StackRole = 'encoder' | 'decoder';
+
+/** The kind of norm of a stack: what the configuration says of the stack, or of all norms. */
+export function normChoice(config: TransformerConfig, role: StackRole): NormChoice {
+  return (role === 'encoder' ? config.encoderNorm : config.decoderNorm) ?? config.norm;
+}
+
+/** What the norms of a stack are made for. */
+function normSizes({ dModel, normEps }: TransformerConfig, role: StackRole): NormSizes {
+  return { width: dModel, eps: normEps, causal: role === 'decoder' };
+}
+
+/** Factors of DeepNorm for a stack. */
+export function deepFactors(config: TransformerConfig, role: StackRole): DeepNormFactors {
+  return deepNormFactors(role, { encoder: config.numEncoderLayers, decoder: config.numDecoderLayers });
+}
+
 /** What the positions of a stack are made for. */
-export function positionSizes(config: TransformerConfig, role: 'encoder' | 'decoder'): PositionSizes {
+export function positionSizes(config: TransformerConfig, role: StackRole): PositionSizes {
   const { dModel, numHeads, headDim, valueDim, maxSeqLen } = attentionSizes(config, role);
   const numLayers = role === 'encoder' ? config.numEncoderLayers : config.numDecoderLayers;
   return { width: dModel, maxSeqLen, numLayers, numHeads, headDim, valueDim, causal: role === 'decoder' };
@@ -183,11 +223,15 @@ export function mechanismIssues(config: TransformerConfig): ConfigIssue[] {
     const path = config[field[role]] !== undefined || role === 'cross' ? field[role] : 'attention';
     return choiceIssues(path, attentions, attentionChoice(config, role), attentionSizes(config, role));
   });
+  const norm = (['encoder', 'decoder'] as const).flatMap((role) => {
+    const path = config[`${role}Norm`] !== undefined ? `${role}Norm` : 'norm';
+    return choiceIssues(path, norms, normChoice(config, role), normSizes(config, role));
+  });
   const issues = [
     ...choiceIssues('position', positions, config.position, positionSizes(config, 'encoder')),
     ...attention,
+    ...norm,
     ...(config.prunedHeads ? prunedHeadsIssues(config, (role) => attentionChoice(config, role)) : []),
-    ...choiceIssues('norm', norms, config.norm, { width: config.dModel, eps: config.normEps }),
     ...choiceIssues('feedForward', feedForwards, config.feedForward, feedForwardSizes(config)),
   ];
   return issues.filter(

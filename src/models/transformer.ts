@@ -173,6 +173,8 @@ export class Transformer extends EncoderDecoder {
     const cache = this.startDecoding(memory, sourceMask, room, this.pointer ? source : null);
     return {
       step: (tokens) => this.step(tokens, cache),
+      extend: (tokens) => this.extend(tokens, cache),
+      truncate: (kept) => cache.truncate(kept),
       select: (places) => cache.select(places),
       dispose: () => cache.dispose(),
     };
@@ -209,14 +211,27 @@ export class Transformer extends EncoderDecoder {
    * @returns logits after the last of them, `[B, V]`
    */
   step(target: Tensor, cache: TransformerCache): Tensor {
-    const x = this.targetPosition.forward(this.targetEmbedding.forward(this.known(target)), cache.length);
-    const top = this.decoder.step(this.embeddingDropout.forward(x), cache, this.targetPosition);
-    const [batch, length, width] = top.shape as [number, number, number];
+    const top = this.grow(target, cache);
+    const [batch, length] = top.shape as [number, number, number];
     const last = length === 1 ? top : lastOf(top);
-    if (!cache.source) return this.logits(reshape(last, [batch, width]));
-    const { memory, ids } = cache.source;
-    const logProbs = this.logits(last, this.copySource(memory, ids, rowsOf(cache.memoryMask)));
-    return reshape(logProbs, [batch, logProbs.shape[2]!]);
+    const logits = this.logits(last, this.copied(cache)); // [B, 1, V]
+    return reshape(logits, [batch, logits.shape[2]!]);
+  }
+
+  /** As `step`, with the logits after each of the new tokens, `[B, T, V]`. */
+  extend(target: Tensor, cache: TransformerCache): Tensor {
+    return this.logits(this.grow(target, cache), this.copied(cache));
+  }
+
+  /** The new tokens join the cache: ids `[B, T]` to the decoder's output `[B, T, C]`. */
+  private grow(target: Tensor, cache: TransformerCache): Tensor {
+    const x = this.targetPosition.forward(this.targetEmbedding.forward(this.known(target)), cache.length);
+    return this.decoder.step(this.embeddingDropout.forward(x), cache, this.targetPosition);
+  }
+
+  /** What a model with `copy` copies from while it decodes. */
+  private copied({ source, memoryMask }: TransformerCache): CopySource | null {
+    return source && this.copySource(source.memory, source.ids, rowsOf(memoryMask));
   }
 
   private logits(x: Tensor, source: CopySource | null = null): Tensor {

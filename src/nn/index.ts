@@ -51,6 +51,7 @@ export {
   type SourceMemory,
   sourceAttentions,
 } from './attention/source.ts';
+export { type Auxiliary, collectAuxiliary, type Measure } from './auxiliary.ts';
 export { type CaptureOptions, capture } from './capture.ts';
 export {
   type AttentionConvolution,
@@ -64,6 +65,7 @@ export {
   type ConvStackOptions,
   gatedLinearUnit,
 } from './convolution/stack.ts';
+export { type DeepNormFactors, type Depths, deepNormFactors } from './deep-norm.ts';
 export { withDropoutKeys } from './dropout-keys.ts';
 export { Embedding, type EmbeddingOptions, SegmentEmbedding } from './embedding.ts';
 export * from './feed-forwards/index.ts';
@@ -96,4 +98,14 @@ export {
 } from './recurrent/layer.ts';
 export { Sequences } from './recurrent/sequences.ts';
 export { Recurrent, type RecurrentOptions, type RecurrentStates } from './recurrent/stack.ts';
-export { Dropout, type NormPlacement, Residual } from './residual.ts';
+export {
+  Dropout,
+  type NormPlacement,
+  normPlacements,
+  Residual,
+  type ResidualOptions,
+  type ResidualPass,
+  type Sublayer,
+  throughResiduals,
+} from './residual.ts';
+export { StochasticDepth } from './stochastic-depth.ts';

@@ -45,6 +45,7 @@ export {
   tanh,
 } from './elementwise/unary.ts';
 export { embedding } from './embedding/index.ts';
+export { gate } from './gate/index.ts';
 export { gatherLast } from './gather/index.ts';
 export { addInPlace, gatherRows, writeRows } from './in-place.ts';
 export { layerNorm } from './layer-norm/index.ts';
@@ -61,6 +62,7 @@ export { type RecurrentCallOptions, type RecurrentResult, recurrent } from './re
 export { type RowRange, sequencePlan } from './recurrent/plan.ts';
 export { argmax, max, topK } from './reduce/max.ts';
 export { broadcastTo, mean, sum, sumTo } from './reduce/sum.ts';
+export { rmsNorm } from './rms-norm/index.ts';
 export { type RotaryLayout, type RotaryOptions, rotary } from './rotary/index.ts';
 export { permute, transpose } from './shape/permute.ts';
 export { reshape } from './shape/reshape.ts';

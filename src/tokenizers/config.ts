@@ -6,9 +6,7 @@ import type { TokenizerConfig, TokenizerKind } from './types.ts';
 
 /** @throws ConfigError listing every bad field */
 export function checkTokenizerConfig(config: TokenizerConfig): void {
-  const issues = Object.hasOwn(kinds, String(config.kind))
-    ? [...fieldIssues(config), ...(kinds[config.kind].clashes?.(config) ?? [])]
-    : [unknownKind(config.kind)];
+  const issues = tokenizerIssues(config);
   if (issues.length === 0) return;
   throw new ConfigError({
     where: 'tokenizer configuration',
@@ -16,6 +14,12 @@ export function checkTokenizerConfig(config: TokenizerConfig): void {
     hint: 'see TokenizerConfig for the options of each kind',
     issues,
   });
+}
+
+/** Everything that is wrong with a configuration: field by field, then what does not go together. */
+export function tokenizerIssues(config: TokenizerConfig): ConfigIssue[] {
+  if (!Object.hasOwn(kinds, String(config.kind))) return [unknownKind(config.kind)];
+  return [...fieldIssues(config), ...(kinds[config.kind].clashes?.(config) ?? [])];
 }
 
 function unknownKind(kind: unknown): ConfigIssue {

@@ -22,7 +22,11 @@ describe('Trie', () => {
         const values = new Map(pieces.map((item, value) => [item, value]));
         const chars = [...text];
         const expected = chars.flatMap((_, i) => values.get(chars.slice(0, i + 1).join('')) ?? []);
-        expect(prefixes(new Trie(values), text)).toEqual(expected);
+        const trie = new Trie(values);
+        expect(prefixes(trie, text)).toEqual(expected);
+        const longest = trie.longestAt(`b${text}`, 1);
+        expect(longest?.value).toBe(expected.at(-1));
+        if (longest) expect(`b${text}`.slice(1, longest.end)).toBe(pieces[longest.value]);
       }),
     );
   });

@@ -30,6 +30,21 @@ export class Trie {
     return this.values[node]!;
   }
 
+  /** The longest piece that stands at a place of a text: its value, and the place after it in UTF-16 units. */
+  longestAt(text: string, at: number): { readonly value: number; readonly end: number } | undefined {
+    let longest: { value: number; end: number } | undefined;
+    let node = Trie.root;
+    for (let end = at; end < text.length; ) {
+      const symbol = text.codePointAt(end)!;
+      node = this.child(node, symbol);
+      if (node < 0) break;
+      end += symbol > 0xffff ? 2 : 1;
+      const value = this.value(node);
+      if (value >= 0) longest = { value, end };
+    }
+    return longest;
+  }
+
   private grow(node: number, symbol: number): number {
     const known = this.children.get(node, symbol);
     if (known !== NONE) return known;

@@ -9,8 +9,8 @@ import type { Tensor } from '../core/tensor.ts';
 import { FormatError, HeedError } from '../errors.ts';
 import { readSafetensors, type StoredTensor, writeSafetensors } from '../formats/safetensors.ts';
 import type { Tokenizers } from '../generate/translator.ts';
-import { EncoderDecoder } from '../models/encoder-decoder.ts';
-import { buildModel, type ModelDescription } from '../models/registry.ts';
+import type { ModelDescription } from '../models/registry.ts';
+import type { Module, ModuleContext } from '../nn/module.ts';
 import { loadTokenizer } from '../tokenizers/load.ts';
 import { heedVersion } from '../version.ts';
 import { newerVersion, numberedFolders, readFolder, VERSION_CODE, writeFolder } from './checkpoint-store.ts';
@@ -20,6 +20,7 @@ import type { TrainingState } from './training-state.ts';
 const files = {
   weights: 'model.safetensors',
   moments: 'optimizer.safetensors',
+  carried: 'memory.safetensors',
   facts: 'checkpoint.json',
 } as const;
 
@@ -42,6 +43,8 @@ export interface Checkpoint {
   readonly facts: CheckpointFacts;
   readonly weights: Map<string, StoredTensor>;
   readonly moments: Map<string, StoredTensor> | undefined;
+  /** What a model remembers of the batches before. */
+  readonly carried: Map<string, StoredTensor> | undefined;
 }
 
 /** What `saveCheckpoint` writes. */
@@ -50,6 +53,7 @@ export interface CheckpointContent {
   readonly tokenizers: Tokenizers;
   readonly weights: ReadonlyMap<string, StoredTensor>;
   readonly moments?: ReadonlyMap<string, Tensor>;
+  readonly carried?: ReadonlyMap<string, Tensor> | undefined;
   readonly training?: TrainingState;
 }
 
@@ -59,7 +63,7 @@ export interface CheckpointContent {
  * @throws {TrainingError} when the disk is full or the place not writable
  */
 export function saveCheckpoint(path: string, content: CheckpointContent): void {
-  const { model, tokenizers, weights, moments, training } = content;
+  const { model, tokenizers, weights, moments, carried, training } = content;
   const isShared = tokenizers.source === tokenizers.target;
   const facts: CheckpointFacts = {
     format: 'heed-model',
@@ -74,6 +78,7 @@ export function saveCheckpoint(path: string, content: CheckpointContent): void {
   };
   const bytes = new Map([[files.weights as string, writeSafetensors(weights)]]);
   if (moments) bytes.set(files.moments, writeSafetensors(moments));
+  if (carried) bytes.set(files.carried, writeSafetensors(carried));
   bytes.set(files.facts, new TextEncoder().encode(`${JSON.stringify(facts)}\n`));
   writeFolder(path, bytes);
 }
@@ -92,7 +97,7 @@ export function readCheckpoint(path: string): Checkpoint {
   };
   const weights = stored(files.weights);
   if (!weights) throw damaged(join(path, files.weights), 'the weights are missing');
-  return { path, facts, weights, moments: stored(files.moments) };
+  return { path, facts, weights, moments: stored(files.moments), carried: stored(files.carried) };
 }
 
 function damaged(file: string, problem: string): FormatError {
@@ -209,19 +214,15 @@ function whyNoModel(path: string): string {
 /**
  * Model and tokenizers of a checkpoint.
  *
+ * @param build - makes the model, and refuses kinds that the caller cannot use
  * @throws {FormatError} when the weights do not fit the configuration
  */
-export function restoreModel(
+export function restoreModel<M extends Module>(
   { facts, weights, path }: Checkpoint,
   device: string,
-): { readonly model: EncoderDecoder; readonly tokenizers: Tokenizers } {
-  const model = buildModel(facts.model, { random: new Random(0, 'restored'), device });
-  if (!(model instanceof EncoderDecoder)) {
-    throw damaged(
-      join(path, files.facts),
-      `expected an encoder–decoder model, got kind "${facts.model.kind}"`,
-    );
-  }
+  build: (description: ModelDescription, context: ModuleContext) => M,
+): { readonly model: M; readonly tokenizers: Tokenizers } {
+  const model = build(facts.model, { random: new Random(0, 'restored'), device });
   model.loadStateDict(weights, join(path, files.weights));
   const source = loadTokenizer(facts.tokenizers.source, path);
   const target = facts.tokenizers.target === 'source' ? source : loadTokenizer(facts.tokenizers.target, path);

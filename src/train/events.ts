@@ -19,6 +19,8 @@ export type TrainingEvent =
       readonly loss: number;
       readonly learningRate: number;
       readonly gradNorm: number;
+      /** Means that parts of the model measure, such as the share of tokens that a full expert dropped. */
+      readonly measures: Readonly<Record<string, number>>;
       readonly tokensPerSecond: number;
       readonly seconds: number;
       /** Share of the training that is over, 0 … 1. */

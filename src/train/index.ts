@@ -6,7 +6,20 @@ export { type Experiment, experimentSchema } from './config/schema.ts';
 export { experimentJsonSchema, loadExperiment, validateExperiment } from './config/validate.ts';
 export { type Evaluation, evaluateExamples } from './evaluate.ts';
 export type { TrainingEvent } from './events.ts';
+export { evaluateText, type TextEvaluation, type TextLoss } from './language-modeling.ts';
 export { LoadedModel, type LoadOptions, loadModel } from './load-model.ts';
+export {
+  type ReinforceIds,
+  type ReinforceOptions,
+  type ReinforceResult,
+  reinforce,
+} from './objectives/reinforce.ts';
+export {
+  guessedShare,
+  mixGuesses,
+  type SamplingGrowth,
+  type ScheduledSamplingOptions,
+} from './objectives/scheduled-sampling.ts';
 export { type TrainOptions, type TrainResult, trainExperiment } from './run.ts';
 export {
   learningRateAt,

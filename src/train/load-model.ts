@@ -3,6 +3,7 @@ import { defaultDevice } from '../core/device.ts';
 import { FormatError } from '../errors.ts';
 import { type TranslateOptions, type Translation, Translator } from '../generate/translator.ts';
 import type { EncoderDecoder } from '../models/encoder-decoder.ts';
+import { buildEncoderDecoder } from '../models/registry.ts';
 import { type CheckpointFacts, findModel, restoreModel } from './checkpoint.ts';
 
 /** How a model is loaded. */
@@ -68,6 +69,10 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
     }
     options.onNote?.(`${problem}; using ${checkpoint.path}`);
   }
-  const { model, tokenizers } = restoreModel(checkpoint, options.device ?? defaultDevice().name);
+  const { model, tokenizers } = restoreModel(
+    checkpoint,
+    options.device ?? defaultDevice().name,
+    buildEncoderDecoder,
+  );
   return new LoadedModel(new Translator(model, tokenizers), checkpoint.facts, checkpoint.path);
 }

@@ -73,11 +73,17 @@ export function readParts(data: DataSection): ExampleParts {
   return { train: read(data.train), validation: read(data.validation), test: read(data.test) };
 }
 
+/** Tokenizers, and what the data did not support. */
+export interface LearnedTokenizers {
+  readonly tokenizers: Tokenizers;
+  readonly notes: readonly string[];
+}
+
 /** Learns the tokenizers of an experiment from the training texts. */
 export function buildTokenizers(
-  { tokenizer }: Experiment,
+  { tokenizer }: Pick<Experiment, 'tokenizer'>,
   train: readonly Example[],
-): { readonly tokenizers: Tokenizers; readonly notes: string[] } {
+): LearnedTokenizers {
   const sources = train.map(({ source }) => source);
   const targets = trainingPairs(train).map(({ target }) => target);
   const notes: string[] = [];

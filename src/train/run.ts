@@ -11,10 +11,9 @@ import { removeLeftovers } from './checkpoint-store.ts';
 import type { Experiment } from './config/schema.ts';
 import type { TrainingEvent } from './events.ts';
 import { lockFolder } from './lock.ts';
-import { prepare } from './prepare-run.ts';
-import { type TestResult, test, writeFacts } from './results.ts';
+import { prepareTask } from './prepare-task.ts';
+import { type TestResult, writeFacts, writeResults } from './results.ts';
 import { type Outcome, Trainer } from './trainer.ts';
-import { validate } from './validate.ts';
 
 /** Where and how an experiment is trained. */
 export interface TrainOptions {
@@ -65,39 +64,31 @@ async function trainLocked(experiment: Experiment, options: TrainOptions): Promi
   const device = options.device === undefined ? defaultDevice() : getDevice(options.device);
   checkPrecision(experiment.training.precision, device, 'training.precision');
   const checkpoint = findStart(options, onEvent);
-  const prepared = prepare(experiment, checkpoint, device, onEvent);
-  const optimizer = new Adam(prepared.model.namedParameters(), adamOptions(experiment));
+  const task = prepareTask(experiment, checkpoint, device, onEvent);
+  const optimizer = new Adam(task.model.namedParameters(), adamOptions(experiment));
   if (checkpoint?.moments)
     optimizer.loadStateDict(checkpoint.moments, checkpoint.facts.training!.step, checkpoint.path);
-  if (!checkpoint) writeFacts(experiment, prepared, device, folder);
-  const trainer = new Trainer(
-    {
-      folder,
-      experiment,
-      ...prepared,
-      optimizer,
-      pairs: prepared.train.pairs,
-      validate: () => validate(experiment, prepared),
-      onEvent,
-      signal: options.signal,
-    },
-    checkpoint,
-  );
+  if (!checkpoint) writeFacts(experiment, task.model, device, folder);
+  const { signal } = options;
+  const trainer = new Trainer({ folder, experiment, task, optimizer, onEvent, signal }, checkpoint);
   onEvent({
     type: 'start',
     name: experiment.name,
     folder,
-    parameters: prepared.model.numParameters,
+    parameters: task.model.numParameters,
     device: `${device.name} (${device.describe()})`,
     threads: device.threads(),
-    trainExamples: prepared.train.pairs.length,
+    trainExamples: task.trainExamples,
     resumedAt: trainer.state.step,
   });
   const outcome = await trainer.run();
   optimizer.dispose();
   const summary = { outcome, folder, steps: trainer.state.step, seconds: trainer.seconds };
   if (outcome === 'interrupted') return { ...summary, metrics: {}, samples: [] };
-  return { ...summary, ...test(experiment, prepared, summary, onEvent) };
+  task.model.eval();
+  const result = task.test(onEvent);
+  writeResults(experiment, result, summary);
+  return { ...summary, ...result };
 }
 
 /** The checkpoint to go on from; without `resume` the folder must be fresh. */

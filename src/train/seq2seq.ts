@@ -1,12 +1,13 @@
 /** Sequence-to-sequence training: batches of pairs, teacher forcing, and the loss of a batch. */
 import type { Device } from '../core/device.ts';
 import { scope } from '../core/scope.ts';
-import { backward, noGrad } from '../core/tape.ts';
-import { full, type Tensor } from '../core/tensor.ts';
+import { noGrad } from '../core/tape.ts';
+import type { Tensor } from '../core/tensor.ts';
 import { packedBatches, type TokenPair } from '../data/batching.ts';
 import { shiftRight } from '../data/collate.ts';
 import type { Tokenizers } from '../generate/translator.ts';
 import type { EncoderDecoder, PackedSequences } from '../models/encoder-decoder.ts';
+import { type LossSums, learnFrom, sumOf, type TrainingSums } from './learn.ts';
 
 /** A batch of pairs, the sequences of each side one after the other. */
 export interface PairBatch {
@@ -22,13 +23,6 @@ export interface PairBatch {
 export interface BatchLimits {
   readonly maxTokens: number;
   readonly maxSentences?: number | undefined;
-}
-
-/** Sums over the tokens of a batch. */
-export interface LossSums {
-  /** With label smoothing, nats. */
-  readonly loss: number;
-  readonly tokens: number;
 }
 
 /** Length with the end token, which counts in a batch. */
@@ -86,24 +80,18 @@ export class Seq2SeqObjective {
     return this.model.losses(source, input, labels, { labelSmoothing, ignoreIndex: this.padId });
   }
 
-  /** Adds the gradients of `loss sum / totalTokens` to the parameters. */
-  trainOn(batch: PairBatch, totalTokens: number): LossSums {
-    return scope(() => {
-      const losses = this.losses(batch, this.labelSmoothing);
-      const loss = sumOf(losses);
-      backward(losses, { grad: full(losses.shape, 1 / totalTokens, { device: this.device }) });
-      return { loss, tokens: batch.targetTokens };
-    });
+  /**
+   * Adds the gradients of `weight · loss sum / totalTokens` to the parameters, see `learnFrom`.
+   *
+   * @returns the sum of the losses, without the weight
+   */
+  trainOn(batch: PairBatch, totalTokens: number, weight = 1): TrainingSums {
+    const lossesOf = (): Tensor => this.losses(batch, this.labelSmoothing);
+    return learnFrom(lossesOf, batch.targetTokens, totalTokens, weight);
   }
 
   /** Sum of the losses without label smoothing: negative log-likelihood. */
   evaluate(batch: PairBatch): LossSums {
     return noGrad(() => scope(() => ({ loss: sumOf(this.losses(batch, 0)), tokens: batch.targetTokens })));
   }
-}
-
-function sumOf({ data }: Tensor): number {
-  let total = 0;
-  for (let i = 0; i < data.length; i++) total += data[i]!;
-  return total;
 }

@@ -6,44 +6,44 @@
  */
 import { join } from 'node:path';
 import { withPrecision } from '../core/precision.ts';
-import type { TokenPair } from '../data/batching.ts';
 import type { StoredTensor } from '../formats/safetensors.ts';
-import type { Tokenizers } from '../generate/translator.ts';
-import type { EncoderDecoder } from '../models/encoder-decoder.ts';
-import type { ModelDescription } from '../models/registry.ts';
+import { addMeasure } from '../nn/auxiliary.ts';
 import { withDropoutKeys } from '../nn/dropout-keys.ts';
 import type { Adam } from './adam.ts';
 import { removeQuietly } from './atomic.ts';
 import { averageWeights } from './average.ts';
-import { type Checkpoint, readCheckpoint, runFolders, saveCheckpoint } from './checkpoint.ts';
+import {
+  type Checkpoint,
+  type CheckpointContent,
+  readCheckpoint,
+  runFolders,
+  saveCheckpoint,
+} from './checkpoint.ts';
 import { numberedFolder, numberedFolders } from './checkpoint-store.ts';
 import { clipFactor, gradientNorm } from './clip.ts';
 import type { Experiment } from './config/schema.ts';
 import type { TrainingEvent } from './events.ts';
+import type { TrainingSums } from './learn.ts';
 import { MetricLog } from './metric-log.ts';
 import { notFinite } from './not-finite.ts';
 import { learningRateAt } from './schedules.ts';
-import { epochBatches, makeBatch, type PairBatch, Seq2SeqObjective } from './seq2seq.ts';
-import { freshState, freshWindow, type Snapshot, type TrainingState } from './training-state.ts';
+import type { EpochBatches, TrainingBatch, TrainingTask, UpdatePlace } from './task.ts';
+import {
+  freshState,
+  freshWindow,
+  restoredState,
+  type Snapshot,
+  type TrainingState,
+} from './training-state.ts';
 
 /** Checkpoints that are kept. */
 const KEPT_CHECKPOINTS = 2;
 
-/** What validation measured; `badness` is what selects, lower is better. */
-export interface ValidationResult {
-  readonly metrics: Readonly<Record<string, number>>;
-  readonly badness: number;
-}
-
 export interface TrainerParts {
   readonly folder: string;
   readonly experiment: Experiment;
-  readonly description: ModelDescription;
-  readonly model: EncoderDecoder;
-  readonly tokenizers: Tokenizers;
+  readonly task: TrainingTask;
   readonly optimizer: Adam;
-  readonly pairs: readonly TokenPair[];
-  readonly validate: () => ValidationResult;
   readonly onEvent: (event: TrainingEvent) => void;
   readonly signal?: AbortSignal | undefined;
 }
@@ -53,9 +53,8 @@ export type Outcome = 'finished' | 'interrupted';
 export class Trainer {
   readonly state: TrainingState;
   private readonly parts: TrainerParts;
-  private readonly objective: Seq2SeqObjective;
   private readonly log: MetricLog;
-  private batches: number[][] = [];
+  private batches: EpochBatches | undefined;
   private startedAt = 0;
   private secondsBefore: number;
   private lastLog = { seconds: 0, tokens: 0 };
@@ -69,14 +68,11 @@ export class Trainer {
   /** @param resumeFrom - a checkpoint whose weights and moments are loaded already */
   constructor(parts: TrainerParts, resumeFrom?: Checkpoint) {
     this.parts = parts;
-    const { model, tokenizers, experiment, folder } = parts;
-    this.state = resumeFrom?.facts.training ? structuredClone(resumeFrom.facts.training) : freshState();
+    const { task, folder } = parts;
+    this.state = resumeFrom?.facts.training ? restoredState(resumeFrom.facts.training) : freshState();
     this.secondsBefore = this.state.seconds;
     this.savedStep = resumeFrom ? this.state.step : -1;
-    this.objective = new Seq2SeqObjective(model, {
-      padId: tokenizers.target.specialTokens.pad,
-      labelSmoothing: experiment.training.labelSmoothing,
-    });
+    if (resumeFrom?.carried) task.restoreCarried?.(resumeFrom.carried);
     this.log = new MetricLog(folder, { step: this.state.step, bytes: this.state.metricBytes });
     this.olderSnapshots = this.state.snapshots;
   }
@@ -89,7 +85,7 @@ export class Trainer {
   /** Share of the training that is over, 0 … 1. */
   private get done(): number {
     const { maxSteps, maxEpochs, maxMinutes } = this.parts.experiment.training;
-    const epochs = this.state.epoch + this.state.position / Math.max(1, this.batches.length);
+    const epochs = this.state.epoch + this.state.position / Math.max(1, this.batches?.count ?? 0);
     return Math.min(
       1,
       Math.max(
@@ -132,28 +128,25 @@ export class Trainer {
     return this.done >= 1 || isStale;
   }
 
-  private startEpoch(): void {
-    const { experiment, pairs } = this.parts;
-    const order = { seed: experiment.training.seed, epoch: this.state.epoch, shuffle: true };
-    this.batches = epochBatches(pairs, experiment.data, order);
+  private startEpoch(): EpochBatches {
+    this.batches = this.parts.task.epoch(this.state.epoch);
+    return this.batches;
   }
 
-  private nextBatch(): PairBatch {
-    if (this.state.position >= this.batches.length) {
+  private nextBatch(): TrainingBatch {
+    let batches = this.batches ?? this.startEpoch();
+    if (this.state.position >= batches.count) {
       this.state.epoch++;
       this.state.position = 0;
-      this.startEpoch();
+      batches = this.startEpoch();
     }
-    const places = this.batches[this.state.position++]!;
-    return makeBatch(
-      places.map((place) => this.parts.pairs[place]!),
-      this.parts.tokenizers,
-    );
+    return batches.batch(this.state.position++);
   }
 
   /** One update of the weights from `gradAccumSteps` batches. */
   private update(): void {
-    const { model, optimizer, experiment } = this.parts;
+    const { task, optimizer, experiment } = this.parts;
+    const { model } = task;
     const { training } = experiment;
     const { state } = this;
     const done = this.done;
@@ -161,9 +154,10 @@ export class Trainer {
     const batches = Array.from({ length: training.gradAccumSteps }, () => this.nextBatch());
     const tokens = batches.reduce((total, batch) => total + batch.targetTokens, 0);
     model.train();
-    const loss = withDropoutKeys(training.seed, step, () =>
-      batches.reduce((total, batch) => total + this.trainOn(batch, tokens), 0),
+    const sums = withDropoutKeys(training.seed, step, () =>
+      batches.map((batch, i) => this.trainOn(batch, tokens, { step, batch: i, done })),
     );
+    const loss = sums.reduce((total, batch) => total + batch.loss, 0);
     const gradNorm = gradientNorm(model.parameters());
     if (!Number.isFinite(loss) || !Number.isFinite(gradNorm))
       throw notFinite(step, loss / tokens, model, this.savedStep < 0 ? undefined : this.savedStep);
@@ -176,13 +170,17 @@ export class Trainer {
     state.window.steps++;
     state.window.sourceTokens += batches.reduce((total, batch) => total + batch.sourceTokens, 0);
     state.window.targetTokens += tokens;
+    for (const { measures } of sums) {
+      for (const [name, measure] of Object.entries(measures))
+        addMeasure(state.window.measures, name, measure);
+    }
     this.tokensSeen += tokens;
   }
 
-  /** The loss of a batch, whose gradients join those that are there. */
-  private trainOn(batch: PairBatch, tokens: number): number {
-    const { precision } = this.parts.experiment.training;
-    return withPrecision(precision, this.objective.device, () => this.objective.trainOn(batch, tokens).loss);
+  /** The sums of a batch, whose gradients join those that are there. */
+  private trainOn(batch: TrainingBatch, tokens: number, place: UpdatePlace): TrainingSums {
+    const { experiment, task } = this.parts;
+    return withPrecision(experiment.training.precision, task.device, () => batch.trainOn(tokens, place));
   }
 
   private learningRate(step: number, done: number): number {
@@ -217,7 +215,10 @@ export class Trainer {
       sourceTokens: window.sourceTokens,
       targetTokens: window.targetTokens,
     };
-    this.log.write({ kind: 'train', ...entry });
+    const measures = Object.fromEntries(
+      Object.entries(window.measures).map(([name, { total, count }]) => [name, total / Math.max(1, count)]),
+    );
+    this.log.write({ kind: 'train', ...entry, ...measures });
     state.window = freshWindow();
     const { seconds } = this;
     const tokensPerSecond =
@@ -226,14 +227,14 @@ export class Trainer {
     this.log.writeTiming({ step: state.step, seconds, tokensPerSecond });
     const done = this.done;
     const secondsLeft = done > 0 ? (seconds * (1 - done)) / done : undefined;
-    this.parts.onEvent({ type: 'step', ...entry, tokensPerSecond, seconds, done, secondsLeft });
+    this.parts.onEvent({ type: 'step', ...entry, measures, tokensPerSecond, seconds, done, secondsLeft });
   }
 
   private validate(): void {
-    const { model, validate, onEvent } = this.parts;
+    const { task, onEvent } = this.parts;
     const { state } = this;
-    model.eval();
-    const { metrics, badness } = validate();
+    task.model.eval();
+    const { metrics, badness } = task.validate();
     const isMeasured = Object.keys(metrics).length > 0; // not so without validation data
     if (isMeasured) this.log.write({ kind: 'validation', step: state.step, ...metrics });
     state.lastBadness = badness;
@@ -257,13 +258,16 @@ export class Trainer {
     const kept =
       of === 'last' ? all.slice(-count) : all.toSorted((a, b) => a.badness - b.badness).slice(0, count);
     if (kept.some(({ step }) => step === state.step)) {
-      saveCheckpoint(numberedFolder(join(parts.folder, runFolders.snapshots), state.step), {
-        model: parts.description,
-        tokenizers: parts.tokenizers,
-        weights: parts.model.stateDict(),
-      });
+      const place = join(parts.folder, runFolders.snapshots);
+      saveCheckpoint(numberedFolder(place, state.step), this.modelContent);
     }
     state.snapshots = kept;
+  }
+
+  /** What every folder with a model has. */
+  private get modelContent(): CheckpointContent {
+    const { description, tokenizers, model } = this.parts.task;
+    return { model: description, tokenizers, weights: model.stateDict() };
   }
 
   private saveCheckpoint(): void {
@@ -273,10 +277,9 @@ export class Trainer {
     state.metricBytes = this.log.bytes;
     const place = join(parts.folder, runFolders.checkpoints);
     saveCheckpoint(numberedFolder(place, state.step), {
-      model: parts.description,
-      tokenizers: parts.tokenizers,
-      weights: parts.model.stateDict(),
+      ...this.modelContent,
       moments: parts.optimizer.stateDict(),
+      carried: parts.task.carriedState?.(),
       training: state,
     });
     this.removeOldCheckpoints(place);
@@ -312,12 +315,8 @@ export class Trainer {
   private writeModel(): void {
     const { parts } = this;
     const weights = this.finalWeights();
-    if (weights) parts.model.loadStateDict(weights);
-    saveCheckpoint(join(parts.folder, runFolders.model), {
-      model: parts.description,
-      tokenizers: parts.tokenizers,
-      weights: parts.model.stateDict(),
-    });
+    if (weights) parts.task.model.loadStateDict(weights);
+    saveCheckpoint(join(parts.folder, runFolders.model), this.modelContent);
   }
 
   private finalWeights(): Map<string, StoredTensor> | undefined {

@@ -1,5 +1,7 @@
 /** Where training stands: everything besides weights and moments that the next step depends on. */
 
+import type { Measure } from '../nn/auxiliary.ts';
+
 /** Sums since the last line of the metric log. */
 export interface LogWindow {
   loss: number;
@@ -7,6 +9,8 @@ export interface LogWindow {
   steps: number;
   sourceTokens: number;
   targetTokens: number;
+  /** Means that parts of the model measure, by name. */
+  measures: Record<string, Measure>;
 }
 
 /** A snapshot of the weights, for averaging. */
@@ -34,7 +38,7 @@ export interface TrainingState {
 }
 
 export function freshWindow(): LogWindow {
-  return { loss: 0, gradNorm: 0, steps: 0, sourceTokens: 0, targetTokens: 0 };
+  return { loss: 0, gradNorm: 0, steps: 0, sourceTokens: 0, targetTokens: 0, measures: {} };
 }
 
 export function freshState(): TrainingState {
@@ -50,4 +54,10 @@ export function freshState(): TrainingState {
     lastBadness: undefined,
     metricBytes: 0,
   };
+}
+
+/** The state of a checkpoint, also of one that was written before a field came. */
+export function restoredState(saved: TrainingState): TrainingState {
+  const state = structuredClone(saved);
+  return { ...state, window: { ...freshWindow(), ...state.window } };
 }

@@ -7,7 +7,8 @@ import { expectMistake, heed } from '../support/heed-binary.ts';
 
 const cwd = root;
 const commands = [
-  ...['train', 'translate', 'evaluate', 'score', 'quantize', 'inspect', 'report', 'bench', 'quickstart'],
+  ...['train', 'translate', 'evaluate', 'distill', 'score', 'compare', 'quantize', 'inspect', 'report'],
+  ...['bench', 'quickstart'],
   ...['tokenizer', 'tokenizer train', 'tokenizer encode', 'tokenizer decode', 'tokenizer report'],
 ];
 

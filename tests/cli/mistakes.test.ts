@@ -65,7 +65,7 @@ evaluation: { metrics: [cer, blue], test: { beamSise: 3 } }
   it('whose fields clash is told every rule', async () => {
     const clashing = `name: x
 data: { train: { format: tsv, path: train.tsv }, all: { format: tsv, path: train.tsv } }
-tokenizer: { shared: { kind: char } }
+tokenizer: { source: { kind: bpe }, target: { kind: bpe, numMerges: 9, byteFallback: true } }
 model: { dModel: 16, numHeads: 3, maxSeqLen: 4 }
 training: {}
 evaluation: { selectBy: bleu }
@@ -77,6 +77,8 @@ evaluation: { selectBy: bleu }
       'evaluation.selectBy: expected one of loss, got "bleu"',
       'model.numHeads: expected a divisor of dModel (16) or a headDim, got 3',
       'model.maxSeqLen: expected at least 257',
+      'tokenizer.source.vocabSize: give vocabSize or numMerges, one of the two',
+      'tokenizer.target.byteFallback: needs preTokenizer metaspace',
     ]) {
       expect(message).toContain(part);
     }
@@ -234,7 +236,7 @@ describe('data', () => {
       /^note: train: 1 skipped as too long \(longest source 18, target 6 tokens\)\ntraining .* 80 examples/,
     ],
     [
-      'truncate',
+      'head-tail',
       /^note: train: 1 truncated as too long \(longest source 18, target 6 tokens\)\ntraining .* 81 examples/,
     ],
   ])('longer than the model takes: %s, counted and reported', async (policy, message) => {

@@ -18,8 +18,8 @@ export const rows: readonly Mechanism[] = [
     name: 'Linformer',
     file: 'src/nn/attention/linformer.ts',
     verification:
-      'with k = n and E = F = I outputs and gradients of full attention; counted operations grow with the length',
-    test: properties,
+      'with k = n and E = F = I it is multi-head attention, in all ways of sharing; counted operations grow with the length',
+    test: 'tests/properties/efficient-layers.test.ts',
   },
   {
     id: 'G2',
@@ -49,8 +49,8 @@ export const rows: readonly Mechanism[] = [
     name: 'BigBird',
     file: 'src/nn/attention/sparse.ts',
     verification:
-      'recall over a long distance at equal counted operations: all three parts against each alone and full attention',
-    test: 'tests/long/recall.test.ts',
+      'dense attention with a mask, outputs and gradients; in tests/long/recall.test.ts, at equal counted operations, only all three parts recall over a long distance',
+    test: properties,
   },
   {
     id: 'G6',

@@ -7,10 +7,15 @@ import {
   convolution2dAsAttention,
   convolutionAsAttention,
   countOps,
+  getDevice,
   noGrad,
+  Packing,
   Random,
+  RecurrentLayer,
   RecurrentSeq2Seq,
   recurrent,
+  Sequences,
+  scope,
   sequencePlan,
   sum,
   unfold,
@@ -31,7 +36,7 @@ import {
   recurrentFutureChangesNothing,
   recurrentStepsEqualForward,
 } from '../support/checks/recurrent-seq2seq.ts';
-import { itOnEachDevice } from '../support/devices.ts';
+import { itOnEachDevice, needDevice } from '../support/devices.ts';
 import { disturb } from '../support/models.ts';
 import { expectNear, gradientOf, leaf } from '../support/numbers.ts';
 import { slowConvolution2d } from '../support/slow-recurrent.ts';
@@ -43,6 +48,40 @@ describe('recurrent layers', () => {
   itOnEachDevice('ignore padding, in values and gradients, both ways', recurrentIgnoresPadding);
   itOnEachDevice('run backwards as forwards over the reversed sequence', reverseIsForwardsReversed);
   itOnEachDevice('hand their states over', statesCarryOver);
+
+  it('give the same bits on any number of threads', (context) => {
+    needDevice(context, 'native');
+    const device = getDevice('native');
+    const threads = device.threads();
+    const lengths = Array.from({ length: 50 }, (_, i) => (i * 7) % 9);
+    const bits = (count: number): string => {
+      device.setThreads(count);
+      return scope(() => {
+        const made = { random: new Random(1, 'threads'), device };
+        const layer = new RecurrentLayer(
+          { cell: 'lstm', inputWidth: 3, width: 33, bidirectional: true },
+          made,
+        );
+        const x = leaf([1, lengths.reduce((a, b) => a + b), 3], 1, 'x', 'native');
+        const { output } = layer.forward(x, Sequences.packed(new Packing(lengths, device)));
+        const forward = Float32Array.from(output.data);
+        backward(sum(output));
+        const results = [
+          { data: forward },
+          x.grad!,
+          ...layer.parameters().map((parameter) => parameter.grad!),
+        ];
+        return results
+          .map(({ data }) => Buffer.from(new Float32Array(data).buffer).toString('base64'))
+          .join();
+      });
+    };
+    try {
+      expect(new Set([1, 2, 3, 4].map(bits)).size).toBe(1);
+    } finally {
+      device.setThreads(threads);
+    }
+  });
 
   it('refuse sequences that overlap or leave the batch', () => {
     const { device } = leaf([1], 1, 'device');

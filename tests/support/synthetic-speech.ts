@@ -14,6 +14,7 @@ import {
   LocationAwareAttention,
   Module,
   MonotonicAttention,
+  matmul,
   mean,
   noGrad,
   Random,
@@ -135,38 +136,52 @@ class Speaker extends Module {
     return this.encoder.forward(this.embedding.forward(ids), whole(ids.shape[0]!, ids.shape[1]!, ids)).output;
   }
 
-  /** Frames before `[B, T, F]` to those that follow, the weights `[B, T, S]`, and the last states. */
+  /**
+   * Frames before `[B, T, F]` to those that follow, the weights `[B, T, S]`, and the last states.
+   *
+   * @param lastWeights - `[B, S]` of the step before, where the model speaks frame by frame
+   */
   say(
     before: Tensor,
     memory: Tensor,
     start: RecurrentStates | null = null,
     lastWeights: Tensor | null = null,
+    noise: Random | null = null,
   ) {
     const [batch, length] = before.shape as [number, number, number];
-    const { output, states } = this.decoder.forward(
-      this.prenet.forward(before),
-      whole(batch, length, before),
-      start,
-    );
-    const { context, weights } = this.look(output, memory, lastWeights);
+    const steps = whole(batch, length, before);
+    const { output, states } = this.decoder.forward(this.prenet.forward(before), steps, start);
+    const { context, weights } = this.look(output, memory, lastWeights, noise);
     return { frames: this.output.forward(concat([context, output], 2)), weights, states };
   }
 
-  private look(
-    states: Tensor,
-    memory: Tensor,
-    lastWeights: Tensor | null,
-  ): { context: Tensor; weights: Tensor } {
+  private look(states: Tensor, memory: Tensor, last: Tensor | null, noise: Random | null) {
     const { attention } = this;
-    if (attention instanceof MonotonicAttention) return attention.forward(states, memory);
-    if (attention instanceof LocationAwareAttention)
-      return lookStepwise(attention, states, memory, lastWeights);
+    if (attention instanceof MonotonicAttention) {
+      return last
+        ? lookOnwards(attention, states, memory, last)
+        : attention.forward(states, memory, null, noise);
+    }
+    if (attention instanceof LocationAwareAttention) return lookStepwise(attention, states, memory, last);
     const { vector } = attention;
     const score = (q: Tensor, k: Tensor): Tensor => additiveScores(q, k, vector);
     const { keys, values } = attention.project(memory);
     const { output, weights } = attend(attention.query.forward(states), keys, values, { score });
     return { context: output, weights };
   }
+}
+
+/** One step of decoding: each text goes on from where it stopped. */
+function lookOnwards(attention: MonotonicAttention, states: Tensor, memory: Tensor, last: Tensor) {
+  const [batch, S] = last.shape as [number, number];
+  const weights = new Float64Array(batch * S);
+  for (let b = 0; b < batch; b++) {
+    const from = Math.max(0, last.data.subarray(b * S, (b + 1) * S).indexOf(1));
+    const place = attention.stop(slice(states, 0, b, b + 1), slice(memory, 0, b, b + 1), from);
+    weights[b * S + Math.min(place, S - 1)] = 1;
+  }
+  const chosen = tensor(weights, [batch, 1, S], { device });
+  return { context: matmul(chosen, memory), weights: chosen };
 }
 
 function lookStepwise(
@@ -203,7 +218,7 @@ export function trainSpeaker(kind: SpeechAttention, steps: number, seed: number)
   for (let step = 0; step < steps; step++) {
     scope(() => {
       const { ids, frames, before } = drawBatch(random, 16, 2);
-      const said = model.say(before, model.encode(ids));
+      const said = model.say(before, model.encode(ids), null, null, random);
       const error = mean(square(sub(said.frames, frames)));
       const guide = kind === 'guided' ? scale(guidedAttentionLoss(said.weights, { width: 0.2 }), 10) : null;
       backward(guide ? add(error, guide) : error);
@@ -220,9 +235,10 @@ function spoken(model: Speaker, count: number, perKind: number): number[][] {
     scope(() => {
       const { ids, places } = drawBatch(new Random(99, 'unseen'), count, perKind);
       const memory = model.encode(ids);
+      const isMonotonic = model.attention instanceof MonotonicAttention;
       let before = zeros([count, 1, FRAME], { device });
       let states: RecurrentStates | null = null;
-      let weights: Tensor | null = null;
+      let weights: Tensor | null = isMonotonic ? zeros([count, memory.shape[1]!], { device }) : null;
       const looks = places.map((): number[] => []);
       for (let t = 0; t < places[0]!.length; t++) {
         const said: ReturnType<Speaker['say']> = model.say(before, memory, states, weights);

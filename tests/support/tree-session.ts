@@ -3,13 +3,13 @@ import '../../src/backends/register.ts';
 import { Random } from '../../src/core/random.ts';
 import { type Tensor, tensor } from '../../src/core/tensor.ts';
 import { lengthPenalty } from '../../src/generate/options.ts';
-import type { DecodingSession } from '../../src/generate/session.ts';
+import type { BlockSession } from '../../src/generate/session.ts';
 
 /** Logits of every token after `prefix` (begin token first) of text `text`. */
 export type NextLogits = (prefix: readonly number[], text: number) => readonly number[];
 
 /** Decoding over a function; records how many rows each step had. */
-export class TreeSession implements DecodingSession {
+export class TreeSession implements BlockSession {
   readonly stepRows: number[] = [];
   private texts: { readonly text: number; readonly prefix: readonly number[] }[];
   private readonly next: NextLogits;
@@ -29,6 +29,24 @@ export class TreeSession implements DecodingSession {
     this.texts = this.texts.map(({ text, prefix }, i) => ({ text, prefix: [...prefix, tokens[i]!] }));
     const rows = this.texts.map(({ text, prefix }) => this.next(prefix, text));
     return tensor(rows, undefined, { device: 'reference' });
+  }
+
+  get length(): number {
+    return this.texts[0]!.prefix.length;
+  }
+
+  extend(tokens: readonly (readonly number[])[]): Tensor {
+    this.stepRows.push(tokens.length);
+    const rows = this.texts.map(({ text, prefix }, i) =>
+      tokens[i]!.map((_, t) => this.next([...prefix, ...tokens[i]!.slice(0, t + 1)], text)),
+    );
+    this.texts = this.texts.map(({ text, prefix }, i) => ({ text, prefix: [...prefix, ...tokens[i]!] }));
+    return tensor(rows, undefined, { device: 'reference' });
+  }
+
+  truncate(length: number): void {
+    if (length > this.length) throw new Error('only what is there can be kept');
+    this.texts = this.texts.map(({ text, prefix }) => ({ text, prefix: prefix.slice(0, length) }));
   }
 
   select(places: readonly number[]): void {

@@ -1,6 +1,8 @@
 /** Every command of `heed`, one line each. */
 import type { Command } from 'commander';
 import { registerBench } from './bench.ts';
+import { registerCompare } from './compare.ts';
+import { registerDistill } from './distill.ts';
 import { registerEvaluate } from './evaluate.ts';
 import { registerInspect } from './inspect.ts';
 import { registerQuantize } from './quantize.ts';
@@ -15,7 +17,9 @@ export const commands: readonly ((program: Command) => void)[] = [
   registerTrain,
   registerTranslate,
   registerEvaluate,
+  registerDistill,
   registerScore,
+  registerCompare,
   registerQuantize,
   registerInspect,
   registerReport,

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { defaultDevice } from '../../core/device.ts';
 import { formatShape } from '../../core/shape.ts';
 import { Tensor } from '../../core/tensor.ts';
+import { buildModel } from '../../models/registry.ts';
 import type { Module } from '../../nn/module.ts';
 import { findModel, restoreModel } from '../../train/checkpoint.ts';
 import { byteSize, wholeNumber } from '../numbers.ts';
@@ -50,7 +51,7 @@ async function inspect(
   const depth = wholeNumber(flags.depth, '--depth', 0);
   const { checkpoint, damaged } = findModel(path);
   for (const { problem } of damaged) note(`note: ${problem}; showing ${checkpoint.path}`);
-  const { model, tokenizers } = restoreModel(checkpoint, defaultDevice().name);
+  const { model, tokenizers } = restoreModel(checkpoint, defaultDevice().name, buildModel);
   const { facts } = checkpoint;
   const parts = partsOf(model, '', depth);
   const bytes = [...checkpoint.weights.values()].reduce((total, { data }) => total + data.byteLength, 0);

@@ -57,24 +57,25 @@ export function registerTokenizerTrain(tokenizer: Command): void {
 
 /** One flag for each option of any kind; the help says which kinds have it. */
 function kindFlags(): Option[] {
-  const flags = new Map<string, { readonly option: KindOption; readonly kinds: string[] }>();
+  const flags = new Map<string, { readonly option: KindOption; readonly abouts: Map<string, string[]> }>();
   for (const kind of tokenizerKinds) {
     for (const [name, option] of Object.entries(kinds[kind].options)) {
-      const known = flags.get(dashed(name));
-      if (known) known.kinds.push(kind);
-      else flags.set(dashed(name), { option, kinds: [kind] });
+      const flag = flags.get(dashed(name)) ?? { option, abouts: new Map() };
+      flags.set(dashed(name), flag);
+      const about = 'names' in option ? `${option.about}: ${option.names.join(', ')}` : option.about;
+      flag.abouts.set(about, [...(flag.abouts.get(about) ?? []), kind]);
     }
   }
-  return [...flags].map(([flag, { option, kinds: having }]) => {
-    const only = having.length < tokenizerKinds.length ? ` (${having.join(', ')})` : '';
-    return kindFlag(flag, option, only);
+  return [...flags].map(([flag, { option, abouts }]) => {
+    const lines = [...abouts].map(([about, having]) =>
+      having.length === tokenizerKinds.length ? about : `${about} (${having.join(', ')})`,
+    );
+    return kindFlag(flag, option, lines.join('; '));
   });
 }
 
-function kindFlag(flag: string, option: KindOption, only: string): Option {
-  const values = 'names' in option ? `: ${option.names.join(', ')}` : '';
-  const about = `${option.about}${values}${only}`;
-  switch (option.type) {
+function kindFlag(flag: string, { type }: KindOption, about: string): Option {
+  switch (type) {
     case 'count':
       return new Option(`${flag} <n>`, about).argParser(wholeNumber);
     case 'share':

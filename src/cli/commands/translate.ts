@@ -2,15 +2,17 @@
 import type { Command } from 'commander';
 import { streamFileLines, streamLines } from '../../data/lines.ts';
 import { ConfigError } from '../../errors.ts';
-import type { TranslateOptions, Translation } from '../../generate/translator.ts';
-import { loadModel } from '../../train/load-model.ts';
+import type { ParallelDecoding } from '../../generate/decode-batch.ts';
+import type { Tokenizers, TranslateOptions, Translation } from '../../generate/translator.ts';
+import { type LoadedModel, loadModel } from '../../train/load-model.ts';
 import { addDeviceOptions, applyDeviceOptions, type DeviceOptions } from '../device-options.ts';
 import { lineBatches } from '../line-batches.ts';
 import { lineWriter } from '../line-writer.ts';
 import { maxBeamSize, realNumber, wholeNumber } from '../numbers.ts';
 import { countTruncated, note, noteTruncated } from '../output.ts';
+import { addSamplingOptions, type SamplingFlags, samplingOptions } from '../sampling-options.ts';
 
-interface TranslateFlags extends DeviceOptions {
+interface TranslateFlags extends DeviceOptions, SamplingFlags {
   readonly input?: string;
   readonly output?: string;
   readonly beamSize: string;
@@ -21,13 +23,17 @@ interface TranslateFlags extends DeviceOptions {
   readonly batch: string;
   readonly strict?: boolean;
   readonly json?: boolean;
+  readonly jacobi?: string;
+  readonly draft?: string;
+  readonly draftTokens?: string;
 }
 
 const examples = `
 Examples:
   $ echo attention | heed translate runs/pronounce
   $ heed translate runs/pronounce --input words.txt --output phonemes.txt --beam-size 5
-  $ heed translate runs/pronounce --n-best 3 --beam-size 5 --json < words.txt`;
+  $ heed translate runs/pronounce --n-best 3 --beam-size 5 --json < words.txt
+  $ heed translate runs/pronounce --sample --temperature 0.7 --top-p 0.9 --seed 1 < words.txt`;
 
 export function registerTranslate(program: Command): void {
   const command = program
@@ -42,8 +48,15 @@ export function registerTranslate(program: Command): void {
     .option('--max-new-tokens <n>', 'most tokens of a result')
     .option('--alignments', 'with --json, also the cross-attention')
     .option('--batch <n>', 'lines that are collected before they are translated', '256')
+    .option('--jacobi <n>', 'guess n tokens and read them in one pass: the texts of greedy decoding')
+    .option(
+      '--draft <model>',
+      'a smaller model of the same vocabulary that guesses tokens for the other to read',
+    )
+    .option('--draft-tokens <n>', 'with --draft: tokens that are guessed at once')
     .option('--strict', 'exit with code 3 instead of falling back to an older checkpoint')
     .option('--json', 'print one JSON object per line');
+  addSamplingOptions(command);
   addDeviceOptions(command)
     .addHelpText('after', examples)
     .action((model: string, flags: TranslateFlags) => translate(model, flags));
@@ -53,14 +66,16 @@ async function translate(path: string, flags: TranslateFlags): Promise<void> {
   const options = decodingOptions(flags);
   const most = wholeNumber(flags.batch, '--batch');
   applyDeviceOptions(flags);
-  const model = await loadModel(path, {
-    strict: flags.strict ?? false,
-    onNote: (text) => note(`note: ${text}`),
-  });
+  const load = (from: string): Promise<LoadedModel> =>
+    loadModel(from, { strict: flags.strict ?? false, onNote: (text) => note(`note: ${text}`) });
+  const model = await load(path);
+  const parallel = await parallelDecoding(flags, model, load);
   const write = lineWriter(flags.output, flags.input);
   let truncated = 0;
+  let firstStream = 0;
   for await (const batch of lineBatches(inputLines(flags.input), most)) {
-    const results = await model.translate(batch, options);
+    const results = await model.translate(batch, { ...options, firstStream, ...(parallel && { parallel }) });
+    firstStream += batch.length;
     truncated += countTruncated(results);
     await write.lines(results.map((result) => format(result, flags)));
   }
@@ -72,7 +87,16 @@ function decodingOptions(flags: TranslateFlags): TranslateOptions {
   const { maxNewTokens } = flags;
   const beamSize = wholeNumber(flags.beamSize, '--beam-size', 1, maxBeamSize);
   const nBest = wholeNumber(flags.nBest, '--n-best');
-  if (nBest > beamSize) {
+  const sample = samplingOptions(flags);
+  if (sample && beamSize > 1) {
+    throw new ConfigError({
+      where: '--beam-size',
+      expected: 'none beside --sample',
+      got: flags.beamSize,
+      hint: 'leave one of the two out; --n-best asks for several draws',
+    });
+  }
+  if (!sample && nBest > beamSize) {
     throw new ConfigError({
       where: '--n-best',
       expected: `at most --beam-size (${beamSize})`,
@@ -83,10 +107,50 @@ function decodingOptions(flags: TranslateFlags): TranslateOptions {
   return {
     beamSize,
     nBest,
+    ...(sample && { sample }),
     lengthPenalty: realNumber(flags.lengthPenalty, '--length-penalty'),
     alignments: flags.alignments ?? false,
     ...(maxNewTokens !== undefined && { maxNewTokens: wholeNumber(maxNewTokens, '--max-new-tokens') }),
   };
+}
+
+/** Who guesses tokens, from the flags. */
+async function parallelDecoding(
+  { jacobi, draft, draftTokens }: TranslateFlags,
+  model: LoadedModel,
+  load: (path: string) => Promise<LoadedModel>,
+): Promise<ParallelDecoding | undefined> {
+  const without = (where: string, expected: string, got: string): ConfigError =>
+    new ConfigError({ where, expected, got, hint: 'leave one of the two out' });
+  if (draftTokens !== undefined && draft === undefined)
+    throw new ConfigError({
+      where: '--draft-tokens',
+      expected: '--draft beside it',
+      got: 'none',
+      hint: 'name the model that guesses',
+    });
+  if (jacobi !== undefined && draft !== undefined) throw without('--jacobi', 'none beside --draft', jacobi);
+  if (jacobi !== undefined) return { kind: 'jacobi', blockSize: wholeNumber(jacobi, '--jacobi') };
+  if (draft === undefined) return undefined;
+  const count = draftTokens === undefined ? {} : { draftTokens: wholeNumber(draftTokens, '--draft-tokens') };
+  const small = await load(draft);
+  checkSameVocabulary(model.translator.tokenizers, small.translator.tokenizers, draft);
+  return { kind: 'speculative', draft: small.model, ...count };
+}
+
+/** The two models must mean the same by every id. */
+function checkSameVocabulary(own: Tokenizers, others: Tokenizers, path: string): void {
+  for (const side of ['source', 'target'] as const) {
+    const [a, b] = [own[side], others[side]];
+    const ids = Array.from({ length: a.vocabSize }, (_, id) => id);
+    if (a.vocabSize === b.vocabSize && ids.every((id) => a.token(id) === b.token(id))) continue;
+    throw new ConfigError({
+      where: '--draft',
+      expected: `a model with the same ${side} vocabulary`,
+      got: `${path}, which has another`,
+      hint: 'train the small model with the tokenizers of the large one',
+    });
+  }
 }
 
 function inputLines(file: string | undefined): AsyncGenerator<string> {

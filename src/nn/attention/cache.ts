@@ -65,6 +65,22 @@ export class KeyValueCache {
     this.length += added;
   }
 
+  /**
+   * Forgets the tokens from place `length` on.
+   *
+   * @throws {ShapeError} when there are fewer
+   */
+  truncate(length: number): void {
+    if (length > this.length) {
+      throw new ShapeError({
+        where: 'KeyValueCache.truncate',
+        expected: `at most the ${this.length} tokens that are there`,
+        got: String(length),
+      });
+    }
+    this.length = length;
+  }
+
   /** Keeps the sequences at `places`, in that order; one may appear several times (beams) or not at all. */
   select(places: readonly number[]): void {
     this.keys = selected(this.keys, places);

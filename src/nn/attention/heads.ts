@@ -2,15 +2,16 @@
 import type { Tensor } from '../../core/tensor.ts';
 import { mul } from '../../ops/elementwise/binary.ts';
 import { layerNorm } from '../../ops/layer-norm/index.ts';
+import { broadcastTo } from '../../ops/reduce/sum.ts';
 import { reshape } from '../../ops/shape/reshape.ts';
 import { constant } from '../initializers.ts';
 import { Module, type ModuleContext, type Parameter, parameter } from '../module.ts';
 
 /** `[B, T, H·D]` times a factor for each head, `[H, 1]`. */
 export function timesHeads(x: Tensor, factors: Tensor): Tensor {
-  const [batch, length, width] = x.shape as [number, number, number];
+  const width = x.shape[2]!;
   const heads = factors.shape[0]!;
-  return reshape(mul(reshape(x, [batch, length, heads, width / heads]), factors), x.shape);
+  return mul(x, reshape(broadcastTo(factors, [heads, width / heads]), [width]));
 }
 
 /**

@@ -29,6 +29,8 @@ export interface AttendTo {
   readonly mask?: Visible;
   /** Query t sees keys up to its own place only. */
   readonly causal?: boolean;
+  /** Keys that stand before the first query's own, with `causal`; 0 by default. */
+  readonly causalOffset?: number;
   /** What positions do in self-attention. */
   readonly position?: AttentionPosition | null;
   /** Places of the tokens of `x`; from the bounds of packed sequences where they are given. */
@@ -47,6 +49,8 @@ export interface AttentionCache {
   readonly length: number;
   /** Keeps the sequences at `places`, in that order. */
   select(places: readonly number[]): void;
+  /** Forgets the tokens from place `length` on; left out where a cache cannot. */
+  truncate?(length: number): void;
   dispose(): void;
 }
 

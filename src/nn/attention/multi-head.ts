@@ -165,12 +165,13 @@ export class MultiHeadAttention extends AttentionLayer {
   }
 
   attendTo(x: Tensor, { keys, values }: KeysAndValues, how: AttendTo = {}): Tensor {
-    const { mask: visible = null, causal = false, position = null } = how;
+    const { mask: visible = null, causal = false, causalOffset = 0, position = null } = how;
     const [mask, segments] = visible instanceof Segments ? [null, visible] : [visible, null];
     const p = this.training ? this.dropout : 0;
     const options = {
       ...this.headOptions(),
       causal,
+      causalOffset,
       segments: segments?.tensor ?? null,
       p,
       ...(p > 0 && { key: nextDropoutKey() }),

@@ -1,20 +1,47 @@
 /** Kinds of norms by name; a new one is a file and a line here. */
 import type { ModuleContext } from '../module.ts';
 import { type Choice, makeVariant, variant } from '../variants.ts';
+import { BatchNorm } from './batch-norm.ts';
 import { LayerNorm } from './layer-norm.ts';
 import type { Norm, NormSizes } from './norm.ts';
+import { RmsNorm } from './rms-norm.ts';
+import { ScaleNorm } from './scale-norm.ts';
+import { SentenceNorm } from './sentence-norm.ts';
 
+export { BatchNorm, type BatchNormOptions } from './batch-norm.ts';
 export { LayerNorm } from './layer-norm.ts';
 export { Norm, type NormSizes } from './norm.ts';
+export { RmsNorm } from './rms-norm.ts';
+export { ScaleNorm } from './scale-norm.ts';
+export { SentenceNorm } from './sentence-norm.ts';
 
 type Args = readonly [sizes: NormSizes, context: ModuleContext];
 
 /** Kinds of norms. */
 export const norms = {
   layer: variant({}, (_, ...[{ width, eps }, context]: Args) => new LayerNorm(width, context, eps)),
+  rms: variant({}, (_, ...[{ width, eps }, context]: Args) => new RmsNorm(width, context, eps)),
+  scale: variant({}, (_, ...[{ width, eps }, context]: Args) => new ScaleNorm(width, context, eps)),
+  batch: variant(
+    {
+      statistics: { type: 'choice', of: ['moving', 'cumulative'], default: 'moving' },
+      momentum: { type: 'rate', default: 0.1 },
+    },
+    (options, ...[{ width, eps }, context]: Args) => new BatchNorm(width, context, eps, options),
+    ({ momentum }) =>
+      momentum === 0 ? 'expected momentum above 0, got 0: nothing would be learned' : undefined,
+  ),
+  sentence: variant(
+    {},
+    (_, ...[{ width, eps }, context]: Args) => new SentenceNorm(width, context, eps),
+    (_, { causal }) =>
+      causal
+        ? 'a mean over a whole text would show the decoder its later tokens; only for encoderNorm'
+        : undefined,
+  ),
 } as const;
 
-/** `layer`, or a group of `kind` and its options. */
+/** `rms`, or a group of `kind` and its options. */
 export type NormChoice = Choice<typeof norms>;
 
 /** A norm of the kind that was chosen. */

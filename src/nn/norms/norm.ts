@@ -13,4 +13,6 @@ export abstract class Norm extends Module {
 export interface NormSizes {
   readonly width: number;
   readonly eps: number;
+  /** A token must not see those after it, as in a decoder; false by default. */
+  readonly causal?: boolean;
 }

@@ -62,8 +62,8 @@ export class RecurrentDirection extends Module {
 
   /** x `[rows, C]` to the state after every row, `[rows, H]`, and the last states. */
   forward(x: Tensor, { plan }: Sequences, start: RecurrentState | null): RecurrentResult {
-    const { kind, reverse } = this;
-    return recurrent(this.input.forward(x), this.weight, this.bias, { kind, plan, reverse, ...start });
+    const how = { kind: this.kind, plan, reverse: this.reverse, ...start };
+    return recurrent(this.input.forward(x), this.weight, this.bias, how);
   }
 }
 

@@ -48,9 +48,14 @@ const samples: readonly Sample<RecurrentParams>[] = [
     ];
   }),
   {
-    inputs: [[19, 1], [1, 1], [1], [18, 1], null, plan(18, manySequences())],
+    inputs: [[38, 1], [1, 1], [1], [37, 1], null, plan(37, manySequences())],
     params: { kind: 'elman', reverse: true },
     note: 'more sequences than go together, one unit',
+  },
+  {
+    inputs: [[130, 9], [9, 3], [9], [130, 3], null, plan(130, singleSteps(130))],
+    params: { kind: 'gru', reverse: false },
+    note: 'one step of a large batch',
   },
   {
     inputs: [[5, 132], { shape: [132, 33], range: [-0.3, 0.3] }, null, [1, 33], [1, 33], plan(1, [0, 5, 0])],
@@ -59,10 +64,16 @@ const samples: readonly Sample<RecurrentParams>[] = [
   },
 ];
 
-/** Eighteen sequences in nineteen rows, the last one of two. */
+/** Thirty-seven sequences in thirty-eight rows, the last one of two. */
 function manySequences(): number[] {
-  const rest = Array.from({ length: 17 }, (_, i) => i);
-  return [17, ...rest, 2, ...rest.map(() => 1), 17, ...rest];
+  const rest = Array.from({ length: 36 }, (_, i) => i);
+  return [36, ...rest, 2, ...rest.map(() => 1), 36, ...rest];
+}
+
+/** One row for each sequence. */
+function singleSteps(n: number): number[] {
+  const places = Array.from({ length: n }, (_, i) => i);
+  return [...places, ...places.map(() => 1), ...places];
 }
 
 /** Hidden and cell states that follow the rows of the output. */

@@ -6,6 +6,7 @@ import { type AttentionChoice, attentions } from '../../nn/attention/kinds.ts';
 import { type FeedForwardChoice, feedForwards } from '../../nn/feed-forwards/index.ts';
 import { type NormChoice, norms } from '../../nn/norms/index.ts';
 import { type PositionChoice, positions } from '../../nn/position/index.ts';
+import { normPlacements } from '../../nn/residual.ts';
 import type { Variants } from '../../nn/variants.ts';
 import { activations } from '../../ops/activate/index.ts';
 import { variantGroups, variantSchema } from './variant-schema.ts';
@@ -27,7 +28,7 @@ const transformer = z.strictObject({
   attentionDropout: rate.default(0),
   activationDropout: rate.default(0),
   activation: names(Object.keys(activations) as (keyof typeof activations)[]).default('relu'),
-  normPlacement: z.enum(['post', 'pre']).default('post'),
+  normPlacement: z.enum(normPlacements).default('post'),
   finalNorm: z.boolean().optional(),
   normEps: z.number().positive().default(1e-5),
   position: variantSchema<PositionChoice>(positions).default('sinusoidal'),
@@ -36,11 +37,15 @@ const transformer = z.strictObject({
   decoderAttention: variantSchema<AttentionChoice>(attentions).optional(),
   crossAttention: variantSchema<AttentionChoice>(attentions).optional(),
   norm: variantSchema<NormChoice>(norms).default('layer'),
+  encoderNorm: variantSchema<NormChoice>(norms).optional(),
+  decoderNorm: variantSchema<NormChoice>(norms).optional(),
   feedForward: variantSchema<FeedForwardChoice>(feedForwards).default('mlp'),
   scaleEmbeddings: z.boolean().default(true),
   tieEmbeddings: z.enum(['none', 'target', 'all']).default('none'),
   attentionScale: names(Object.keys(scoreScales) as (keyof typeof scoreScales)[]).default('sqrt'),
   shareLayers: z.boolean().default(false),
+  parallelResidual: z.boolean().default(false),
+  stochasticDepth: rate.default(0),
   maxSeqLen: count.default(512),
 });
 
@@ -48,8 +53,12 @@ const transformer = z.strictObject({
 export interface OtherModel {
   readonly kind: Exclude<ModelKind, 'transformer'>;
   readonly dModel: number;
-  readonly maxSeqLen: number;
+  /** Absent where texts have no longest length. */
+  readonly maxSeqLen?: number;
 }
+
+/** Kinds that can be trained, in the order of their schemas. */
+export const modelKinds: readonly string[] = ['transformer', ...Object.keys(modelOptions)];
 
 /** The section `model`; without a kind it is a Transformer's. */
 export const modelSchema = z.union([
@@ -65,5 +74,7 @@ export const variantFields: Readonly<Record<string, Variants>> = {
   'model.decoderAttention': attentions,
   'model.crossAttention': attentions,
   'model.norm': norms,
+  'model.encoderNorm': norms,
+  'model.decoderNorm': norms,
   'model.feedForward': feedForwards,
 };

@@ -4,15 +4,19 @@
  */
 import { z } from 'zod';
 import { precisions } from '../../core/precision.ts';
+import { lengthPolicies } from '../../data/length-policy.ts';
 import { metrics } from '../../metrics/registry.ts';
 import type { Option } from '../../tokenizers/kind.ts';
 import { kinds, tokenizerKinds } from '../../tokenizers/kinds.ts';
 import type { TokenizerKind } from '../../tokenizers/types.ts';
+import { reinforceBaselines } from '../objectives/reinforce.ts';
+import { samplingGrowths } from '../objectives/scheduled-sampling.ts';
 import { scheduleNames } from '../schedules.ts';
 import { modelSchema } from './model-schema.ts';
 
 const count = z.int().min(1);
 const rate = z.number().min(0).lt(1);
+const share = z.number().min(0).max(1);
 const names = <T extends string>(list: Iterable<T>) => z.enum([...list] as [T, ...T[]]);
 
 const reader = z.discriminatedUnion('format', [
@@ -49,7 +53,8 @@ const split = z.strictObject({
   seed: z.int().default(1),
 });
 
-const data = z.strictObject({
+const pairs = z.strictObject({
+  format: z.literal('pairs').optional().describe('sources and targets; so it is without a format'),
   folder: z.string().optional().describe('put before every path below'),
   all: reader.optional().describe('one set that is split by its sources'),
   split: split.optional(),
@@ -59,12 +64,37 @@ const data = z.strictObject({
   maxTrainExamples: count.optional(),
   maxSourceLength: count.default(256).describe('tokens'),
   maxTargetLength: count.default(256).describe('tokens'),
-  tooLong: z.enum(['skip', 'truncate']).default('skip'),
+  tooLong: z
+    .enum(lengthPolicies)
+    .default('skip')
+    .describe(
+      'longer texts are left out, or keep their beginning, their end, or a quarter and the rest of both',
+    ),
   maxTokens: count
     .default(4096)
     .describe('tokens of a batch on its longer side, the longer of sources and targets'),
   maxSentences: count.optional(),
 });
+
+const text = z.strictObject({
+  format: z.literal('text').describe('one running text, for a language model'),
+  folder: z.string().optional().describe('put before every path below'),
+  path: z.string().optional().describe('file that is split: its beginning trains, its end tests'),
+  split: z
+    .strictObject({
+      validation: z.number().min(0).max(0.9).default(0.05),
+      test: z.number().min(0).max(0.9).default(0.05),
+    })
+    .optional()
+    .describe('shares of the file'),
+  train: z.string().optional().describe('file, instead of `path`'),
+  validation: z.string().optional(),
+  test: z.string().optional(),
+  segmentLength: count.describe('tokens that the model reads at once'),
+  batchSize: count.describe('segments of a batch; texts side by side for a model with memory'),
+});
+
+const data = z.discriminatedUnion('format', [pairs, text]);
 
 /** What the options of a tokenizer say, as a schema. */
 function optionSchema(option: Option): z.ZodType {
@@ -134,6 +164,21 @@ const training = z.strictObject({
     .strictObject({ of: z.enum(['last', 'best']), count })
     .optional()
     .describe('the final model is the mean of this many checkpoints'),
+  scheduledSampling: z
+    .strictObject({
+      schedule: names(samplingGrowths).default('linear'),
+      from: share.default(0).describe('share of own guesses among the decoder inputs at the start'),
+      to: share.describe('and at the end'),
+    })
+    .optional()
+    .describe('two passes: the second one is given some guesses of the first'),
+  reinforce: z
+    .strictObject({
+      weight: z.number().gt(0).max(1).describe('of the drawn texts; cross-entropy has the rest'),
+      baseline: z.enum(reinforceBaselines).default('selfCritical'),
+    })
+    .optional()
+    .describe('draws texts and rewards their sentence BLEU'),
   earlyStopping: z.strictObject({ patience: count }).optional().describe('validations without improvement'),
 });
 
@@ -155,6 +200,11 @@ const decoding = {
 const evaluation = z.strictObject({
   every: count.default(500).describe('steps between validations'),
   ...decoding,
+  stride: count
+    .optional()
+    .describe(
+      'tokens from one window of the test text to the next, which overlap then; side by side by default',
+    ),
   selectBy: z.string().default('loss').describe('loss, or one of the metrics'),
   test: z.strictObject(decoding).optional(),
   labels: z
@@ -181,7 +231,20 @@ export const experimentSchema = z.strictObject({
 
 /** A valid experiment with every default filled in. */
 export type Experiment = z.output<typeof experimentSchema>;
-export type DataSection = Experiment['data'];
+/** Pairs of texts. */
+export type DataSection = z.output<typeof pairs>;
+/** One running text. */
+export type TextSection = z.output<typeof text>;
+/** An experiment on pairs of texts. */
+export type PairExperiment = Experiment & { readonly data: DataSection };
+/** An experiment on one running text. */
+export type TextExperiment = Experiment & { readonly data: TextSection };
+
+/** Whether an experiment trains a language model on one running text. */
+export function isTextExperiment(experiment: Experiment): experiment is TextExperiment {
+  return experiment.data.format === 'text';
+}
+
 export type ReaderSection = z.output<typeof reader>;
 export type DecodingSection = Pick<Experiment['evaluation'], keyof typeof decoding>;
 export type TokenizerSection = z.output<typeof tokenizer>;

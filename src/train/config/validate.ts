@@ -3,10 +3,20 @@ import YAML from 'yaml';
 import { z } from 'zod';
 import { readLines } from '../../data/lines.ts';
 import { ConfigError, type ConfigIssue, nearestName } from '../../errors.ts';
+import { kindsFor, type ModelTask } from '../../models/registry.ts';
 import { mechanismIssues, transformerDefaults } from '../../models/transformer-config.ts';
 import { choiceIssues, kindOf } from '../../nn/variants.ts';
-import { variantFields } from './model-schema.ts';
-import { type Experiment, experimentSchema } from './schema.ts';
+import { tokenizerIssues } from '../../tokenizers/config.ts';
+import { tokenizerKinds } from '../../tokenizers/kinds.ts';
+import type { TokenizerConfig } from '../../tokenizers/types.ts';
+import { modelKinds, variantFields } from './model-schema.ts';
+import {
+  type Experiment,
+  experimentSchema,
+  isTextExperiment,
+  type PairExperiment,
+  type TextExperiment,
+} from './schema.ts';
 
 type Issue = z.core.$ZodIssue;
 
@@ -115,20 +125,21 @@ function article(type: string): string {
   return type === 'array' ? 'a list' : `a ${type}`;
 }
 
+/** The values that tell the members of a union apart. */
+function tagNames(path: readonly PropertyKey[], tag: string): string[] {
+  if (tag === 'kind') return [...tokenizerKinds];
+  return path.length === 2 ? ['pairs', 'text'] : ['parallel', 'tsv', 'jsonl', 'cmudict'];
+}
+
 function unionIssues(issue: z.core.$ZodIssueInvalidUnion, root: unknown): ConfigIssue[] {
   const place = dotted(issue.path);
   const variants = variantFields[place];
   if (variants) return choiceIssues(place, variants, valueAt(root, issue.path));
+  if (place === 'model') return modelIssues(issue, root);
   const tag = (issue as { discriminator?: string }).discriminator;
   if (tag !== undefined) {
     const path = issue.path.at(-1) === tag ? issue.path : [...issue.path, tag];
-    return [
-      oneOf(
-        path,
-        tag === 'format' ? ['parallel', 'tsv', 'jsonl', 'cmudict'] : ['word', 'char', 'bpe'],
-        valueAt(root, path),
-      ),
-    ];
+    return [oneOf(path, tagNames(path, tag), valueAt(root, path))];
   }
   const closest = issue.errors.toSorted((a, b) => a.length - b.length)[0] ?? [];
   return closest.flatMap((inner) =>
@@ -136,14 +147,26 @@ function unionIssues(issue: z.core.$ZodIssueInvalidUnion, root: unknown): Config
   );
 }
 
+/** Of the schemas of all architectures, what that of the wanted one says. */
+function modelIssues(issue: z.core.$ZodIssueInvalidUnion, root: unknown): ConfigIssue[] {
+  const path = [...issue.path, 'kind'];
+  const kind = valueAt(root, path) ?? modelKinds[0];
+  const own = issue.errors[modelKinds.indexOf(String(kind))];
+  if (!own) return [oneOf(path, modelKinds, kind)];
+  return own.flatMap((inner) => translate({ ...inner, path: [...issue.path, ...inner.path] } as Issue, root));
+}
+
+type Need = (fine: boolean, path: string, message: string) => void;
+
 /** Rules between fields, which a schema of single fields cannot say. */
-function crossIssues({ data, training, evaluation, model }: Experiment): ConfigIssue[] {
+function crossIssues(experiment: Experiment): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
-  const need = (fine: boolean, path: string, message: string): void => {
+  const need: Need = (fine, path, message) => {
     if (!fine) issues.push({ path, message });
   };
-  need(Boolean(data.all) !== Boolean(data.train), 'data', 'expected either `all` with `split`, or `train`');
-  need(!data.all || Boolean(data.split), 'data.split', 'expected with `data.all`');
+  const { tokenizer, training, evaluation, model } = experiment;
+  if (isTextExperiment(experiment)) textRules(experiment, need);
+  else pairRules(experiment as PairExperiment, need);
   const { maxSteps, maxEpochs, maxMinutes } = training;
   need(
     [maxSteps, maxEpochs, maxMinutes].some(Boolean),
@@ -156,15 +179,77 @@ function crossIssues({ data, training, evaluation, model }: Experiment): ConfigI
     'evaluation.selectBy',
     `expected one of ${choices.join(', ')}, got "${evaluation.selectBy}"`,
   );
+  for (const [part, config] of Object.entries(tokenizer)) {
+    for (const { path, message } of tokenizerIssues(config as TokenizerConfig)) {
+      issues.push({ path: `tokenizer.${part}.${path}`, message });
+    }
+  }
+  for (const field of ['scheduledSampling', 'reinforce'] as const) {
+    const fine = training[field] === undefined || model.kind !== 'nat';
+    need(fine, `training.${field}`, 'expected a model that writes one token after the other, got kind "nat"');
+  }
   if (model.kind === 'transformer') issues.push(...transformerIssues(model));
+  return issues;
+}
+
+/** The kind of model fits the data. */
+function modelRule({ model }: Experiment, task: ModelTask, what: string, need: Need): void {
+  const kinds = kindsFor(task);
+  const expected = `expected one of ${kinds.join(', ')} for ${what}, got "${model.kind}"`;
+  need(kinds.includes(model.kind), 'model.kind', expected);
+}
+
+function pairRules(experiment: PairExperiment, need: Need): void {
+  const { data, model, evaluation } = experiment;
+  modelRule(experiment, 'translation', 'pairs of texts', need);
+  need(Boolean(data.all) !== Boolean(data.train), 'data', 'expected either `all` with `split`, or `train`');
+  need(!data.all || Boolean(data.split), 'data.split', 'expected with `data.all`');
+  need(evaluation.stride === undefined, 'evaluation.stride', 'expected with a running text only');
   const isUnbounded = model.kind === 'transformer' && kindOf(model.position) === 'none';
   const longest = Math.max(data.maxSourceLength, data.maxTargetLength) + 1;
   need(
-    isUnbounded || longest <= model.maxSeqLen,
+    isUnbounded || longest <= (model.maxSeqLen ?? longest),
     'model.maxSeqLen',
     `expected at least ${longest} (the longest text and its end token), got ${model.maxSeqLen}`,
   );
-  return issues;
+}
+
+function textRules(experiment: TextExperiment, need: Need): void {
+  const { data, model, evaluation, tokenizer, training } = experiment;
+  for (const field of ['scheduledSampling', 'reinforce'] as const)
+    need(training[field] === undefined, `training.${field}`, 'expected with pairs of texts only');
+  const { segmentLength, split } = data;
+  modelRule(experiment, 'language-model', 'a running text', need);
+  need(Boolean(data.path) !== Boolean(data.train), 'data', 'expected either `path`, or `train`');
+  const isSplit = data.path !== undefined;
+  for (const part of ['validation', 'test'] as const)
+    need(!isSplit || data[part] === undefined, `data.${part}`, 'expected with `data.train` only');
+  need(isSplit || !split, 'data.split', 'expected with `data.path` only');
+  const held = (split?.validation ?? 0) + (split?.test ?? 0);
+  need(held < 1, 'data.split', `expected shares that sum to less than 1, got ${held}`);
+  need('shared' in tokenizer, 'tokenizer', 'expected `shared`: one tokenizer for the text');
+  need(
+    model.maxSeqLen === undefined || segmentLength <= model.maxSeqLen,
+    'data.segmentLength',
+    `expected at most ${model.maxSeqLen} (model.maxSeqLen), got ${segmentLength}`,
+  );
+  const { stride = segmentLength, metrics, test } = evaluation;
+  need(
+    stride <= segmentLength,
+    'evaluation.stride',
+    `expected at most ${segmentLength} (data.segmentLength), got ${stride}`,
+  );
+  const remembers = 'memoryLength' in model && (model.memoryLength as number) > 0;
+  need(
+    !remembers || stride === segmentLength,
+    'evaluation.stride',
+    'expected with a model without memory only',
+  );
+  need(
+    metrics.length + (test?.metrics.length ?? 0) === 0,
+    'evaluation.metrics',
+    'expected none: a language model reports loss, perplexity and bitsPerCharacter',
+  );
 }
 
 /** What does not go together in the section of a Transformer. */

@@ -119,14 +119,20 @@ export function dropoutMergesLess(): void {
   );
 }
 
-/** The SentencePiece way loses nothing: spaces, marks that were written, and bytes come back. */
+/** Bytes and the SentencePiece way lose nothing: spaces, marks that were written and any character come back. */
 export function spacesAndMarksComeBack(): void {
   const lines = ['ein  hund', ' zwei ', '中文没有空格', 'mixed 中文 text'];
   const tokenizers = [
     trainTokenizer({ kind: 'bpe', preTokenizer: 'metaspace', byteFallback: true, numMerges: 20 }, lines),
     trainTokenizer({ kind: 'unigram', byteFallback: true, vocabSize: 320 }, lines),
+    trainTokenizer({ kind: 'bpe', preTokenizer: 'byteLevel', numMerges: 20 }, lines),
   ];
-  const text = fc.oneof(anyText, fc.string({ unit: fc.constantFrom(' ', 'a', '▁', '中'), maxLength: 12 }));
+  const bytes = fc.uint8Array({ maxLength: 20 }).map((values) => String.fromCharCode(...values));
+  const text = fc.oneof(
+    anyText,
+    bytes,
+    fc.string({ unit: fc.constantFrom(' ', 'a', '▁', '中'), maxLength: 12 }),
+  );
   fc.assert(
     fc.property(text, (given) => {
       for (const tokenizer of tokenizers) {

@@ -1,0 +1,21 @@
+/** The task of an experiment: what its data is decides what is trained. */
+import type { Device } from '../core/device.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import { type Experiment, isTextExperiment, type PairExperiment } from './config/schema.ts';
+import type { TrainingEvent } from './events.ts';
+import { prepareLanguageModelTask } from './language-model-task.ts';
+import { prepare } from './prepare-run.ts';
+import type { TrainingTask } from './task.ts';
+import { TranslationTask } from './translation-task.ts';
+
+/** Reads the data and makes tokenizers and model, fresh or from a checkpoint. */
+export function prepareTask(
+  experiment: Experiment,
+  checkpoint: Checkpoint | undefined,
+  device: Device,
+  onEvent: (event: TrainingEvent) => void,
+): TrainingTask {
+  if (isTextExperiment(experiment)) return prepareLanguageModelTask(experiment, checkpoint, device, onEvent);
+  const pairs = experiment as PairExperiment;
+  return new TranslationTask(pairs, prepare(pairs, checkpoint, device, onEvent));
+}

@@ -1,0 +1,57 @@
+/** Kinds of attention layers, and switches of multi-head attention. */
+import type { Mechanism } from './mechanism.ts';
+
+const test = 'tests/properties/attention-kinds.test.ts';
+
+export const rows: readonly Mechanism[] = [
+  {
+    id: 'E3',
+    name: 'Scaled dot-product attention (1/√d, none, 1/d, learned)',
+    file: 'src/nn/attention/attend.ts',
+    verification: 'equals scalar loops with every scale; the learned factor moves',
+    test: 'tests/properties/attention.test.ts',
+  },
+  {
+    id: 'E5',
+    name: 'Bilinear attention',
+    file: 'src/nn/attention/bilinear.ts',
+    verification: 'with W = I equals unscaled dot-product attention',
+    test,
+  },
+  {
+    id: 'E6',
+    name: 'Hard attention',
+    file: 'src/nn/attention/hard.ts',
+    verification:
+      'equals the limit of cold softmax; the plain gradient is exactly 0, straight-through it is not',
+    test,
+  },
+  {
+    id: 'E7',
+    name: 'Parameter-free self-attention',
+    file: 'src/nn/attention/parameter-free.ts',
+    verification: 'every output is the weighted average of the vectors',
+    test,
+  },
+  {
+    id: 'E9',
+    name: 'Tied query and key projection',
+    file: 'src/nn/attention/multi-head.ts',
+    verification: 'scores are symmetric, weights are not; one matrix and one bias fewer',
+    test,
+  },
+  {
+    id: 'E14',
+    name: 'Heads in two stages',
+    file: 'src/nn/attention/two-stage.ts',
+    verification: 'equals multi-head attention with the product of the matrices',
+    test,
+  },
+  {
+    id: 'E15',
+    name: 'Free numbers of heads and widths',
+    file: 'src/nn/attention/multi-head.ts',
+    verification: 'counted operations do not change with the number of heads at d/h each',
+    test: 'tests/properties/attention.test.ts',
+  },
+];

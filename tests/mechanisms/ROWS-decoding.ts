@@ -1,0 +1,99 @@
+/** Decoding beyond one token at a time, and training beyond teacher forcing. */
+import type { Mechanism } from './mechanism.ts';
+
+const sampling = {
+  file: 'src/generate/sampling/processors.ts',
+  test: 'src/generate/sampling/sampling.test.ts',
+};
+const parallel = { file: 'src/generate/parallel/verify.ts', test: 'src/generate/parallel/parallel.test.ts' };
+const nat = { file: 'src/models/non-autoregressive.ts', test: 'tests/non-autoregressive.test.ts' };
+
+export const rows: readonly Mechanism[] = [
+  {
+    id: 'K4',
+    name: 'Sampling: temperature, top-k, nucleus, min-p, typical, cut-offs, penalties',
+    ...sampling,
+    verification:
+      'Logits against recorded ones; counts of whole texts against enumerated probabilities by χ²; the nucleus is minimal; T → 0 is greedy.',
+  },
+  {
+    id: 'K8',
+    name: 'Degeneration diagnostics',
+    file: 'src/metrics/degeneration.ts',
+    verification: 'distinct-n, repeat rate and self-BLEU against counting in the open and by hand.',
+    test: 'src/metrics/degeneration.test.ts',
+  },
+  {
+    id: 'I19',
+    name: 'Speculative and Jacobi decoding',
+    ...parallel,
+    verification:
+      'Token-identical to greedy on 1000 prompts with fewer passes; drafted and drawn texts against the exact probabilities of the large model by χ².',
+  },
+  {
+    id: 'K7',
+    name: 'Parallel decoding as an option',
+    file: 'src/generate/decode-batch.ts',
+    verification: 'The command line gives the lines of greedy decoding with Jacobi and with a draft model.',
+    test: 'tests/cli/decoding.test.ts',
+  },
+  {
+    id: 'I17',
+    name: 'Non-autoregressive Transformer, length predicted or cut at the end token',
+    ...nat,
+    verification:
+      'Texts against a slow search over places and lengths; two right answers for a source get mixed, one token after the other not.',
+  },
+  {
+    id: 'K6',
+    name: 'Decoding in a single pass',
+    file: 'src/models/write-in-parallel.ts',
+    verification: 'Passes of the decoder are counted: one.',
+    test: nat.test,
+  },
+  {
+    id: 'I18',
+    name: 'Mask-predict',
+    ...nat,
+    verification:
+      'Passes are counted; hidden tokens see the shown ones on both sides; learns to reverse strings.',
+  },
+  {
+    id: 'J16',
+    name: 'Sequence-level distillation',
+    file: 'src/train/distill.ts',
+    verification:
+      'Targets are what the teacher translates; a student of it does not mix the answers that it mixes without.',
+    test: nat.test,
+  },
+  {
+    id: 'J7',
+    name: 'Scheduled sampling in two passes',
+    file: 'src/train/objectives/scheduled-sampling.ts',
+    verification:
+      'A share of 0 is teacher forcing to the bit; guesses against the likeliest token after each prefix alone.',
+    test: 'src/train/objectives/scheduled-sampling.test.ts',
+  },
+  {
+    id: 'J8',
+    name: 'REINFORCE with a self-critical baseline',
+    file: 'src/train/objectives/reinforce.ts',
+    verification:
+      'The mean of drawn gradients against the exact one from all texts of two tokens, in standard errors.',
+    test: 'src/train/objectives/reinforce.test.ts',
+  },
+  {
+    id: 'J14',
+    name: 'Early stopping, weight decay, threshold tuning',
+    file: 'src/metrics/threshold.ts',
+    verification: 'No other threshold has a better F1 or accuracy, from their definitions.',
+    test: 'src/metrics/threshold.test.ts',
+  },
+  {
+    id: 'J15',
+    name: 'Span corruption',
+    file: 'src/data/span-corruption.ts',
+    verification: 'Source and target together are the text.',
+    test: 'src/data/span-corruption.test.ts',
+  },
+];
