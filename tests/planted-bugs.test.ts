@@ -15,6 +15,7 @@ import { modelMutants } from './support/mutants/model.ts';
 import type { Mutant } from './support/mutants/mutant.ts';
 import { quantizeMutants } from './support/mutants/quantize.ts';
 import { recurrentMutants } from './support/mutants/recurrent.ts';
+import { structureMutants } from './support/mutants/structure.ts';
 import { tokenizerMutants } from './support/mutants/tokenizers.ts';
 
 // One seed, so that a bug is caught in every run or in none; the properties draw a new one each time.
@@ -32,6 +33,7 @@ const mutants: readonly Mutant[] = [
   ...decodingMutants,
   ...tokenizerMutants,
   ...recurrentMutants,
+  ...structureMutants,
 ];
 
 /** Whether an assertion failed, and not the code: a bug that throws by itself needs no test. */

@@ -7,28 +7,34 @@ typedef struct {
   const float *query, *key, *value, *vector;
   const uint8_t *mask; // of every key, or NULL
   const int32_t *queryStart, *keyStart;
-  int64_t sequences, A, E, room; // room for the weights of a query
+  int64_t sequences, A, E, room, heads, reach; // room for the weights of a query
 } additive_job;
 
-// tensors query[queries, A], key[keys, A], value[keys, E], vector[A], mask[keys] or NULL, starts[2, sequences + 1] (int32)
-// from tensor `first` on; ints sequences, A, E, room
+// tensors query[queries, A], key[keys, A], value[keys, E], vector[heads, A], mask[keys] or NULL, starts[2, sequences + 1]
+// (int32) from tensor `first` on; ints sequences, A, E, room, heads, reach. The sequences of a head stand together; query t
+// of a sequence sees its first t + reach keys.
 static additive_job job_of(const heed_args *a, int first) {
   void *const *t = a->t + first;
   const int32_t *starts = t[5];
-  return (additive_job){t[0], t[1], t[2], t[3], t[4], starts, starts + a->i[0] + 1, a->i[0], a->i[1], a->i[2], a->i[3]};
+  return (additive_job){t[0], t[1], t[2], t[3], t[4], starts, starts + a->i[0] + 1, a->i[0], a->i[1], a->i[2], a->i[3], a->i[4], a->i[5]};
 }
 
-static float score_of(const additive_job *s, const float *query, const float *key) {
+static int64_t head_of(const additive_job *s, int64_t sequence) { return sequence * s->heads / s->sequences; }
+
+static float score_of(const additive_job *s, const float *vector, const float *query, const float *key) {
   vf sum = splat(0);
-  FOR_VECTORS(c, s->A, sum += load(s->vector + c, W) * vtanh(load(query + c, W) + load(key + c, W)););
+  FOR_VECTORS(c, s->A, sum += load(vector + c, W) * vtanh(load(query + c, W) + load(key + c, W)););
   return lane_sum(sum);
 }
 
 // Softmax over the visible keys; zeros where there is none.
-static void weigh(const additive_job *s, const float *query, int64_t firstKey, int64_t keys, float *weights) {
+static void weigh(const additive_job *s, int64_t sequence, int64_t row, float *weights) {
+  int64_t firstKey = s->keyStart[sequence], keys = s->keyStart[sequence + 1] - firstKey;
+  int64_t seen = row - s->queryStart[sequence] + s->reach;
+  const float *vector = s->vector + head_of(s, sequence) * s->A, *query = s->query + row * s->A;
   for (int64_t k = 0; k < keys; k++) {
-    int hidden = s->mask && !s->mask[firstKey + k];
-    weights[k] = hidden ? -INFINITY : score_of(s, query, s->key + (firstKey + k) * s->A);
+    int hidden = k >= seen || (s->mask && !s->mask[firstKey + k]);
+    weights[k] = hidden ? -INFINITY : score_of(s, vector, query, s->key + (firstKey + k) * s->A);
   }
   float most = keys > 0 ? row_max(weights, keys) : -INFINITY;
   vf sum = splat(0);
@@ -51,7 +57,7 @@ KERNEL(additive_attention) {
     while (s.queryStart[sequence + 1] <= row) sequence++;
     int64_t firstKey = s.keyStart[sequence], keys = s.keyStart[sequence + 1] - firstKey;
     float *weights = (float *)a->t[1] + row * s.room, *out = (float *)a->t[0] + row * s.E;
-    weigh(&s, s.query + row * s.A, firstKey, keys, weights);
+    weigh(&s, sequence, row, weights);
     FOR_VECTORS(c, s.E, {
       vf sum = splat(0);
       for (int64_t k = 0; k < keys; k++) sum += weights[k] * load(s.value + (firstKey + k) * s.E + c, W);
@@ -75,9 +81,10 @@ static float dot(const float *a, const float *b, int64_t n) {
 }
 
 // One query and key: dScore goes through tanh to both, and to the vector.
-static void score_backward(const additive_backward_job *s, float dScore, int64_t query, int64_t key, float *dVector) {
+static void score_backward(const additive_backward_job *s, float dScore, int64_t query, int64_t key,
+                           const float *vector, float *dVector) {
   int64_t A = s->forward.A;
-  const float *q = s->forward.query + query * A, *k = s->forward.key + key * A, *vector = s->forward.vector;
+  const float *q = s->forward.query + query * A, *k = s->forward.key + key * A;
   float *dQuery = s->dQuery + query * A, *dKey = s->dKey + key * A;
   FOR_VECTORS(c, A, {
     vf u = vtanh(load(q + c, W) + load(k + c, W));
@@ -94,6 +101,7 @@ static void backward_sequence(void *context, int64_t sequence) {
   int64_t firstQuery = f->queryStart[sequence], lastQuery = f->queryStart[sequence + 1];
   int64_t firstKey = f->keyStart[sequence], lastKey = f->keyStart[sequence + 1];
   float *dVector = s->dVector + sequence * f->A;
+  const float *vector = f->vector + head_of(f, sequence) * f->A;
   clear(s->dQuery + firstQuery * f->A, (lastQuery - firstQuery) * f->A);
   clear(s->dKey + firstKey * f->A, (lastKey - firstKey) * f->A);
   clear(s->dValue + firstKey * f->E, (lastKey - firstKey) * f->E);
@@ -107,7 +115,7 @@ static void backward_sequence(void *context, int64_t sequence) {
       const float *value = f->value + key * f->E;
       float *dValue = s->dValue + key * f->E;
       FOR_VECTORS(c, f->E, store(dValue + c, load(dValue + c, W) + weight * load(grad + c, W), W););
-      score_backward(s, weight * (dot(grad, value, f->E) - mean), row, key, dVector);
+      score_backward(s, weight * (dot(grad, value, f->E) - mean), row, key, vector, dVector);
     }
   }
 }
@@ -120,6 +128,6 @@ KERNEL(additive_attention_backward) {
   additive_backward_job s = {f, a->t[0], a->t[1], a->t[2], partial, a->t[10], a->t[11], a->t[12]};
   heed_parallel_for(f.sequences, backward_sequence, &s);
   void *tensors[] = {a->t[3], partial};
-  int64_t ints[] = {1, f.sequences, f.A};
-  HEED_NAME(reduce_sum)(&(heed_args){tensors, ints, NULL}, 0, 1);
+  int64_t ints[] = {f.heads, f.sequences / f.heads, f.A};
+  HEED_NAME(reduce_sum)(&(heed_args){tensors, ints, NULL}, 0, f.heads);
 }

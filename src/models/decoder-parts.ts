@@ -72,6 +72,9 @@ export function decoderParts(model: DecoderModel): DecoderParts | undefined {
   const placement = config.normPlacement;
   const output = model.projection ?? targetEmbedding;
   if (positions === undefined || !first || !layers.every(isKnown) || placement === 'deep') return undefined;
+  const isWhole = ({ selfAttention: self, crossAttention: cross }: PlainLayer): boolean =>
+    self.numHeads === config.numHeads && cross.numHeads === config.numHeads;
+  if (!layers.every(isWhole)) return undefined;
   if (output.quantized || targetEmbedding.quantized || !(decoder.norm === null || isLayerNorm(decoder.norm)))
     return undefined;
   const { selfAttention, feedForward } = first;

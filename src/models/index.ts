@@ -29,6 +29,8 @@ export {
   type NonAutoregressiveConfig,
   nonAutoregressiveDefaults,
 } from './non-autoregressive-config.ts';
+export { pruneHeads } from './prune-heads.ts';
+export type { PrunedHeads } from './pruned-heads.ts';
 export { type EncodedSources, RecurrentSeq2Seq } from './recurrent-seq2seq.ts';
 export {
   checkRecurrentSeq2SeqConfig,

@@ -39,9 +39,10 @@ export class EncoderLayer extends Module {
   readonly feedForward: FeedForwardLayer;
   readonly feedForwardResidual: Residual | null;
 
-  constructor(config: TransformerConfig, context: ModuleContext) {
+  /** @param path - of this layer in the model */
+  constructor(config: TransformerConfig, context: ModuleContext, path: string) {
     super();
-    this.selfAttention = attentionOf(config, 'encoder', context);
+    this.selfAttention = attentionOf(config, 'encoder', context, `${path}.selfAttention`);
     this.selfAttentionResidual = residualOf(config, 'encoder', context);
     this.feedForward = feedForwardOf(config, 'encoder', context);
     this.feedForwardResidual = furtherResidual(config, 'encoder', context);
@@ -68,11 +69,12 @@ export class DecoderLayer extends Module {
   readonly feedForward: FeedForwardLayer;
   readonly feedForwardResidual: Residual | null;
 
-  constructor(config: TransformerConfig, context: ModuleContext) {
+  /** @param path - of this layer in the model */
+  constructor(config: TransformerConfig, context: ModuleContext, path: string) {
     super();
-    this.selfAttention = attentionOf(config, 'decoder', context);
+    this.selfAttention = attentionOf(config, 'decoder', context, `${path}.selfAttention`);
     this.selfAttentionResidual = residualOf(config, 'decoder', context);
-    this.crossAttention = attentionOf(config, 'cross', context);
+    this.crossAttention = attentionOf(config, 'cross', context, `${path}.crossAttention`);
     this.crossAttentionResidual = furtherResidual(config, 'decoder', context);
     this.feedForward = feedForwardOf(config, 'decoder', context);
     this.feedForwardResidual = furtherResidual(config, 'decoder', context);
@@ -118,8 +120,13 @@ function present(residuals: readonly (Residual | null)[]): Residual[] {
 }
 
 /** The attention layer of a role: what the configuration says of the role, or of all self-attention. */
-function attentionOf(config: TransformerConfig, role: AttentionRole, context: ModuleContext): AttentionLayer {
-  const made = makeAttention(attentionChoice(config, role), attentionSizes(config, role), context);
+function attentionOf(
+  config: TransformerConfig,
+  role: AttentionRole,
+  context: ModuleContext,
+  path: string,
+): AttentionLayer {
+  const made = makeAttention(attentionChoice(config, role), attentionSizes(config, role, path), context);
   return withGain(made, config, role === 'encoder' ? 'encoder' : 'decoder');
 }
 

@@ -17,7 +17,11 @@ export class Encoder extends Module {
 
   constructor(config: TransformerConfig, context: ModuleContext) {
     super();
-    this.layers = stack(config.numEncoderLayers, config.shareLayers, () => new EncoderLayer(config, context));
+    this.layers = stack(
+      config.numEncoderLayers,
+      config.shareLayers,
+      (i) => new EncoderLayer(config, context, `encoder.layers.${i}`),
+    );
     this.norm = finalNorm(config, 'encoder', context);
     this.depth = new StochasticDepth(config.stochasticDepth, config.numEncoderLayers);
   }
@@ -43,7 +47,11 @@ export class Decoder extends Module {
 
   constructor(config: TransformerConfig, context: ModuleContext) {
     super();
-    this.layers = stack(config.numDecoderLayers, config.shareLayers, () => new DecoderLayer(config, context));
+    this.layers = stack(
+      config.numDecoderLayers,
+      config.shareLayers,
+      (i) => new DecoderLayer(config, context, `decoder.layers.${i}`),
+    );
     this.norm = finalNorm(config, 'decoder', context);
     this.depth = new StochasticDepth(config.stochasticDepth, config.numDecoderLayers);
   }
@@ -86,9 +94,9 @@ export class Decoder extends Module {
   }
 }
 
-function stack<T>(count: number, shared: boolean, make: () => T): T[] {
-  const first = make();
-  return Array.from({ length: count }, (_, i) => (i === 0 || shared ? first : make()));
+function stack<T>(count: number, shared: boolean, make: (i: number) => T): T[] {
+  const first = make(0);
+  return Array.from({ length: count }, (_, i) => (i === 0 || shared ? first : make(i)));
 }
 
 function finalNorm(config: TransformerConfig, role: StackRole, context: ModuleContext): Norm | null {

@@ -1,4 +1,5 @@
 /** What decoding with the Transformer keeps between steps. */
+import type { Tensor } from '../core/tensor.ts';
 import { HeedError } from '../errors.ts';
 import { selected } from '../nn/attention/cache.ts';
 import type { AttentionCache, KeysAndValues } from '../nn/attention/layer.ts';
@@ -10,14 +11,23 @@ export interface LayerCache {
   cross: KeysAndValues;
 }
 
+/** Encoder states `[B, S, C]` and ids `[B, S]` from which a model copies. */
+interface CopiedSource {
+  readonly memory: Tensor;
+  readonly ids: Tensor;
+}
+
 /** What decoding keeps of a batch: grows by a token a step, follows the beams. */
 export class TransformerCache {
   readonly layers: readonly LayerCache[];
   memoryMask: Mask | null;
+  /** What can be copied, or null. */
+  source: CopiedSource | null;
 
-  constructor(layers: readonly LayerCache[], memoryMask: Mask | null) {
+  constructor(layers: readonly LayerCache[], memoryMask: Mask | null, source: CopiedSource | null = null) {
     this.layers = layers;
     this.memoryMask = memoryMask;
+    this.source = source;
   }
 
   /** Target tokens so far. */
@@ -35,6 +45,10 @@ export class TransformerCache {
       };
     }
     if (this.memoryMask) this.memoryMask = selected(this.memoryMask, places);
+    if (this.source) {
+      const { memory, ids } = this.source;
+      this.source = { memory: selected(memory, places), ids: selected(ids, places) };
+    }
   }
 
   /**
@@ -57,6 +71,8 @@ export class TransformerCache {
 
   dispose(): void {
     this.memoryMask?.dispose();
+    this.source?.memory.dispose();
+    this.source?.ids.dispose();
     for (const { self, cross } of this.layers) {
       self.dispose();
       cross.keys.dispose();

@@ -10,6 +10,7 @@ import { type PositionChoice, type PositionSizes, positions } from '../nn/positi
 import { type NormPlacement, normPlacements } from '../nn/residual.ts';
 import { choiceIssues, kindOf } from '../nn/variants.ts';
 import { type Activation, activations } from '../ops/activate/index.ts';
+import { keptHeads, type PrunedHeads, prunedHeadsIssues } from './pruned-heads.ts';
 
 /** Sizes and variants of a Transformer. */
 export interface TransformerConfig {
@@ -52,7 +53,7 @@ export interface TransformerConfig {
   readonly scaleEmbeddings: boolean;
   /** One matrix for: nothing, target embedding and output, or source and target embedding and output. */
   readonly tieEmbeddings: 'none' | 'target' | 'all';
-  /** Factor on the attention scores: 1/√D (the paper), none, or linear 1/D. */
+  /** Factor on the attention scores: 1/√D (the paper), none, linear 1/D, or t5: none, with smaller first queries. */
   readonly attentionScale: ScoreScale;
   /** Width of the queries and keys of a head; dModel / numHeads when absent. */
   readonly headDim?: number | undefined;
@@ -60,6 +61,13 @@ export interface TransformerConfig {
   readonly valueDim?: number | undefined;
   /** All encoder layers share their parameters, and all decoder layers theirs (ALBERT). */
   readonly shareLayers: boolean;
+  /**
+   * Words can be copied from the source: outputs are log-probabilities of the vocabulary and of ids beyond it, which
+   * stand for words that the vocabulary lacks and are read as `unknownId`. Needs one vocabulary on both sides.
+   */
+  readonly copy?: { readonly unknownId: number } | undefined;
+  /** Heads that were taken out; see `pruneHeads`. */
+  readonly prunedHeads?: PrunedHeads | undefined;
   /** The sublayers of a layer side by side in one residual connection, instead of one after the other (GPT-J). */
   readonly parallelResidual: boolean;
   /** Rate at which training leaves out the last layer of a stack, earlier ones less often; see `StochasticDepth`. */
@@ -138,6 +146,8 @@ export function checkTransformerConfig(config: TransformerConfig): TransformerCo
   );
   const sameVocabulary = config.tieEmbeddings !== 'all' || config.sourceVocabSize === config.targetVocabSize;
   check('tieEmbeddings', sameVocabulary, 'one vocabulary for source and target with "all"');
+  const canCopy = !config.copy || config.sourceVocabSize === config.targetVocabSize;
+  check('copy', canCopy, 'one vocabulary for source and target');
   if (issues.length > 0) {
     const list = issues.map(({ path, message }) => `${path}: ${message}`).join('; ');
     throw new ConfigError({ where: 'Transformer', problem: list, issues });
@@ -152,10 +162,20 @@ export function attentionChoice(config: TransformerConfig, role: AttentionRole):
   return (role === 'encoder' ? encoderAttention : decoderAttention) ?? attention;
 }
 
-/** What the attention layers of a role are made for. */
-export function attentionSizes(config: TransformerConfig, role: AttentionRole): AttentionSizes {
-  const { dModel, numHeads, attentionDropout, attentionScale, maxSeqLen } = config;
-  const headDim = config.headDim ?? dModel / numHeads;
+/**
+ * What the attention layers of a role are made for.
+ *
+ * @param path - of the layer, which may have lost heads
+ */
+export function attentionSizes(
+  config: TransformerConfig,
+  role: AttentionRole,
+  path?: string,
+): AttentionSizes {
+  const { dModel, attentionDropout, attentionScale, maxSeqLen, prunedHeads } = config;
+  const numHeads =
+    path === undefined ? config.numHeads : keptHeads(config.numHeads, prunedHeads, path).length;
+  const headDim = config.headDim ?? dModel / config.numHeads;
   const widths = { dModel, numHeads, headDim, valueDim: config.valueDim ?? headDim, maxSeqLen };
   const position = kindOf(config.position ?? 'none'); // what comes from a file may be null
   return { role, ...widths, dropout: attentionDropout, scale: attentionScale, position };
@@ -211,6 +231,7 @@ export function mechanismIssues(config: TransformerConfig): ConfigIssue[] {
     ...choiceIssues('position', positions, config.position, positionSizes(config, 'encoder')),
     ...attention,
     ...norm,
+    ...(config.prunedHeads ? prunedHeadsIssues(config, (role) => attentionChoice(config, role)) : []),
     ...choiceIssues('feedForward', feedForwards, config.feedForward, feedForwardSizes(config)),
   ];
   return issues.filter(

@@ -14,6 +14,7 @@ import { Packing, Segments, type Visible } from '../nn/attention/packing.ts';
 import { Embedding } from '../nn/embedding.ts';
 import { Linear } from '../nn/linear.ts';
 import type { ModuleContext } from '../nn/module.ts';
+import { type CopySource, PointerGenerator } from '../nn/pointer-generator.ts';
 import { makePosition, type Places, type Position } from '../nn/position/index.ts';
 import { Dropout } from '../nn/residual.ts';
 import { reshape } from '../ops/shape/reshape.ts';
@@ -46,6 +47,8 @@ export class Transformer extends EncoderDecoder {
   readonly decoder: Decoder;
   /** Present only when the output does not use the target embedding. */
   readonly projection: Linear | null;
+  /** Present only with `copy`. */
+  readonly pointer: PointerGenerator | null;
 
   /**
    * @param config - anything left out has the value of the paper's base model
@@ -76,6 +79,7 @@ export class Transformer extends EncoderDecoder {
       tieEmbeddings === 'none'
         ? new Linear(dModel, this.config.targetVocabSize, context, { bias: false })
         : null;
+    this.pointer = this.config.copy ? new PointerGenerator(dModel, context) : null;
   }
 
   /**
@@ -94,7 +98,7 @@ export class Transformer extends EncoderDecoder {
     targetMask: Mask | null = null,
   ): Tensor {
     const memory = this.encode(source, sourceMask);
-    return this.decode(target, memory, targetMask, sourceMask);
+    return this.decode(target, memory, targetMask, sourceMask, source);
   }
 
   get maxSeqLen(): number {
@@ -113,8 +117,10 @@ export class Transformer extends EncoderDecoder {
   forwardPacked(source: PackedSequences, target: PackedSequences): Tensor {
     const { device } = this;
     const [from, to] = [new Packing(source.lengths, device), new Packing(target.lengths, device)];
-    const memory = this.encode(from.pack(source.ids), new Segments(from), from.positions);
-    const x = this.targetPosition.forward(this.targetEmbedding.forward(to.pack(target.ids)), to.positions);
+    const sourceIds = from.pack(source.ids);
+    const memory = this.encode(sourceIds, new Segments(from), from.positions);
+    const targetIds = this.known(to.pack(target.ids));
+    const x = this.targetPosition.forward(this.targetEmbedding.forward(targetIds), to.positions);
     const top = this.decoder.forward(
       this.embeddingDropout.forward(x),
       memory,
@@ -122,7 +128,8 @@ export class Transformer extends EncoderDecoder {
       new Segments(to, from),
       this.targetPosition,
     );
-    return this.logits(top);
+    const sees = this.pointer ? segmentMask(new Segments(to, from)) : undefined;
+    return this.logits(top, this.copySource(memory, sourceIds, sees));
   }
 
   /**
@@ -132,16 +139,27 @@ export class Transformer extends EncoderDecoder {
    */
   encode(source: Tensor, mask: Visible = null, places: Places = 0): Tensor {
     const padding = mask instanceof Segments ? null : mask;
-    const x = this.sourcePosition.forward(this.sourceEmbedding.forward(source), places, padding);
+    const x = this.sourcePosition.forward(this.sourceEmbedding.forward(this.known(source)), places, padding);
     const memory = this.encoder.forward(this.embeddingDropout.forward(x), mask, this.sourcePosition);
     return this.expose('memory', memory);
   }
 
-  /** Target ids `[B, T]` and memory `[B, S, C]` to logits `[B, T, V]`. */
-  decode(target: Tensor, memory: Tensor, mask: Mask | null = null, memoryMask: Mask | null = null): Tensor {
-    const x = this.targetPosition.forward(this.targetEmbedding.forward(target));
+  /**
+   * Target ids `[B, T]` and memory `[B, S, C]` to logits `[B, T, V]`.
+   *
+   * @param source - ids `[B, S]`, from which a model with `copy` copies
+   */
+  decode(
+    target: Tensor,
+    memory: Tensor,
+    mask: Mask | null = null,
+    memoryMask: Mask | null = null,
+    source: Tensor | null = null,
+  ): Tensor {
+    const x = this.targetPosition.forward(this.targetEmbedding.forward(this.known(target)));
     const dropped = this.embeddingDropout.forward(x);
-    return this.logits(this.decoder.forward(dropped, memory, mask, memoryMask, this.targetPosition));
+    const top = this.decoder.forward(dropped, memory, mask, memoryMask, this.targetPosition);
+    return this.logits(top, source ? this.copySource(memory, source, rowsOf(memoryMask)) : null);
   }
 
   decodingOf({ ids, mask, batch, length }: SourceBatch, room: number, best?: number): DecodingState {
@@ -149,10 +167,10 @@ export class Transformer extends EncoderDecoder {
     const source = tensor(ids, [batch, length], { dtype: 'int32', device });
     const sourceMask = mask.includes(0) ? paddingMask(mask, batch, length, { device }) : null;
     const memory = this.encode(source, sourceMask);
-    if (best !== undefined && FusedDecoder.knows(this, best)) {
+    if (best !== undefined && !this.pointer && FusedDecoder.knows(this, best)) {
       return new FusedDecoder(this, memory, sourceMask, room);
     }
-    const cache = this.startDecoding(memory, sourceMask, room);
+    const cache = this.startDecoding(memory, sourceMask, room, this.pointer ? source : null);
     return {
       step: (tokens) => this.step(tokens, cache),
       extend: (tokens) => this.extend(tokens, cache),
@@ -166,8 +184,14 @@ export class Transformer extends EncoderDecoder {
    * Prepares decoding for a batch of encoded sources.
    *
    * @param room - most target tokens that will come
+   * @param source - ids `[B, S]`, from which a model with `copy` copies
    */
-  startDecoding(memory: Tensor, memoryMask: Mask | null, room: number): TransformerCache {
+  startDecoding(
+    memory: Tensor,
+    memoryMask: Mask | null,
+    room: number,
+    source: Tensor | null = null,
+  ): TransformerCache {
     const layers = this.decoder.layers.map(({ selfAttention, crossAttention }): LayerCache => {
       const { keys, values } = crossAttention.project(memory);
       return {
@@ -177,7 +201,7 @@ export class Transformer extends EncoderDecoder {
     });
     const mask = memoryMask ? Tensor.empty(memoryMask.shape, 'bool', memoryMask.device).keep() : null;
     mask?.data.set(memoryMask!.data);
-    return new TransformerCache(layers, mask);
+    return new TransformerCache(layers, mask, source && { memory: memory.keep(), ids: source.keep() });
   }
 
   /**
@@ -188,26 +212,63 @@ export class Transformer extends EncoderDecoder {
    */
   step(target: Tensor, cache: TransformerCache): Tensor {
     const top = this.grow(target, cache);
-    const [batch, length, width] = top.shape as [number, number, number];
+    const [batch, length] = top.shape as [number, number, number];
     const last = length === 1 ? top : lastOf(top);
-    return this.logits(reshape(last, [batch, width]));
+    const logits = this.logits(last, this.copied(cache)); // [B, 1, V]
+    return reshape(logits, [batch, logits.shape[2]!]);
   }
 
   /** As `step`, with the logits after each of the new tokens, `[B, T, V]`. */
   extend(target: Tensor, cache: TransformerCache): Tensor {
-    return this.logits(this.grow(target, cache));
+    return this.logits(this.grow(target, cache), this.copied(cache));
   }
 
   /** The new tokens join the cache: ids `[B, T]` to the decoder's output `[B, T, C]`. */
   private grow(target: Tensor, cache: TransformerCache): Tensor {
-    const x = this.targetPosition.forward(this.targetEmbedding.forward(target), cache.length);
+    const x = this.targetPosition.forward(this.targetEmbedding.forward(this.known(target)), cache.length);
     return this.decoder.step(this.embeddingDropout.forward(x), cache, this.targetPosition);
   }
 
-  private logits(x: Tensor): Tensor {
-    const logits = this.projection ? this.projection.forward(x) : this.targetEmbedding.project(x);
-    return this.expose('logits', logits);
+  /** What a model with `copy` copies from while it decodes. */
+  private copied({ source, memoryMask }: TransformerCache): CopySource | null {
+    return source && this.copySource(source.memory, source.ids, rowsOf(memoryMask));
   }
+
+  private logits(x: Tensor, source: CopySource | null = null): Tensor {
+    const logits = this.projection ? this.projection.forward(x) : this.targetEmbedding.project(x);
+    const all = this.pointer && source ? this.pointer.forward(x, logits, source) : logits;
+    return this.expose('logits', all);
+  }
+
+  /** Ids as they are embedded: those beyond the vocabulary as unknown. */
+  private known(ids: Tensor): Tensor {
+    const { copy, targetVocabSize } = this.config;
+    if (!copy) return ids;
+    const values = Int32Array.from(ids.data, (id) => (id < targetVocabSize ? id : copy.unknownId));
+    return tensor(values, ids.shape, { dtype: 'int32', device: ids.device });
+  }
+
+  private copySource(memory: Tensor, ids: Tensor, mask: Mask | undefined): CopySource | null {
+    if (!this.pointer) return null;
+    const size = Math.max(this.config.targetVocabSize, ...Array.from(ids.data, (id) => id + 1));
+    return { memory, ids, mask, size };
+  }
+}
+
+/** A padding mask `[B, 1, 1, S]` as `[B, 1, S]`. */
+function rowsOf(mask: Mask | null): Mask | undefined {
+  return mask ? mask.view([mask.shape[0]!, 1, mask.shape.at(-1)!]) : undefined;
+}
+
+/** `[1, N, M]`, true where packed query and key are of one sequence. */
+function segmentMask({ queries, keys }: Segments): Mask {
+  const [rows, columns] = [queries.tokens, keys.tokens];
+  const bits = new Uint8Array(rows * columns);
+  for (let n = 0; n < queries.count; n++) {
+    for (let t = queries.starts[n]!; t < queries.starts[n + 1]!; t++)
+      bits.fill(1, t * columns + keys.starts[n]!, t * columns + keys.starts[n + 1]!);
+  }
+  return tensor(bits, [1, rows, columns], { dtype: 'bool', device: queries.device });
 }
 
 /** `[B, T, C]` to `[B, 1, C]` */

@@ -1,15 +1,20 @@
 /** Layers and mechanisms, one file each. */
 export {
   type AttendOptions,
+  additiveScore,
   attend,
+  bilinearScore,
   dotScore,
+  learnedScaleScore,
   type ScoreFunction,
   type ScoreScale,
   scaledDotScore,
   scoreScale,
 } from './attention/attend.ts';
 export { KeyValueCache } from './attention/cache.ts';
+export { edgeMask, GraphAttention, type GraphAttentionOptions } from './attention/graph.ts';
 export { type GuidedAttentionOptions, guidedAttentionLoss } from './attention/guided.ts';
+export { headImportance } from './attention/head-importance.ts';
 export { type AttentionChoice, attentions, makeAttention } from './attention/kinds.ts';
 export {
   type AttendTo,
@@ -68,7 +73,21 @@ export * from './initializers.ts';
 export { Linear, type LinearOptions } from './linear.ts';
 export { Module, type ModuleContext, type Parameter, parameter } from './module.ts';
 export * from './norms/index.ts';
+export { type CopySource, PointerGenerator } from './pointer-generator.ts';
 export * from './position/index.ts';
+export {
+  linearProbe,
+  type ProbeOptions,
+  positionSimilarity,
+  probePositions,
+  similarityByLag,
+} from './position/probes.ts';
+export {
+  type PositionRequirements,
+  positionRequirements,
+  type RequirementOptions,
+} from './position/requirements.ts';
+export { TreeDistanceScores, treeDepths, treeDistances } from './position/structural.ts';
 export { modelBytes, type QuantizeOptions, quantize } from './quantize.ts';
 export { QuantizedMatrix } from './quantized-matrix.ts';
 export {

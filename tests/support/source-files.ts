@@ -6,7 +6,18 @@ import { filesBelow, root } from './built-package.ts';
 
 /** Files of the project below the folders that are its own, relative to its root. */
 export function projectFiles(): string[] {
-  const folders = ['src', 'tests', 'native', 'scripts', 'examples', 'recipes', 'docs', 'bench', '.ci'];
+  const folders = [
+    'src',
+    'tests',
+    'native',
+    'scripts',
+    'examples',
+    'recipes',
+    'docs',
+    'bench',
+    'labs',
+    '.ci',
+  ];
   const below = folders
     .filter((folder) => existsSync(join(root, folder)))
     .flatMap((folder) => filesBelow(join(root, folder)).map((file) => join(folder, file)))

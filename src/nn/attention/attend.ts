@@ -8,7 +8,10 @@
  */
 import type { Tensor } from '../../core/tensor.ts';
 import { ConfigError, suggest } from '../../errors.ts';
+import { additiveScores } from '../../ops/additive-attention/scores.ts';
+import { mul } from '../../ops/elementwise/binary.ts';
 import { scale } from '../../ops/elementwise/scale.ts';
+import { linear } from '../../ops/linear/index.ts';
 import { matmul } from '../../ops/matmul/index.ts';
 import { softmax } from '../../ops/softmax/index.ts';
 import { keepWhere } from '../../ops/where/index.ts';
@@ -24,6 +27,36 @@ export const dotScore: ScoreFunction = (query, keys) => matmul(query, keys, { tr
 export const scaledDotScore: ScoreFunction = (query, keys) =>
   scale(dotScore(query, keys), 1 / Math.sqrt(query.shape.at(-1)!));
 
+/**
+ * `g · q · k` with a learned factor.
+ *
+ * @param gain - g, one number: `[1]`
+ */
+export function learnedScaleScore(gain: Tensor): ScoreFunction {
+  return (query, keys) => mul(dotScore(query, keys), gain);
+}
+
+/**
+ * `qᵀ W k`, "general" in Luong's words; queries and keys may differ in width.
+ *
+ * @param weight - W `[Dq, Dk]`
+ */
+export function bilinearScore(weight: Tensor): ScoreFunction {
+  return (query, keys) => dotScore(query, linear(keys, weight, null));
+}
+
+/**
+ * `vᵀ tanh(W q + U k)`, a network with one hidden layer of A units; queries and keys may differ in width.
+ *
+ * @param queryWeight - W `[A, Dq]`
+ * @param keyWeight - U `[A, Dk]`
+ * @param vector - v `[A]`
+ */
+export function additiveScore(queryWeight: Tensor, keyWeight: Tensor, vector: Tensor): ScoreFunction {
+  return (query, keys) =>
+    additiveScores(linear(query, queryWeight, null), linear(keys, keyWeight, null), vector);
+}
+
 /** Factors on dot products by name: how scores shrink with the head width D. */
 export const scoreScales = {
   /** 1/√D, the paper's. */
@@ -32,6 +65,8 @@ export const scoreScales = {
   none: () => 1,
   /** 1/D */
   linear: (headDim: number) => 1 / headDim,
+  /** 1, and queries are initialised smaller by √D instead (Raffel et al., T5, 2019). */
+  t5: () => 1,
 } as const;
 
 /** Names of the factors on attention scores. */

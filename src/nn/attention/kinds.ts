@@ -2,6 +2,7 @@
 import type { ModuleContext } from '../module.ts';
 import { scoringPositions } from '../position/index.ts';
 import { type Choice, makeVariant, type OptionRules, variant } from '../variants.ts';
+import { AdditiveAttention } from './additive.ts';
 import { BilinearAttention } from './bilinear.ts';
 import { HardAttention, hardEstimators } from './hard.ts';
 import type { AttentionLayer, AttentionSizes } from './layer.ts';
@@ -102,6 +103,7 @@ export const attentions = {
     (_, sizes: AttentionSizes) => selfOnly(sizes),
   ),
   'talking-heads': variant({}, (_, ...[sizes, context]: Args) => new TalkingHeadsAttention(sizes, context)),
+  additive: variant({}, (_, ...[sizes, context]: Args) => new AdditiveAttention(sizes, context)),
   bilinear: variant({}, (_, ...[sizes, context]: Args) => new BilinearAttention(sizes, context)),
   hard: variant(
     { estimator: { type: 'choice', of: hardEstimators, default: 'straight-through' } },

@@ -14,7 +14,7 @@ import type { Window } from '../../ops/attention/window.ts';
 import { add } from '../../ops/elementwise/binary.ts';
 import { slice } from '../../ops/shape/slice.ts';
 import { nextDropoutKey } from '../dropout-keys.ts';
-import { constant } from '../initializers.ts';
+import { constant, t5 } from '../initializers.ts';
 import { Linear } from '../linear.ts';
 import { type ModuleContext, type Parameter, parameter } from '../module.ts';
 import type { AttentionPosition, Places, RelativeSizes } from '../position/position.ts';
@@ -99,10 +99,11 @@ export class MultiHeadAttention extends AttentionLayer {
     const { dModel, numHeads, bias = true, memoryWidth = dModel, numKvHeads = numHeads } = options;
     const headDim = options.headDim ?? dModel / numHeads;
     const valueDim = options.valueDim ?? headDim;
-    this.query = new Linear(dModel, numHeads * headDim, context, { bias });
+    const inT5 = (width: number) => (options.scale === 't5' ? { initializer: t5(width) } : {});
+    this.query = new Linear(dModel, numHeads * headDim, context, { bias, ...inT5(headDim) });
     this.key = options.tieQueryKey
       ? this.query
-      : new Linear(memoryWidth, numKvHeads * headDim, context, { bias });
+      : new Linear(memoryWidth, numKvHeads * headDim, context, { bias, ...inT5(1) });
     this.value = new Linear(memoryWidth, numKvHeads * valueDim, context, { bias });
     this.output = new Linear(numHeads * valueDim, dModel, context, { bias });
     this.queryNorm = options.qkNorm ? new HeadNorm(headDim, context) : null;

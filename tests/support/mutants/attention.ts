@@ -1,11 +1,8 @@
 /** Bugs in attention and its masks. */
+import { zeroedAfterSoftmax } from '../../../labs/causal-masks.ts';
 import {
   type AttentionParams,
-  attentionParts,
-  causalMask,
   concat,
-  keepWhere,
-  matmul,
   mergeHeads,
   mul,
   permute,
@@ -63,13 +60,6 @@ const inverted = (mask: Tensor): Tensor =>
 function interleaved(x: Tensor, heads: number): Tensor {
   const [batch, length, width] = x.shape as [number, number, number];
   return reshape(permute(reshape(x, [batch, length, width / heads, heads]), [0, 1, 3, 2]), x.shape);
-}
-
-/** Weights that are set to 0 after softmax, so that the hidden scores still count in the sum. */
-function zeroedAfterSoftmax([q, k, v]: readonly Tensor[], p: AttentionParams): Tensor {
-  const { weights } = attentionParts(q!, k!, v!, null, { ...p, causal: false });
-  const visible = causalMask(q!.shape[1]!, p.keyLength, p.causalOffset, q!);
-  return mergeHeads(matmul(keepWhere(weights, visible, 0), splitHeads(v!, p.numKvHeads)));
 }
 
 const masks: readonly Mutant[] = [

@@ -1,0 +1,131 @@
+/** Copying from the source: inventory E19. */
+import { describe, expect, it } from 'vitest';
+import { ConfigError, noGrad, Random, scope, Transformer, tensor } from '../src/index.ts';
+import { Adam } from '../src/train/adam.ts';
+import { type PairBatch, Seq2SeqObjective } from '../src/train/seq2seq.ts';
+import { copiesSumToOne } from './support/checks/copy.ts';
+import { packedEqualsAlone, parametersMove } from './support/checks/mechanisms.ts';
+import { itOnEachDevice } from './support/devices.ts';
+import { tinyModel } from './support/models.ts';
+import { expectNear, idTensor } from './support/numbers.ts';
+
+const copy = { unknownId: 3 } as const;
+
+describe('a model that copies', () => {
+  itOnEachDevice(
+    'gives all ids together a probability of 1, also to those beyond its vocabulary',
+    copiesSumToOne,
+  );
+  it('gives packed sequences the losses that they have alone', (context) =>
+    packedEqualsAlone(context, { copy }));
+  it('moves every parameter of the copying', () => parametersMove({ copy }, /^pointer\./));
+
+  it('says step by step what it says in one pass, beams that move included', () => {
+    const model = tinyModel({ copy }).eval();
+    const source = [
+      [4, 9, 5, 10],
+      [6, 9, 0, 0],
+    ];
+    const target = [1, 9, 4];
+    const ids = Int32Array.from(source.flat());
+    const mask = Uint8Array.from(ids, (id) => Number(id !== 0));
+    const state = model.decodingOf({ ids, mask, batch: 2, length: 4 }, 8);
+    const steps = target.map((token, t) => {
+      if (t === 1) state.select([1, 0]);
+      return noGrad(() => state.step!(idTensor([[token], [token]])).data);
+    });
+    state.dispose();
+    const whole = noGrad(() => model.forward(idTensor([source[0]!]), idTensor([target])).data);
+    for (const [t, row] of [1, 0, 0].entries()) {
+      const place = t === 0 ? 0 : row === 0 ? 1 : 0;
+      expectNear(
+        steps[t]!.slice(place * 11, place * 11 + 11),
+        whole.slice(t * 11, t * 11 + 11),
+        1e-12,
+        `${t}`,
+      );
+    }
+  });
+
+  it('needs one vocabulary', () => {
+    expect(() => tinyModel({ copy, targetVocabSize: 8 })).toThrow(ConfigError);
+    expect(() => tinyModel({ copy, targetVocabSize: 8 })).toThrow('one vocabulary for source and target');
+  });
+});
+
+/** Sentences `a NAME b NAME` that become `NAME b NAME`, the names the other way round. */
+const VOCABULARY = 10; // padding, begin, end, unknown, and six words
+const draw = (random: Random, count: number): number => Math.floor(random.uniform() * count);
+
+interface Sentence {
+  readonly names: readonly [string, string];
+  readonly source: readonly number[];
+  readonly target: readonly number[];
+}
+
+function sentences(count: number, seed: number, prefix: string, canCopy: boolean): Sentence[] {
+  const random = new Random(seed, 'sentences');
+  return Array.from({ length: count }, () => {
+    const names = [`${prefix}${draw(random, 1000)}`, `${prefix}${1000 + draw(random, 1000)}`] as const;
+    const [first, second] = canCopy ? [VOCABULARY, VOCABULARY + 1] : [3, 3];
+    const [a, b] = [4 + draw(random, 6), 4 + draw(random, 6)];
+    return { names, source: [a, first, b, second, 2], target: [second, b, first, 2] };
+  });
+}
+
+function batchOf(batch: readonly Sentence[]): PairBatch {
+  const packed = (rows: readonly (readonly number[])[]) => ({
+    ids: Int32Array.from(rows.flat()),
+    lengths: rows.map(({ length }) => length),
+  });
+  return {
+    source: packed(batch.map(({ source }) => source)),
+    input: packed(batch.map(({ target }) => [1, ...target.slice(0, -1)])),
+    labels: packed(batch.map(({ target }) => target)),
+    sourceTokens: 5 * batch.length,
+    targetTokens: 4 * batch.length,
+  };
+}
+
+/** Share of sentences with new names that come out right, word by word. */
+function exactAfterTraining(canCopy: boolean): number {
+  const config = {
+    ...{ sourceVocabSize: VOCABULARY, targetVocabSize: VOCABULARY, dModel: 32, dFf: 64, numHeads: 4 },
+    ...{ numEncoderLayers: 1, numDecoderLayers: 1, dropout: 0, maxSeqLen: 8, normPlacement: 'pre' as const },
+    ...(canCopy && { copy }),
+  };
+  const model = new Transformer(config, { random: new Random(1, 'init') });
+  const objective = new Seq2SeqObjective(model, { padId: 0, labelSmoothing: 0 });
+  const adam = new Adam(model.namedParameters());
+  const known = sentences(512, 1, 'known', canCopy);
+  for (let step = 0; step < 240; step++) {
+    const at = (step * 32) % known.length;
+    objective.trainOn(batchOf(known.slice(at, at + 32)), 4 * 32);
+    adam.step(0.003, 1);
+    model.zeroGrad();
+  }
+  model.eval();
+  const tested = sentences(60, 2, 'new', canCopy);
+  const device = model.device;
+  const ids = (rows: readonly (readonly number[])[]) =>
+    tensor(Int32Array.from(rows.flat()), [rows.length, rows[0]!.length], { dtype: 'int32', device });
+  const right = tested.filter(({ source, target, names }) => {
+    const words = ['', '', 'end', 'unknown', 'a', 'b', 'c', 'd', 'e', 'f', ...names];
+    const said: number[] = [];
+    while (said.length < target.length) {
+      scope(() => {
+        const logits = noGrad(() => model.forward(ids([source]), ids([[1, ...said]])));
+        const last = Array.from(logits.data).slice(-logits.shape[2]!);
+        said.push(last.indexOf(Math.max(...last)));
+      });
+    }
+    const wanted = [names[1], words[target[1]!], names[0], 'end'];
+    return said.map((id) => words[id]).join(' ') === wanted.join(' ');
+  });
+  return right.length / tested.length;
+}
+
+it('copies names that it has never seen; without copying none comes out', () => {
+  expect(exactAfterTraining(true)).toBeGreaterThan(0.9);
+  expect(exactAfterTraining(false)).toBe(0);
+});

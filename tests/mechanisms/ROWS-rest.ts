@@ -1,0 +1,135 @@
+/** Scores, heads, masks and structure of attention; positions compared. */
+import type { Mechanism } from './mechanism.ts';
+
+const scores = 'tests/properties/scores.test.ts';
+const structure = 'tests/properties/structure.test.ts';
+const probes = 'tests/properties/position-probes.test.ts';
+const labs = 'tests/properties/mask-labs.test.ts';
+
+export const rows: readonly Mechanism[] = [
+  {
+    id: 'D8',
+    name: 'Structural positions',
+    file: 'src/nn/position/structural.ts',
+    verification:
+      'depths and distances of random trees equal a breadth-first search; words in another order give the same attention',
+    test: structure,
+  },
+  {
+    id: 'D14',
+    name: 'Position similarity map and probes',
+    file: 'src/nn/position/probes.ts',
+    verification:
+      'the largest similarity stands on the diagonal; the first rise comes at lags 4, 6, 12 and 44; probes read places, and nothing in noise',
+    test: probes,
+  },
+  {
+    id: 'D15',
+    name: 'Requirements of position encodings',
+    file: 'src/nn/position/requirements.ts',
+    verification:
+      'every kind measured: counting is unbounded, shares of the length depend on it, none distinguishes nothing',
+    test: probes,
+  },
+  {
+    id: 'E1',
+    name: 'Generic attention (soft lookup)',
+    file: 'src/nn/attention/attend.ts',
+    verification:
+      'every score: outputs within the values’ range, the best key’s value in the limit, keys and values in any order',
+    test: scores,
+  },
+  {
+    id: 'E2',
+    name: 'Dot-product attention',
+    file: 'src/nn/attention/attend.ts',
+    verification: 'soft lookup equals the op with scale 1; gradients equal finite differences',
+    test: 'tests/properties/attention.test.ts',
+  },
+  {
+    id: 'E4',
+    name: 'Additive attention',
+    file: 'src/nn/attention/additive.ts',
+    verification: 'heads equal scalar loops on every device; counted operations beside dot products',
+    test: scores,
+  },
+  {
+    id: 'E16',
+    name: 'Importance and pruning of heads',
+    file: 'src/models/prune-heads.ts',
+    verification:
+      'importance equals finite differences in the gates; a pruned model says what the whole one says with gates of 0',
+    test: 'tests/properties/heads.test.ts',
+  },
+  {
+    id: 'E19',
+    name: 'Copying (pointer-generator)',
+    file: 'src/nn/pointer-generator.ts',
+    verification:
+      'probabilities sum to 1; names never seen are copied after a short training, none without it',
+    test: 'tests/copy.test.ts',
+  },
+  {
+    id: 'E21',
+    name: 'Graph attention',
+    file: 'src/nn/attention/graph.ts',
+    verification: 'nodes by other names get the same outputs; a complete graph is full attention',
+    test: structure,
+  },
+  {
+    id: 'E22',
+    name: 'Attention over image regions',
+    file: 'src/nn/attention/attend.ts',
+    verification: 'weights of 0.7, 0.1, 0.1 and 0.1 on four regions, as drawn',
+    test: structure,
+  },
+  {
+    id: 'F4',
+    name: 'Mask conventions',
+    file: 'src/nn/attention/masks.ts',
+    verification: 'converters are inverses; −1000 leaks where a hidden score is about as large, −∞ never',
+    test: labs,
+  },
+  {
+    id: 'F5',
+    name: 'Keys that grow with the query',
+    file: 'labs/causal-masks.ts',
+    verification: 'equals the causal mask; L counted softmaxes against one',
+    test: labs,
+  },
+  {
+    id: 'F7',
+    name: 'Strict and inclusive masks',
+    file: 'labs/causal-masks.ts',
+    verification: 'each pair of mask and shift is run and tokens are changed: which leak, which starve',
+    test: labs,
+  },
+  {
+    id: 'F8',
+    name: 'Weights zeroed after the softmax (control)',
+    file: 'labs/causal-masks.ts',
+    verification: 'rows sum to less than 1 and future scores get a gradient',
+    test: labs,
+  },
+  {
+    id: 'F9',
+    name: '+∞ for −∞ (control)',
+    file: 'labs/causal-masks.ts',
+    verification: 'planted in the mask, it fails the causal test',
+    test: 'tests/planted-bugs.test.ts',
+  },
+  {
+    id: 'F10',
+    name: 'Fully masked rows',
+    file: 'src/ops/softmax/index.ts',
+    verification: 'zeros and gradients of 0, where the formula gives NaN and a finite mask equal weights',
+    test: labs,
+  },
+  {
+    id: 'F11',
+    name: 'Packed segments',
+    file: 'src/nn/attention/packing.ts',
+    verification: 'packed sequences have the losses that they have alone, on every device',
+    test: 'tests/properties/attention-kinds.test.ts',
+  },
+];

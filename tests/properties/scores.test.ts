@@ -1,0 +1,203 @@
+/** Score functions of attention: inventory E1, E3, E4, Q13–Q16. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  additiveAttention,
+  additiveScore,
+  attend,
+  attention,
+  backward,
+  bilinearScore,
+  countOps,
+  dotScore,
+  learnedScaleScore,
+  mul,
+  noGrad,
+  Random,
+  type ScoreFunction,
+  sum,
+  type Tensor,
+  tensor,
+} from '../../src/index.ts';
+import { MultiHeadAttention } from '../../src/nn/attention/multi-head.ts';
+import { additiveHeadsEqualLoops } from '../support/checks/scores.ts';
+import { itOnEachDevice } from '../support/devices.ts';
+import { finiteDifferences } from '../support/finite-differences.ts';
+import { expectNear, gradientOf, leaf, rowOf } from '../support/numbers.ts';
+
+const WIDTH = 3;
+const weights = {
+  bilinear: leaf([WIDTH, WIDTH], 1, 'bilinear'),
+  query: leaf([5, WIDTH], 1, 'query'),
+  key: leaf([5, WIDTH], 1, 'key'),
+  vector: leaf([5], 1, 'vector'),
+  gain: leaf([1], 1, 'gain'),
+};
+const scores: readonly (readonly [string, ScoreFunction, readonly Tensor[]])[] = [
+  ['dot', dotScore, []],
+  ['learned scale', learnedScaleScore(weights.gain), [weights.gain]],
+  ['bilinear', bilinearScore(weights.bilinear), [weights.bilinear]],
+  [
+    'additive',
+    additiveScore(weights.query, weights.key, weights.vector),
+    [weights.query, weights.key, weights.vector],
+  ],
+];
+const one = (values: readonly number[][]): Tensor => tensor([values], undefined, { device: 'reference' });
+
+describe.each(scores)('soft lookup by %s score', (_, score, parameters) => {
+  it('stays within the range of the values, whatever the order of keys and values (E1)', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 6 }), fc.nat(), (keys, seed) => {
+        const [q, k] = [leaf([1, 2, WIDTH], seed, 'q'), leaf([1, keys, WIDTH], seed, 'k')];
+        const v = leaf([1, keys, 4], seed, 'v');
+        const order = Array.from({ length: keys }, (_, i) => (i + seed) % keys);
+        const turned = (x: Tensor, width: number): Tensor => one(order.map((i) => rowOf(x.data, i, width)));
+        const plain = noGrad(() => attend(q, k, v, { score }));
+        const other = noGrad(() => attend(q, turned(k, WIDTH), turned(v, 4), { score }));
+        expectNear(other.output.data, plain.output.data, 1e-12, 'order');
+        for (let c = 0; c < 4; c++) {
+          const column = Array.from({ length: keys }, (_, s) => v.data[s * 4 + c]!);
+          for (const t of [0, 1]) {
+            expect(plain.output.data[t * 4 + c]).toBeGreaterThanOrEqual(Math.min(...column) - 1e-12);
+            expect(plain.output.data[t * 4 + c]).toBeLessThanOrEqual(Math.max(...column) + 1e-12);
+          }
+        }
+      }),
+    );
+  });
+
+  it('gives the value of the best key when scores grow without bound (E1)', () => {
+    const [q, k, v] = [leaf([1, 1, WIDTH], 7, 'q'), leaf([1, 4, WIDTH], 7, 'k'), leaf([1, 4, 2], 7, 'v')];
+    const sharp: ScoreFunction = (query, keys) => mul(score(query, keys), tensor([1e6], undefined, query));
+    const { output, scores: all } = noGrad(() => attend(q, k, v, { score: sharp }));
+    const best = all.data.indexOf(Math.max(...all.data) as never);
+    expectNear(output.data, rowOf(v.data, best, 2), 1e-12, 'value');
+  });
+
+  it('has the gradient of finite differences, its own weights included', () => {
+    const inputs = [
+      leaf([2, 3, WIDTH], 2, 'q'),
+      leaf([2, 4, WIDTH], 2, 'k'),
+      leaf([2, 4, 2], 2, 'v'),
+    ] as const;
+    const upstream = leaf([2, 3, 2], 3, 'upstream').detach();
+    const loss = (): Tensor => sum(mul(attend(...inputs, { score }).output, upstream));
+    for (const x of [...inputs, ...parameters]) x.grad = undefined;
+    backward(loss());
+    for (const x of [...inputs, ...parameters])
+      expectNear(
+        gradientOf(x),
+        finiteDifferences(() => loss().item(), x),
+        1e-6,
+        'gradient',
+      );
+  });
+});
+
+describe('equalities of scores', () => {
+  const [q, k, v] = [leaf([2, 3, WIDTH], 4, 'q'), leaf([2, 5, WIDTH], 4, 'k'), leaf([2, 5, 4], 4, 'v')];
+  const outputOf = (score: ScoreFunction): ArrayLike<number> =>
+    noGrad(() => attend(q, k, v, { score }).output.data);
+
+  it('bilinear with W = I and a learned factor of 1 are dot products', () => {
+    const identity = tensor(
+      [
+        [1, 0, 0],
+        [0, 1, 0],
+        [0, 0, 1],
+      ],
+      undefined,
+      { device: 'reference' },
+    );
+    expectNear(outputOf(bilinearScore(identity)), outputOf(dotScore), 1e-14);
+    const factor = tensor([1], undefined, { device: 'reference' });
+    expectNear(outputOf(learnedScaleScore(factor)), outputOf(dotScore), 1e-14);
+  });
+
+  it('additive with keys that do not count is the mean of the values', () => {
+    const none = tensor(new Float64Array(5 * WIDTH), [5, WIDTH], { device: 'reference' });
+    const means = Array.from({ length: 2 * 3 * 4 }, (_, i) => {
+      const [b, c] = [Math.floor(i / 12), i % 4];
+      let total = 0;
+      for (let s = 0; s < 5; s++) total += v.data[(b * 5 + s) * 4 + c]!;
+      return total / 5;
+    });
+    expectNear(outputOf(additiveScore(weights.query, none, weights.vector)), means, 1e-13);
+  });
+});
+
+itOnEachDevice('additive heads equal scalar loops, packed, causal or masked (E4)', additiveHeadsEqualLoops);
+
+describe('what scores cost and what they saturate (Q13–Q16)', () => {
+  it('additive takes n² D sums and tanh more than dot products (Q16)', () => {
+    const [n, width] = [24, 16];
+    const [q, k, v] = ['q', 'k', 'v'].map((name) => leaf([1, n, width], 1, name)) as [Tensor, Tensor, Tensor];
+    const vector = leaf([width], 1, 'vector');
+    const eye = tensor(
+      Float64Array.from({ length: width ** 2 }, (_, i) => Number(i % (width + 1) === 0)),
+      [width, width],
+      { device: 'reference' },
+    );
+    const open = countOps(() => noGrad(() => attend(q, k, v, { score: additiveScore(eye, eye, vector) })));
+    expect(open.counts.ops.get('tanh')!.flops).toBe(n * n * width);
+    const scored = countOps(() => noGrad(() => additiveAttention(q, k, v, vector)));
+    const dot = countOps(() => noGrad(() => attention(q, k, v, null, { numHeads: 1, scale: 1 })));
+    const extra = scored.counts.flops - dot.counts.flops;
+    expect(extra).toBeGreaterThan(1.9 * n * n * width);
+    expect(extra).toBeLessThan(2.2 * n * n * width);
+  });
+
+  /** Mean entropy of weights over 64 keys as a share of the largest, and mean norm of the Jacobian of a row. */
+  const sharpness = (width: number, factor: number) => {
+    const random = new Random(width, 'sharpness');
+    const [keys, rows] = [64, 48];
+    let [entropy, jacobian] = [0, 0];
+    for (let row = 0; row < rows; row++) {
+      const q = Array.from({ length: width }, () => random.normal());
+      const raw = Array.from(
+        { length: keys },
+        () => factor * q.reduce((total, x) => total + x * random.normal(), 0),
+      );
+      const most = Math.max(...raw);
+      const sum = raw.reduce((total, x) => total + Math.exp(x - most), 0);
+      const w = raw.map((x) => Math.exp(x - most) / sum);
+      entropy -= w.reduce((total, x) => total + (x > 0 ? x * Math.log(x) : 0), 0) / Math.log(keys) / rows;
+      let square = 0;
+      for (let i = 0; i < keys; i++)
+        for (let j = 0; j < keys; j++) square += (w[i]! * (Number(i === j) - w[j]!)) ** 2;
+      jacobian += Math.sqrt(square) / rows;
+    }
+    return { entropy, jacobian };
+  };
+
+  it('plain products saturate as heads widen, scaled ones do not, 1/D flattens (Q13, Q15)', () => {
+    const [narrow, wide] = [sharpness(4, 1), sharpness(256, 1)];
+    expect(narrow.entropy).toBeGreaterThan(0.6);
+    expect(wide.entropy).toBeLessThan(0.2);
+    expect(wide.jacobian).toBeLessThan(0.8 * narrow.jacobian);
+    for (const width of [4, 16, 256]) {
+      const { entropy } = sharpness(width, width ** -0.5);
+      expect(entropy).toBeGreaterThan(0.83);
+      expect(entropy).toBeLessThan(0.95);
+    }
+    expect(sharpness(256, 1 / 256).entropy).toBeGreaterThan(0.998);
+  });
+
+  it.each([
+    ['t5', 1, 0.08],
+    ['sqrt', 1, 0.15],
+    ['none', 8, 1.2],
+  ] as const)(
+    'first scores with scale %s have a standard deviation near %d (Q14)',
+    (scale, expected, margin) => {
+      const sizes = { dModel: 64, numHeads: 1, bias: false, scale };
+      const layer = new MultiHeadAttention(sizes, { random: new Random(3, 'init'), device: 'reference' });
+      const x = leaf([1, 64, 64], 5, 'x');
+      const { query, key } = layer;
+      const products = noGrad(() => dotScore(query.forward(x), key.forward(x))).data;
+      const mean = Array.from(products).reduce((total, value) => total + value ** 2, 0) / products.length;
+      expect(Math.abs(layer.scale * Math.sqrt(mean) - expected)).toBeLessThan(margin);
+    },
+  );
+});
