@@ -33,6 +33,7 @@ export interface CopySource {
 /** Added to probabilities before the logarithm: a word that cannot be said has a finite loss. */
 const LEAST = 1e-12;
 
+/** `g · P_vocab + (1 − g) · P_copy` over the vocabulary and the words of the source. Paper: See et al. 2017, §2.2. */
 export class PointerGenerator extends Module {
   readonly query: Linear;
   readonly key: Linear;
