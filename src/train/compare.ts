@@ -94,8 +94,14 @@ function varyingPaths(runs: readonly FinishedRun[]): string[] {
 /** Differences that a name spells out. */
 const NAMED = 3;
 
+/** An option of a mechanism whose kind is another one too: the kind says enough. */
+function isOptionOfKind(path: string, paths: readonly string[]): boolean {
+  const kind = path.replace(/[^.]+$/, 'kind');
+  return path !== kind && paths.includes(kind);
+}
+
 function nameOf({ fields }: FinishedRun, paths: readonly string[]): string {
-  const own = paths.filter((path) => fields.has(path));
+  const own = paths.filter((path) => fields.has(path) && !isOptionOfKind(path, paths));
   const named = own.slice(0, NAMED).map((path) => `${path}=${fields.get(path)!.replace(/^"|"$/g, '')}`);
   return (
     [...named, ...(own.length > NAMED ? [`and ${own.length - NAMED} more`] : [])].join(' ') || 'all runs'
