@@ -12,7 +12,7 @@ export {
 } from './bootstrap.ts';
 export { type ChrfOptions, type ChrfResult, chrf, chrfStatistics, sentenceChrf } from './chrf.ts';
 export { type ItemStatistics, type References, referencesByItem } from './corpus.ts';
-export { distinct, repeatRate, selfBleu } from './degeneration.ts';
+export { type Degeneration, degeneration, distinct, repeatRate, selfBleu } from './degeneration.ts';
 export {
   type ErrorRateResult,
   type ErrorUnit,

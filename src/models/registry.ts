@@ -64,6 +64,12 @@ const kinds: {
 /** What a kind of model learns from: pairs of texts, or one running text. */
 export type ModelTask = 'translation' | 'language-model';
 
+/** The command that runs a model of each task. */
+const commands: Readonly<Record<ModelTask, string>> = {
+  translation: 'heed translate',
+  'language-model': 'heed generate',
+};
+
 /** Rules of the fields of `model:` for each kind that an experiment can train, but for the Transformer's own. */
 export const modelOptions: Readonly<
   Record<string, { readonly options: OptionRules; readonly task: ModelTask }>
@@ -137,7 +143,9 @@ export function buildLanguageModel(
 }
 
 function wrongSort({ kind }: ModelDescription, expected: string, task: ModelTask): ConfigError {
-  const hint = `such kinds are ${kindsFor(task).join(', ')}`;
+  const own = (Object.keys(commands) as ModelTask[]).find((other) => kindsFor(other).includes(kind));
+  const runs = own ? `; this one is run by ${commands[own]}` : '';
+  const hint = `such kinds are ${kindsFor(task).join(', ')}${runs}`;
   return new ConfigError({ where: 'model.kind', expected, got: `kind "${kind}"`, hint });
 }
 

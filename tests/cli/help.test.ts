@@ -7,7 +7,18 @@ import { expectMistake, heed } from '../support/heed-binary.ts';
 
 const cwd = root;
 const commands = [
-  ...['train', 'translate', 'evaluate', 'distill', 'score', 'compare', 'quantize', 'inspect', 'report'],
+  ...[
+    'train',
+    'translate',
+    'generate',
+    'evaluate',
+    'distill',
+    'score',
+    'compare',
+    'quantize',
+    'inspect',
+    'report',
+  ],
   ...['bench', 'quickstart'],
   ...['tokenizer', 'tokenizer train', 'tokenizer encode', 'tokenizer decode', 'tokenizer report'],
 ];

@@ -4,6 +4,7 @@ import { registerBench } from './bench.ts';
 import { registerCompare } from './compare.ts';
 import { registerDistill } from './distill.ts';
 import { registerEvaluate } from './evaluate.ts';
+import { registerGenerate } from './generate.ts';
 import { registerInspect } from './inspect.ts';
 import { registerQuantize } from './quantize.ts';
 import { registerQuickstart } from './quickstart.ts';
@@ -16,6 +17,7 @@ import { registerTranslate } from './translate.ts';
 export const commands: readonly ((program: Command) => void)[] = [
   registerTrain,
   registerTranslate,
+  registerGenerate,
   registerEvaluate,
   registerDistill,
   registerScore,
