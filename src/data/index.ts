@@ -9,6 +9,7 @@ export {
 } from './batching.ts';
 export { type CmudictConfig, readCmudict } from './cmudict.ts';
 export { type CollateOptions, collate, type PaddedBatch, shiftRight } from './collate.ts';
+export { type ConllOptions, readConll, type TaggedSentence } from './conll.ts';
 export { type DependencySentence, readConllu } from './conllu.ts';
 export {
   type Example,

@@ -26,6 +26,7 @@ export {
 } from './sampling/processors.ts';
 export { Sampler } from './sampling/sampler.ts';
 export { type BlockSession, type DecodingSession, ModelSession, type SessionOptions } from './session.ts';
+export { type TaggedTokens, Tagger } from './tagger.ts';
 export { type GeneratedText, TextGenerator, type TextOptions } from './text-generator.ts';
 export {
   type Alignment,

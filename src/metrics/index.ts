@@ -40,4 +40,11 @@ export {
   type TextSize,
 } from './language-model.ts';
 export { getMetric, type Metric, type MetricOptions, type MetricReport, metrics } from './registry.ts';
+export {
+  areSpanTags,
+  type Span,
+  spansOf,
+  type TaggingScores,
+  taggingScores,
+} from './tagging.ts';
 export { type Threshold, type ThresholdGoal, tuneThreshold } from './threshold.ts';

@@ -52,6 +52,7 @@ export {
 } from './segment-language-model-config.ts';
 export { SegmentMemory } from './segment-memory.ts';
 export { Decoder, Encoder } from './stacks.ts';
+export { TaggingModel } from './tagging-model.ts';
 export type { TextCache } from './text-cache.ts';
 export { Transformer } from './transformer.ts';
 export { TransformerCache } from './transformer-cache.ts';

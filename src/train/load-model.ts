@@ -1,6 +1,7 @@
 /** A trained model from its folder, ready to use. */
 import { defaultDevice } from '../core/device.ts';
 import { FormatError } from '../errors.ts';
+import { Tagger } from '../generate/tagger.ts';
 import { TextGenerator } from '../generate/text-generator.ts';
 import {
   type Tokenizers,
@@ -9,7 +10,12 @@ import {
   Translator,
 } from '../generate/translator.ts';
 import type { EncoderDecoder } from '../models/encoder-decoder.ts';
-import { buildEncoderDecoder, buildLanguageModel, type ModelDescription } from '../models/registry.ts';
+import {
+  buildEncoderDecoder,
+  buildLanguageModel,
+  buildTaggingModel,
+  type ModelDescription,
+} from '../models/registry.ts';
 import type { Module, ModuleContext } from '../nn/module.ts';
 import { type Checkpoint, type CheckpointFacts, findModel, restoreModel } from './checkpoint.ts';
 
@@ -103,4 +109,18 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
 export async function loadLanguageModel(path: string, options: LoadOptions = {}): Promise<TextGenerator> {
   const { model, tokenizers } = load(path, options, buildLanguageModel);
   return new TextGenerator(model, tokenizers.target);
+}
+
+/**
+ * Loads the tagger of a run folder (or of a checkpoint inside it).
+ *
+ * @throws {FormatError} as `loadModel`
+ * @throws {ConfigError} when the model does not tag
+ * @example
+ * const tagger = await loadTagger('runs/resume');
+ * const [{ tags }] = tagger.tag([['Anna', 'lives', 'in', 'Rome']]);
+ */
+export async function loadTagger(path: string, options: LoadOptions = {}): Promise<Tagger> {
+  const { model, tokenizers } = load(path, options, buildTaggingModel);
+  return new Tagger(model, tokenizers);
 }

@@ -16,7 +16,7 @@ beforeAll(async () => {
     const experiment = textExperiment(text, model, { training: { maxSteps: 12 } });
     await trainExperiment(experiment, { folder: join(cwd, kind) });
   }
-});
+}, 300_000);
 afterAll(() => removeProject(cwd));
 
 async function generated(args: readonly string[], input = ''): Promise<string> {
