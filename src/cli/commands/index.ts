@@ -10,6 +10,7 @@ import { registerQuantize } from './quantize.ts';
 import { registerQuickstart } from './quickstart.ts';
 import { registerReport } from './report.ts';
 import { registerScore } from './score.ts';
+import { registerTag } from './tag.ts';
 import { registerTokenizer } from './tokenizer.ts';
 import { registerTrain } from './train.ts';
 import { registerTranslate } from './translate.ts';
@@ -18,6 +19,7 @@ export const commands: readonly ((program: Command) => void)[] = [
   registerTrain,
   registerTranslate,
   registerGenerate,
+  registerTag,
   registerEvaluate,
   registerDistill,
   registerScore,

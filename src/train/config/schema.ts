@@ -258,6 +258,11 @@ export type TextExperiment = Experiment & { readonly data: TextSection };
 /** An experiment on tagged sentences. */
 export type TaggingExperiment = Experiment & { readonly data: TaggingSection };
 
+/** Whether an experiment trains on pairs of texts. */
+export function isPairExperiment(experiment: Experiment): experiment is PairExperiment {
+  return !isTextExperiment(experiment) && !isTaggingExperiment(experiment);
+}
+
 /** Whether an experiment trains a tagger. */
 export function isTaggingExperiment(experiment: Experiment): experiment is TaggingExperiment {
   return experiment.data.format === 'conll';

@@ -13,6 +13,7 @@ import { modelKinds, variantFields } from './model-schema.ts';
 import {
   type Experiment,
   experimentSchema,
+  isPairExperiment,
   isTaggingExperiment,
   isTextExperiment,
   type PairExperiment,
@@ -168,8 +169,8 @@ function crossIssues(experiment: Experiment): ConfigIssue[] {
   };
   const { tokenizer, training, evaluation, model } = experiment;
   if (isTextExperiment(experiment)) textRules(experiment, need);
-  else if (isTaggingExperiment(experiment)) taggingRules(experiment, need);
-  else pairRules(experiment as PairExperiment, need);
+  if (isTaggingExperiment(experiment)) taggingRules(experiment, need);
+  if (isPairExperiment(experiment)) pairRules(experiment, need);
   const { maxSteps, maxEpochs, maxMinutes } = training;
   need(
     [maxSteps, maxEpochs, maxMinutes].some(Boolean),
