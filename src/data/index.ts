@@ -11,6 +11,7 @@ export { type CmudictConfig, readCmudict } from './cmudict.ts';
 export { type CollateOptions, collate, type PaddedBatch, shiftRight } from './collate.ts';
 export { type ConllOptions, readConll, type TaggedSentence } from './conll.ts';
 export { type DependencySentence, readConllu } from './conllu.ts';
+export { type EntitiesConfig, readEntities } from './entities.ts';
 export {
   type Example,
   makeExample,
