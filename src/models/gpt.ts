@@ -9,7 +9,6 @@
 import type { Device } from '../core/device.ts';
 import { Random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
-import type { KeyValueCache } from '../nn/attention/cache.ts';
 import type { Mask } from '../nn/attention/masks.ts';
 import { SelfAttention } from '../nn/attention/self.ts';
 import { Embedding } from '../nn/embedding.ts';
@@ -20,10 +19,9 @@ import { Module, type ModuleContext } from '../nn/module.ts';
 import { makeNorm, type Norm } from '../nn/norms/index.ts';
 import { LearnedPosition } from '../nn/position/index.ts';
 import { Dropout, Residual, type Sublayer } from '../nn/residual.ts';
-import { reshape } from '../ops/shape/reshape.ts';
-import { slice } from '../ops/shape/slice.ts';
 import { checkGptConfig, type GptConfig, gptDefaults } from './gpt-config.ts';
 import { CausalLanguageModel } from './language-model.ts';
+import { AttentionCaches } from './text-cache.ts';
 
 /** First values: those that end a sublayer are smaller, so that the residual stream does not grow with depth. */
 function initializersOf({ initializerStd, numLayers }: GptConfig): {
@@ -69,34 +67,6 @@ class GptLayer extends Module {
   forward(x: Tensor, attend: Sublayer, visible: Mask | null = null): Tensor {
     const attended = this.selfAttentionResidual.forward(x, attend, { visible });
     return this.feedForwardResidual.forward(attended, (y) => this.feedForward.forward(y), { visible });
-  }
-}
-
-/** Keys and values of every layer: grows by a token a step. */
-export class GptCache {
-  readonly layers: readonly KeyValueCache[];
-
-  constructor(layers: readonly KeyValueCache[]) {
-    this.layers = layers;
-  }
-
-  /** Tokens so far. */
-  get length(): number {
-    return this.layers[0]!.length;
-  }
-
-  /** Keeps the texts at `places`, in that order. */
-  select(places: readonly number[]): void {
-    for (const layer of this.layers) layer.select(places);
-  }
-
-  /** Forgets the tokens from place `length` on. */
-  truncate(length: number): void {
-    for (const layer of this.layers) layer.truncate(length);
-  }
-
-  dispose(): void {
-    for (const layer of this.layers) layer.dispose();
   }
 }
 
@@ -158,40 +128,19 @@ export class Gpt extends CausalLanguageModel {
     return this.logits(this.norm.forward(top, mask));
   }
 
-  /**
-   * Prepares decoding.
-   *
-   * @param batch - texts that grow side by side
-   * @param room - most tokens of a text, its prompt included
-   */
-  startDecoding(batch: number, room: number): GptCache {
-    return new GptCache(this.layers.map(({ selfAttention }) => selfAttention.makeCache(batch, room)));
+  startDecoding(batch: number, room: number): AttentionCaches {
+    return new AttentionCaches(this.layers.map(({ selfAttention }) => selfAttention.makeCache(batch, room)));
   }
 
-  /**
-   * Continues texts by new tokens: the whole prompt at first (prefill), then one token a step.
-   *
-   * @param ids - int32 `[B, T]`
-   * @returns logits after the last of them, `[B, V]`
-   */
-  step(ids: Tensor, cache: GptCache): Tensor {
-    const top = this.grow(ids, cache);
-    const [batch, length, width] = top.shape as [number, number, number];
-    const last = length === 1 ? top : slice(top, 1, -1);
-    return this.logits(this.norm.forward(reshape(last, [batch, width])));
-  }
-
-  /** As `step`, with the logits after each of the new tokens, `[B, T, V]`. */
-  extend(ids: Tensor, cache: GptCache): Tensor {
-    return this.logits(this.norm.forward(this.grow(ids, cache)));
-  }
-
-  /** The new tokens join the cache: ids `[B, T]` to `[B, T, C]`. */
-  private grow(ids: Tensor, cache: GptCache): Tensor {
+  protected grow(ids: Tensor, cache: AttentionCaches): Tensor {
     return this.layers.reduce(
       (x, layer, i) => layer.forward(x, (y) => layer.selfAttention.step(y, cache.layers[i]!)),
       this.embed(ids, cache.length),
     );
+  }
+
+  protected project(x: Tensor): Tensor {
+    return this.logits(this.norm.forward(x));
   }
 
   private embed(ids: Tensor, start: number): Tensor {

@@ -23,13 +23,14 @@ import {
   type SegmentLanguageModelConfig,
   segmentLanguageModelRules,
 } from './segment-language-model-config.ts';
+import { TaggingModel } from './tagging-model.ts';
 import { Transformer } from './transformer.ts';
 
 import { type TransformerConfig, transformerDefaults } from './transformer-config.ts';
 import { TransformerXl } from './transformer-xl.ts';
 import { type TransformerXlConfig, transformerXlRules } from './transformer-xl-config.ts';
 
-import { WindowTagger, type WindowTaggerConfig } from './window-tagger.ts';
+import { WindowTagger, type WindowTaggerConfig, windowTaggerRules } from './window-tagger.ts';
 
 /** Configuration and class of each architecture; a new one is a line here and below. */
 interface Kinds {
@@ -61,8 +62,15 @@ const kinds: {
   'window-tagger': (config, context) => new WindowTagger(config, context),
 };
 
-/** What a kind of model learns from: pairs of texts, or one running text. */
-export type ModelTask = 'translation' | 'language-model';
+/** What a kind of model learns from: pairs of texts, one running text, or tagged sentences. */
+export type ModelTask = 'translation' | 'language-model' | 'tagging';
+
+/** The command that runs a model of each task. */
+const commands: Readonly<Record<ModelTask, string>> = {
+  translation: 'heed translate',
+  'language-model': 'heed generate',
+  tagging: 'heed tag',
+};
 
 /** Rules of the fields of `model:` for each kind that an experiment can train, but for the Transformer's own. */
 export const modelOptions: Readonly<
@@ -74,6 +82,7 @@ export const modelOptions: Readonly<
   'conv-lm': { options: convLanguageModelRules, task: 'language-model' },
   'segment-lm': { options: segmentLanguageModelRules, task: 'language-model' },
   'transformer-xl': { options: transformerXlRules, task: 'language-model' },
+  'window-tagger': { options: windowTaggerRules, task: 'tagging' },
 };
 
 /** The kinds that learn from such data. */
@@ -136,8 +145,21 @@ export function buildLanguageModel(
   throw wrongSort(description, 'a language model', 'language-model');
 }
 
+/**
+ * As `buildModel`, for models that give each token a tag.
+ *
+ * @throws {ConfigError} when the kind is of another sort
+ */
+export function buildTaggingModel(description: ModelDescription, context: ModuleContext): TaggingModel {
+  const model: unknown = buildModel(description, context);
+  if (model instanceof TaggingModel) return model;
+  throw wrongSort(description, 'a model that tags', 'tagging');
+}
+
 function wrongSort({ kind }: ModelDescription, expected: string, task: ModelTask): ConfigError {
-  const hint = `such kinds are ${kindsFor(task).join(', ')}`;
+  const own = (Object.keys(commands) as ModelTask[]).find((other) => kindsFor(other).includes(kind));
+  const runs = own ? `; this one is run by ${commands[own]}` : '';
+  const hint = `such kinds are ${kindsFor(task).join(', ')}${runs}`;
   return new ConfigError({ where: 'model.kind', expected, got: `kind "${kind}"`, hint });
 }
 

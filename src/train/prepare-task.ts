@@ -1,10 +1,16 @@
 /** The task of an experiment: what its data is decides what is trained. */
 import type { Device } from '../core/device.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import { type Experiment, isTextExperiment, type PairExperiment } from './config/schema.ts';
+import {
+  type Experiment,
+  isTaggingExperiment,
+  isTextExperiment,
+  type PairExperiment,
+} from './config/schema.ts';
 import type { TrainingEvent } from './events.ts';
 import { prepareLanguageModelTask } from './language-model-task.ts';
 import { prepare } from './prepare-run.ts';
+import { prepareTaggingTask } from './tagging-task.ts';
 import type { TrainingTask } from './task.ts';
 import { TranslationTask } from './translation-task.ts';
 
@@ -16,6 +22,7 @@ export function prepareTask(
   onEvent: (event: TrainingEvent) => void,
 ): TrainingTask {
   if (isTextExperiment(experiment)) return prepareLanguageModelTask(experiment, checkpoint, device, onEvent);
+  if (isTaggingExperiment(experiment)) return prepareTaggingTask(experiment, checkpoint, device, onEvent);
   const pairs = experiment as PairExperiment;
   return new TranslationTask(pairs, prepare(pairs, checkpoint, device, onEvent));
 }

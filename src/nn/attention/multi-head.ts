@@ -147,19 +147,28 @@ export class MultiHeadAttention extends AttentionLayer {
     return new KeyValueCache(batch, room, this.key.weight.shape[0]!, this.value.weight.shape[0]!, like);
   }
 
-  step(x: Tensor, own: AttentionCache, position: AttentionPosition | null = null): Tensor {
+  /** As its attention does; `window` says otherwise how far a query sees. */
+  step(
+    x: Tensor,
+    own: AttentionCache,
+    position: AttentionPosition | null = null,
+    window: Window | null = this.window,
+  ): Tensor {
     const cache = own as KeyValueCache;
-    const { keys, values } = this.project(x);
+    const added = this.project(x);
     const before = cache.length;
-    cache.append(position?.key?.(keys, before) ?? keys, values);
+    cache.append(position?.key?.(added.keys, before) ?? added.keys, added.values);
     const options = {
       ...this.headOptions(),
+      window,
       causal: true,
       causalOffset: before,
       keyLength: cache.length,
     };
     const [sequences, queries] = x.shape as [number, number, number];
-    const sizes = { queries, keys: cache.length, sequences, scale: this.scale };
+    // No query meets a key further back than its window, so that scores by distance need no longer table.
+    const keys = Math.min(cache.length, queries + (window?.[0] ?? Number.POSITIVE_INFINITY));
+    const sizes = { queries, keys, sequences, scale: this.scale };
     const memory = { keys: cache.keys, values: cache.values };
     return this.attend(x, { memory, mask: null, segments: null, options }, before, sizes, position);
   }

@@ -14,8 +14,11 @@ import { modelKinds, variantFields } from './model-schema.ts';
 import {
   type Experiment,
   experimentSchema,
+  isPairExperiment,
+  isTaggingExperiment,
   isTextExperiment,
   type PairExperiment,
+  type TaggingExperiment,
   type TextExperiment,
 } from './schema.ts';
 
@@ -129,7 +132,7 @@ function article(type: string): string {
 /** The values that tell the members of a union apart. */
 function tagNames(path: readonly PropertyKey[], tag: string): string[] {
   if (tag === 'kind') return [...tokenizerKinds];
-  return path.length === 2 ? ['pairs', 'text'] : Object.keys(readers);
+  return path.length === 2 ? ['pairs', 'text', 'conll'] : Object.keys(readers);
 }
 
 function unionIssues(issue: z.core.$ZodIssueInvalidUnion, root: unknown): ConfigIssue[] {
@@ -167,14 +170,15 @@ function crossIssues(experiment: Experiment): ConfigIssue[] {
   };
   const { tokenizer, training, evaluation, model } = experiment;
   if (isTextExperiment(experiment)) textRules(experiment, need);
-  else pairRules(experiment as PairExperiment, need);
+  if (isTaggingExperiment(experiment)) taggingRules(experiment, need);
+  if (isPairExperiment(experiment)) pairRules(experiment, need);
   const { maxSteps, maxEpochs, maxMinutes } = training;
   need(
     [maxSteps, maxEpochs, maxMinutes].some(Boolean),
     'training',
     'expected maxSteps, maxEpochs or maxMinutes',
   );
-  const choices = ['loss', ...evaluation.metrics];
+  const choices = isTaggingExperiment(experiment) ? taggingMetrics : ['loss', ...evaluation.metrics];
   need(
     choices.includes(evaluation.selectBy),
     'evaluation.selectBy',
@@ -259,6 +263,30 @@ function textRules(experiment: TextExperiment, need: Need): void {
     'evaluation.metrics',
     'expected none: a language model reports loss, perplexity and bitsPerCharacter',
   );
+}
+
+/** What selects among the states of a tagger. */
+const taggingMetrics = ['loss', 'accuracy', 'precision', 'recall', 'f1'];
+
+function taggingRules(experiment: TaggingExperiment, need: Need): void {
+  const { data, evaluation, tokenizer, training } = experiment;
+  modelRule(experiment, 'tagging', 'tagged sentences', need);
+  for (const field of ['scheduledSampling', 'reinforce'] as const)
+    need(training[field] === undefined, `training.${field}`, 'expected with pairs of texts only');
+  need(evaluation.stride === undefined, 'evaluation.stride', 'expected with a running text only');
+  need(
+    evaluation.metrics.length + (evaluation.test?.metrics.length ?? 0) === 0,
+    'evaluation.metrics',
+    'expected none: a tagger reports loss and accuracy, and precision, recall and f1 of spans',
+  );
+  need(
+    data.tag !== data.token,
+    'data.tag',
+    `expected another column than that of the tokens (${data.token})`,
+  );
+  need('source' in tokenizer, 'tokenizer', 'expected `source` for the tokens and `target` for the tags');
+  for (const [part, { kind }] of Object.entries(tokenizer))
+    need(kind === 'word', `tokenizer.${part}.kind`, `expected word: one id for each, got "${kind}"`);
 }
 
 /** What does not go together in the section of a Transformer. */
