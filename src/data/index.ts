@@ -59,4 +59,5 @@ export {
   type WindowBatch,
   type WindowSizes,
 } from './running-text.ts';
+export { type EncodedSource, encodeSource, type SourceText, textOf } from './source-text.ts';
 export { corruptSpans, restoreSpans, type SpanCorruptionOptions } from './span-corruption.ts';

@@ -3,9 +3,11 @@ import { scope } from '../core/scope.ts';
 import { noGrad } from '../core/tape.ts';
 import { bucketBatches } from '../data/batching.ts';
 import { collate } from '../data/collate.ts';
+import { encodeSource, type SourceText, textOf } from '../data/source-text.ts';
 import { ConfigError } from '../errors.ts';
 import type { EncoderDecoder } from '../models/encoder-decoder.ts';
 import { capture } from '../nn/capture.ts';
+import { type SourceStructure, withEndToken } from '../nn/source-structure.ts';
 import type { Tokenizer } from '../tokenizers/types.ts';
 import { decodeBatch, type ParallelDecoding } from './decode-batch.ts';
 import type { Hypothesis } from './options.ts';
@@ -72,7 +74,9 @@ export interface Tokenizers {
 }
 
 interface Prepared {
+  /** With the end token. */
   readonly ids: readonly number[];
+  readonly structure?: SourceStructure;
   readonly truncated: boolean;
 }
 
@@ -99,6 +103,21 @@ function withoutAlignment(): ConfigError {
   });
 }
 
+function withoutTrees(): ConfigError {
+  return new ConfigError({
+    where: 'sources',
+    expected: 'sentences with dependency trees, which this model looks at',
+    got: 'plain text',
+    hint: 'give CoNLL-U, as `readConllu` reads it',
+  });
+}
+
+/** The trees of a batch, where all of its texts have one. */
+function structuresOf(inputs: readonly Prepared[]): { readonly structures?: readonly SourceStructure[] } {
+  const structures = inputs.flatMap(({ structure }) => (structure ? [structure] : []));
+  return structures.length === inputs.length ? { structures } : {};
+}
+
 /** A trained model with its tokenizers. */
 export class Translator {
   readonly model: EncoderDecoder;
@@ -112,13 +131,16 @@ export class Translator {
   /**
    * Translates texts.
    *
+   * @param sources - texts; sentences with trees for a model that reads them
    * @returns one translation for each text, in order; a text of white space stays empty
-   * @throws {ConfigError} when an option cannot be used
+   * @throws {ConfigError} when an option cannot be used, or the model needs trees and gets plain texts
    * @example
    * const [{ text, score }] = translator.translate(['attention'], { beamSize: 4 });
    */
-  translate(texts: readonly string[], options: TranslateOptions = {}): Translation[] {
-    const prepared = texts.map((text) => this.prepare(text));
+  translate(sources: readonly SourceText[], options: TranslateOptions = {}): Translation[] {
+    const texts = sources.map(textOf);
+    if (this.model.readsTrees && sources.some((source) => typeof source === 'string')) throw withoutTrees();
+    const prepared = sources.map((source) => this.prepare(source));
     const results = texts.map((text): Translation => untranslated(text, options));
     const isBlank = (i: number): boolean => texts[i]!.trim() === '' || prepared[i]!.ids.length === 1;
     const todo = [...texts.keys()].filter((i) => !isBlank(i) || options.prefixes?.[i]);
@@ -140,18 +162,24 @@ export class Translator {
     return results;
   }
 
-  private prepare(text: string): Prepared {
+  private prepare(text: SourceText): Prepared {
     const { source } = this.tokenizers;
-    const ids = source.encode(text);
+    const { ids, structure } = encodeSource(source, text);
     const room = this.model.maxSeqLen - 1;
-    return { ids: [...ids.slice(0, room), source.specialTokens.eos], truncated: ids.length > room };
+    const kept = structure && { ...structure, nodes: structure.nodes.slice(0, room) };
+    return {
+      ids: [...ids.slice(0, room), source.specialTokens.eos],
+      truncated: ids.length > room,
+      ...(kept && { structure: withEndToken(kept) }),
+    };
   }
 
   private translateBatch(inputs: readonly Input[], options: TranslateOptions): Translation[] {
     const hypotheses = this.search(inputs, options);
-    return inputs.map(({ text, ids, truncated }, i): Translation => {
+    return inputs.map((input, i): Translation => {
+      const { text, truncated } = input;
       const nBest = hypotheses[i]!.map((hypothesis) => this.candidate(hypothesis));
-      const alignment = options.alignments ? { alignment: this.align(ids, hypotheses[i]![0]!) } : {};
+      const alignment = options.alignments ? { alignment: this.align(input, hypotheses[i]![0]!) } : {};
       return { source: text, ...nBest[0]!, nBest, truncated, ...alignment };
     });
   }
@@ -165,10 +193,9 @@ export class Translator {
     const most = this.model.maxSeqLen - 1;
     const maxNewTokens = inputs.map(({ ids }) => Math.min(most, options.maxNewTokens ?? 2 * ids.length + 10));
     const prefixes = inputs.map(({ prefix }) => (prefix === undefined ? [] : target.encode(prefix)));
-    const sources = collate(
-      inputs.map(({ ids }) => ids),
-      { padId: this.tokenizers.source.specialTokens.pad },
-    );
+    const padId = this.tokenizers.source.specialTokens.pad;
+    const ids = inputs.map((input) => input.ids);
+    const sources = { ...collate(ids, { padId }), ...structuresOf(inputs) };
     const streams = inputs.map(({ index }) => (options.firstStream ?? 0) + index);
     const common = { bos, eos, maxNewTokens, prefixes, forbidden: [pad, bos], lengthPenalty };
     return decodeBatch(this.model, sources, { ...common, streams, beamSize, nBest }, options);
@@ -180,7 +207,8 @@ export class Translator {
   }
 
   /** The attention of the model while the model is made to say the hypothesis. */
-  private align(source: readonly number[], { tokens }: Hypothesis): Alignment {
+  private align(input: Prepared, { tokens }: Hypothesis): Alignment {
+    const { ids: source } = input;
     const { model, tokenizers } = this;
     const { bos, eos } = tokenizers.target.specialTokens;
     const name = model.alignmentPath;
@@ -188,7 +216,9 @@ export class Translator {
     const row = (ids: readonly number[]) => ({ ids: Int32Array.from(ids), lengths: [ids.length] });
     const { tensors } = noGrad(() =>
       scope(() =>
-        capture(model, [name], () => model.forwardPacked(row(source), row([bos, ...tokens])).dispose()),
+        capture(model, [name], () =>
+          model.forwardPacked({ ...row(source), ...structuresOf([input]) }, row([bos, ...tokens])).dispose(),
+        ),
       ),
     );
     const weights = tensors.get(name)!;

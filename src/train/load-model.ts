@@ -1,5 +1,6 @@
 /** A trained model from its folder, ready to use. */
 import { defaultDevice } from '../core/device.ts';
+import type { SourceText } from '../data/source-text.ts';
 import { FormatError } from '../errors.ts';
 import { type TranslateOptions, type Translation, Translator } from '../generate/translator.ts';
 import type { EncoderDecoder } from '../models/encoder-decoder.ts';
@@ -41,7 +42,7 @@ export class LoadedModel {
    * @example
    * const [{ text }] = await model.translate(['attention'], { beamSize: 4, alignments: true });
    */
-  async translate(texts: readonly string[], options: TranslateOptions = {}): Promise<Translation[]> {
+  async translate(texts: readonly SourceText[], options: TranslateOptions = {}): Promise<Translation[]> {
     return this.translator.translate(texts, options);
   }
 }

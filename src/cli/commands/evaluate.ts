@@ -1,6 +1,6 @@
 /** `heed evaluate`: translates a file with a model and scores it against references. */
 import type { Command } from 'commander';
-import { readParallel } from '../../data/readers.ts';
+import { readExamples } from '../../data/readers.ts';
 import { getMetric } from '../../metrics/registry.ts';
 import { evaluateExamples } from '../../train/evaluate.ts';
 import { loadModel } from '../../train/load-model.ts';
@@ -28,7 +28,7 @@ export function registerEvaluate(program: Command): void {
     .command('evaluate')
     .description('translate a file with a trained model and score the result')
     .argument('<model>', 'folder of a run or a model')
-    .requiredOption('--source <file>', 'source texts, one a line')
+    .requiredOption('--source <file>', 'source texts, one a line; CoNLL-U for a model of trees')
     .requiredOption('--target <file>', 'what they should become; may be repeated', collect)
     .requiredOption(
       '--metrics <names>',
@@ -55,11 +55,12 @@ async function evaluate(path: string, flags: EvaluateFlags): Promise<void> {
   const lengthPenalty = realNumber(flags.lengthPenalty, '--length-penalty');
   applyDeviceOptions(flags);
   const [target, ...references] = flags.target as [string, ...string[]];
-  const examples = readParallel({ format: 'parallel', source: flags.source, target, references });
   const { translator } = await loadModel(path, {
     strict: flags.strict ?? false,
     onNote: (text) => note(`note: ${text}`),
   });
+  const format = translator.model.readsTrees ? 'conllu' : 'parallel';
+  const examples = readExamples({ format, source: flags.source, target, references });
   const { reports, translations } = evaluateExamples(translator, examples, {
     beamSize,
     lengthPenalty,
