@@ -38,10 +38,7 @@ export function conlluOf({ words: forms, heads, relations }: DependencySentence)
 
 /** Writes `NAME.conllu` and `NAME.txt`. */
 export function writeTreeExamples(folder: string, name: string, examples: readonly TreeExample[]): void {
-  writeFileSync(
-    join(folder, `${name}.conllu`),
-    examples.map(({ sentence }) => conlluOf(sentence)).join(''),
-  );
+  writeFileSync(join(folder, `${name}.conllu`), examples.map(({ sentence }) => conlluOf(sentence)).join(''));
   writeFileSync(join(folder, `${name}.txt`), examples.map(({ target }) => `${target}\n`).join(''));
 }
 
