@@ -2,6 +2,7 @@
 import { ConfigError, DataError, suggest } from '../errors.ts';
 import { type CmudictConfig, readCmudict } from './cmudict.ts';
 import { readConllu } from './conllu.ts';
+import { type EntitiesConfig, readEntities } from './entities.ts';
 import { type Example, makeExample } from './examples.ts';
 import { readLines } from './lines.ts';
 import { ProblemList } from './problems.ts';
@@ -48,7 +49,13 @@ export interface JsonlConfig {
 }
 
 /** Where examples come from, by format. */
-export type DataConfig = ParallelConfig | ConlluConfig | TsvConfig | JsonlConfig | CmudictConfig;
+export type DataConfig =
+  | ParallelConfig
+  | ConlluConfig
+  | TsvConfig
+  | JsonlConfig
+  | CmudictConfig
+  | EntitiesConfig;
 
 type Readers = {
   readonly [Format in DataConfig['format']]: (config: Extract<DataConfig, { format: Format }>) => Example[];
@@ -61,6 +68,7 @@ export const readers: Readers = {
   tsv: readTsv,
   jsonl: readJsonl,
   cmudict: readCmudict,
+  entities: readEntities,
 };
 
 /**

@@ -3,11 +3,12 @@ import { scope } from '../core/scope.ts';
 import { noGrad } from '../core/tape.ts';
 import { bucketBatches } from '../data/batching.ts';
 import { collate } from '../data/collate.ts';
-import { encodeSource, type SourceText, textOf } from '../data/source-text.ts';
+import { type SourceText, structureOf, textOf } from '../data/source-text.ts';
 import { ConfigError } from '../errors.ts';
 import type { EncoderDecoder } from '../models/encoder-decoder.ts';
 import { capture } from '../nn/capture.ts';
 import { type SourceStructure, withEndToken } from '../nn/source-structure.ts';
+import { type PairCodec, pairCodec } from '../tokenizers/extended-vocabulary.ts';
 import type { Tokenizer } from '../tokenizers/types.ts';
 import { decodeBatch, type ParallelDecoding } from './decode-batch.ts';
 import type { Hypothesis } from './options.ts';
@@ -74,7 +75,8 @@ export interface Tokenizers {
 }
 
 interface Prepared {
-  /** With the end token. */
+  readonly codec: PairCodec;
+  /** Of the source, with the end token. */
   readonly ids: readonly number[];
   readonly structure?: SourceStructure;
   readonly truncated: boolean;
@@ -93,6 +95,10 @@ function untranslated(source: string, { alignments }: TranslateOptions): Transla
   const nothing: Candidate = { text: '', tokens: [], score: 0, logProb: 0 };
   const alignment: Alignment = { sourceTokens: [], targetTokens: [], weights: [], heads: [] };
   return { source, ...nothing, nBest: [nothing], truncated: false, ...(alignments && { alignment }) };
+}
+
+function candidate(codec: PairCodec, { tokens, score, logProb }: Hypothesis): Candidate {
+  return { text: codec.decode(tokens), tokens: tokens.map((id) => codec.targetToken(id)), score, logProb };
 }
 
 function withoutAlignment(): ConfigError {
@@ -162,14 +168,16 @@ export class Translator {
     return results;
   }
 
-  private prepare(text: SourceText): Prepared {
-    const { source } = this.tokenizers;
-    const { ids, structure } = encodeSource(source, text);
+  private prepare(source: SourceText): Prepared {
+    const codec = pairCodec(this.tokenizers, textOf(source), this.model.copies);
+    const { eos } = this.tokenizers.source.specialTokens;
     const room = this.model.maxSeqLen - 1;
+    const structure = structureOf(this.tokenizers.source, source);
     const kept = structure && { ...structure, nodes: structure.nodes.slice(0, room) };
     return {
-      ids: [...ids.slice(0, room), source.specialTokens.eos],
-      truncated: ids.length > room,
+      codec,
+      ids: [...codec.source.slice(0, room), eos],
+      truncated: codec.source.length > room,
       ...(kept && { structure: withEndToken(kept) }),
     };
   }
@@ -177,8 +185,8 @@ export class Translator {
   private translateBatch(inputs: readonly Input[], options: TranslateOptions): Translation[] {
     const hypotheses = this.search(inputs, options);
     return inputs.map((input, i): Translation => {
-      const { text, truncated } = input;
-      const nBest = hypotheses[i]!.map((hypothesis) => this.candidate(hypothesis));
+      const { text, codec, truncated } = input;
+      const nBest = hypotheses[i]!.map((hypothesis) => candidate(codec, hypothesis));
       const alignment = options.alignments ? { alignment: this.align(input, hypotheses[i]![0]!) } : {};
       return { source: text, ...nBest[0]!, nBest, truncated, ...alignment };
     });
@@ -192,7 +200,7 @@ export class Translator {
     const { bos, eos, pad } = target.specialTokens;
     const most = this.model.maxSeqLen - 1;
     const maxNewTokens = inputs.map(({ ids }) => Math.min(most, options.maxNewTokens ?? 2 * ids.length + 10));
-    const prefixes = inputs.map(({ prefix }) => (prefix === undefined ? [] : target.encode(prefix)));
+    const prefixes = inputs.map(({ codec, prefix }) => (prefix === undefined ? [] : codec.encode(prefix)));
     const padId = this.tokenizers.source.specialTokens.pad;
     const ids = inputs.map((input) => input.ids);
     const sources = { ...collate(ids, { padId }), ...structuresOf(inputs) };
@@ -201,14 +209,9 @@ export class Translator {
     return decodeBatch(this.model, sources, { ...common, streams, beamSize, nBest }, options);
   }
 
-  private candidate({ tokens, score, logProb }: Hypothesis): Candidate {
-    const { target } = this.tokenizers;
-    return { text: target.decode(tokens), tokens: tokens.map((id) => target.token(id)), score, logProb };
-  }
-
   /** The attention of the model while the model is made to say the hypothesis. */
   private align(input: Prepared, { tokens }: Hypothesis): Alignment {
-    const { ids: source } = input;
+    const { codec, ids: source } = input;
     const { model, tokenizers } = this;
     const { bos, eos } = tokenizers.target.specialTokens;
     const name = model.alignmentPath;
@@ -231,8 +234,8 @@ export class Translator {
     );
     weights.dispose();
     return {
-      sourceTokens: source.map((id) => tokenizers.source.token(id)),
-      targetTokens: [...tokens, eos].map((id) => tokenizers.target.token(id)),
+      sourceTokens: source.map((id) => codec.sourceToken(id)),
+      targetTokens: [...tokens, eos].map((id) => codec.targetToken(id)),
       weights: mean,
       heads: perHead,
     };

@@ -1,5 +1,6 @@
 /** Checks of configurations that collect every bad field before they speak. */
 import { ConfigError, type ConfigIssue } from '../errors.ts';
+import { type OptionRules, ruleIssues } from '../nn/variants.ts';
 
 /** The bad fields of a configuration. */
 export class ConfigChecks<C extends object> {
@@ -34,6 +35,11 @@ export class ConfigChecks<C extends object> {
       this.expect(path, value >= 0 && value < 1, 'a rate of at least 0 and below 1');
     }
     return this;
+  }
+
+  /** Every field that has a rule, by it. */
+  rules(rules: OptionRules): this {
+    return this.also(ruleIssues(rules, this.config as Readonly<Record<string, unknown>>));
   }
 
   /** A name out of a list. */

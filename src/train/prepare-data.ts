@@ -5,9 +5,10 @@ import type { TokenPair } from '../data/batching.ts';
 import { type Example, splitByKey, trainingPairs } from '../data/examples.ts';
 import { applyLengthPolicy, type LengthReport } from '../data/length-policy.ts';
 import { type DataConfig, readExamples } from '../data/readers.ts';
-import { encodeSource } from '../data/source-text.ts';
+import { structureOf, textOf } from '../data/source-text.ts';
 import { ConfigError, DataError } from '../errors.ts';
 import type { Tokenizers } from '../generate/translator.ts';
+import { pairCodec } from '../tokenizers/extended-vocabulary.ts';
 import { trainTokenizer } from '../tokenizers/train.ts';
 import type { TokenizerConfig, TrainingReport } from '../tokenizers/types.ts';
 import type { DataSection, Experiment, ReaderSection } from './config/schema.ts';
@@ -114,15 +115,21 @@ function shortageOf({ requested, reached, reason }: TrainingReport, name: string
   return `tokenizer.${name}: ${requested} pieces were asked for, the data supports ${reached}`;
 }
 
-/** Encodes examples, one pair for each accepted target; texts that are too long are cut or left out, and counted. */
+/**
+ * Encodes examples, one pair for each accepted target; texts that are too long are cut or left out, and counted.
+ *
+ * @param copies - unknown words of a source have ids of their own, see `ExtendedVocabulary`
+ */
 export function encodePart(
   examples: readonly Example[],
-  { source, target }: Tokenizers,
+  tokenizers: Tokenizers,
   data: DataSection,
+  copies = false,
 ): EncodedPart {
   const pairs = trainingPairs(examples).map((pair): TokenPair => {
-    const { ids, structure } = encodeSource(source, pair.source);
-    return { source: ids, target: target.encode(pair.target), ...(structure && { structure }) };
+    const codec = pairCodec(tokenizers, textOf(pair.source), copies);
+    const structure = structureOf(tokenizers.source, pair.source);
+    return { source: codec.source, target: codec.encode(pair.target), ...(structure && { structure }) };
   });
   const { kept, report } = applyLengthPolicy(pairs, {
     maxSourceLength: data.maxSourceLength,
