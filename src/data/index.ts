@@ -61,4 +61,5 @@ export {
   type WindowBatch,
   type WindowSizes,
 } from './running-text.ts';
+export { type SourceText, structureOf, textOf } from './source-text.ts';
 export { corruptSpans, restoreSpans, type SpanCorruptionOptions } from './span-corruption.ts';

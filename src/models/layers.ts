@@ -9,6 +9,7 @@ import { type FeedForwardLayer, makeFeedForward } from '../nn/feed-forwards/inde
 import { Module, type ModuleContext } from '../nn/module.ts';
 import type { AttentionPosition } from '../nn/position/position.ts';
 import { Residual, throughResiduals } from '../nn/residual.ts';
+import type { BatchStructure } from '../nn/source-structure.ts';
 import type { LayerCache } from './transformer-cache.ts';
 import {
   attentionChoice,
@@ -29,6 +30,8 @@ export interface LayerPass {
   readonly branchScale: number;
   /** Whether a token of a decoder sees no later ones; true by default. */
   readonly causal?: boolean;
+  /** The trees of the texts. */
+  readonly structure?: BatchStructure | null;
 }
 
 /** Self-attention and a feed-forward network, each in a residual connection. */
@@ -49,11 +52,14 @@ export class EncoderLayer extends Module {
   }
 
   /** x `[B, S, C]` */
-  forward(x: Tensor, { mask, position, branchScale }: LayerPass): Tensor {
+  forward(x: Tensor, { mask, position, branchScale, structure = null }: LayerPass): Tensor {
     return throughResiduals(
       x,
       present([this.selfAttentionResidual, this.feedForwardResidual]),
-      [(y) => this.selfAttention.forward(y, y, { mask, position }), (y) => this.feedForward.forward(y, mask)],
+      [
+        (y) => this.selfAttention.forward(y, y, { mask, position, structure }),
+        (y) => this.feedForward.forward(y, mask),
+      ],
       { visible: mask, branchScale },
     );
   }

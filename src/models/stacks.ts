@@ -4,6 +4,7 @@ import type { Visible } from '../nn/attention/packing.ts';
 import { Module, type ModuleContext } from '../nn/module.ts';
 import { makeNorm, type Norm } from '../nn/norms/index.ts';
 import type { Position } from '../nn/position/position.ts';
+import type { BatchStructure } from '../nn/source-structure.ts';
 import { StochasticDepth } from '../nn/stochastic-depth.ts';
 import { DecoderLayer, EncoderLayer } from './layers.ts';
 import type { TransformerCache } from './transformer-cache.ts';
@@ -26,15 +27,23 @@ export class Encoder extends Module {
     this.depth = new StochasticDepth(config.stochasticDepth, config.numEncoderLayers);
   }
 
-  /** `[B, S, C]` to `[B, S, C]` */
-  forward(x: Tensor, mask: Visible = null, position: Position | null = null): Tensor {
-    const top = this.layers.reduce(
-      (y, layer, i) =>
-        this.depth.through(y, i, (branchScale) =>
-          layer.forward(y, { mask, position: position?.inAttention(i) ?? null, branchScale }),
-        ),
-      x,
-    );
+  /**
+   * `[B, S, C]` to `[B, S, C]`
+   *
+   * @param structure - the trees of the texts, for mechanisms that look at them
+   */
+  forward(
+    x: Tensor,
+    mask: Visible = null,
+    position: Position | null = null,
+    structure: BatchStructure | null = null,
+  ): Tensor {
+    const top = this.layers.reduce((y, layer, i) => {
+      const own = position?.inAttention(i, structure) ?? null;
+      return this.depth.through(y, i, (branchScale) =>
+        layer.forward(y, { mask, position: own, branchScale, structure }),
+      );
+    }, x);
     return this.norm ? this.norm.forward(top, mask) : top;
   }
 }

@@ -1,5 +1,6 @@
 /** A trained model from its folder, ready to use. */
 import { defaultDevice } from '../core/device.ts';
+import type { SourceText } from '../data/source-text.ts';
 import { FormatError } from '../errors.ts';
 import { Tagger } from '../generate/tagger.ts';
 import { TextGenerator } from '../generate/text-generator.ts';
@@ -54,7 +55,7 @@ export class LoadedModel {
    * @example
    * const [{ text }] = await model.translate(['attention'], { beamSize: 4, alignments: true });
    */
-  async translate(texts: readonly string[], options: TranslateOptions = {}): Promise<Translation[]> {
+  async translate(texts: readonly SourceText[], options: TranslateOptions = {}): Promise<Translation[]> {
     return this.translator.translate(texts, options);
   }
 }

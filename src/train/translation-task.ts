@@ -1,6 +1,6 @@
 /** Training on pairs of texts: packed batches, validation by loss and by decoding, samples with alignments. */
 import type { Device } from '../core/device.ts';
-import type { Example } from '../data/examples.ts';
+import { type Example, sourceOf } from '../data/examples.ts';
 import { type Alignment, type Tokenizers, Translator } from '../generate/translator.ts';
 import { getMetric } from '../metrics/registry.ts';
 import type { EncoderDecoder } from '../models/encoder-decoder.ts';
@@ -126,7 +126,7 @@ function makeSamples(
   section: DecodingSection,
 ): SampleRecord[] {
   const { beamSize, lengthPenalty } = section;
-  const sources = examples.map(({ source }) => source);
+  const sources = examples.map(sourceOf);
   const alignments = translator.model.alignmentPath !== undefined;
   return translator.translate(sources, { beamSize, lengthPenalty, alignments }).map((translation, i) => {
     const references = comparedReferences(examples[i]!, section, translator);

@@ -1,7 +1,7 @@
 /** `heed evaluate`: scores a model on a file, in the way of what it does: translations, tags, or a running text. */
 import type { Command } from 'commander';
 import { readConll } from '../../data/conll.ts';
-import { readParallel } from '../../data/readers.ts';
+import { readExamples } from '../../data/readers.ts';
 import { readText } from '../../data/running-text.ts';
 import { ConfigError } from '../../errors.ts';
 import { getMetric } from '../../metrics/registry.ts';
@@ -41,7 +41,7 @@ export function registerEvaluate(program: Command): void {
     .command('evaluate')
     .description('score a trained model on translations, tagged sentences or a running text')
     .argument('<model>', 'folder of a run or a model')
-    .option('--source <file>', 'source texts, one a line')
+    .option('--source <file>', 'source texts, one a line; CoNLL-U for a model of trees')
     .option('--target <file>', 'what they should become; may be repeated', collect)
     .option('--metrics <names>', 'separated by commas: bleu, chrf, chrf++, wer, per, cer, ser, exact-match')
     .option('--beam-size <n>', 'hypotheses kept; 1 is greedy', '1')
@@ -105,8 +105,9 @@ const ofTranslations: Way = async (path, flags, options) => {
   const lengthPenalty = realNumber(flags.lengthPenalty, '--length-penalty');
   applyDeviceOptions(flags);
   const [target, ...references] = flags.target as [string, ...string[]];
-  const examples = readParallel({ format: 'parallel', source: flags.source!, target, references });
   const { translator } = await loadModel(path, options);
+  const format = translator.model.readsTrees ? 'conllu' : 'parallel';
+  const examples = readExamples({ format, source: flags.source!, target, references });
   const { reports, translations } = evaluateExamples(translator, examples, {
     beamSize,
     lengthPenalty,

@@ -7,9 +7,9 @@
  */
 import type { Tensor } from '../../core/tensor.ts';
 import { ConfigError } from '../../errors.ts';
-import { type AttentionOptions, attention, attentionParams } from '../../ops/attention/index.ts';
+import { attention, attentionParams } from '../../ops/attention/index.ts';
 import { type AttentionHooks, type AttentionParts, attentionParts } from '../../ops/attention/reference.ts';
-import { type RelativeScores, relativeAttention, relativeParts } from '../../ops/attention/relative.ts';
+import { relativeAttention, relativeParts } from '../../ops/attention/relative.ts';
 import type { Window } from '../../ops/attention/window.ts';
 import { add } from '../../ops/elementwise/binary.ts';
 import { slice } from '../../ops/shape/slice.ts';
@@ -20,9 +20,9 @@ import { type ModuleContext, type Parameter, parameter } from '../module.ts';
 import type { AttentionPosition, Places, RelativeSizes } from '../position/position.ts';
 import { type ScoreScale, scoreScale } from './attend.ts';
 import { KeyValueCache } from './cache.ts';
+import { type AttentionCall, inRectangle } from './call.ts';
 import { HeadNorm, timesHeads } from './heads.ts';
 import { type AttendTo, type AttentionCache, AttentionLayer, type KeysAndValues } from './layer.ts';
-import type { Mask } from './masks.ts';
 import { Segments } from './packing.ts';
 
 /** Sizes and switches of multi-head attention. */
@@ -58,18 +58,6 @@ export interface MultiHeadAttentionOptions {
   readonly learnedScale?: boolean;
   /** Each head's context is multiplied by a learned gate, 1 at first (Michel et al. 2019, https://arxiv.org/abs/1905.10650). */
   readonly headGates?: boolean;
-}
-
-/** One call of attention: what meets what. */
-export interface AttentionCall {
-  /** `[B, T, H·D]` */
-  readonly query: Tensor;
-  readonly memory: KeysAndValues;
-  readonly mask: Mask | null;
-  /** The bounds of packed sequences, or null. */
-  readonly segments: Segments | null;
-  readonly options: AttentionOptions;
-  readonly relative: RelativeScores | undefined;
 }
 
 /** `softmax(Q Kᵀ / √D) V` in several heads, with projections. Paper: Vaswani et al. 2017, §3.2.2. */
@@ -170,11 +158,12 @@ export class MultiHeadAttention extends AttentionLayer {
     const keys = Math.min(cache.length, queries + (window?.[0] ?? Number.POSITIVE_INFINITY));
     const sizes = { queries, keys, sequences, scale: this.scale };
     const memory = { keys: cache.keys, values: cache.values };
-    return this.attend(x, { memory, mask: null, segments: null, options }, before, sizes, position);
+    const call = { memory, mask: null, segments: null, structure: null, options };
+    return this.attend(x, call, before, sizes, position);
   }
 
   attendTo(x: Tensor, { keys, values }: KeysAndValues, how: AttendTo = {}): Tensor {
-    const { mask: visible = null, causal = false, causalOffset = 0, position = null } = how;
+    const { mask: visible = null, causal = false, causalOffset = 0, position = null, structure = null } = how;
     const [mask, segments] = visible instanceof Segments ? [null, visible] : [visible, null];
     const p = this.training ? this.dropout : 0;
     const options = {
@@ -185,7 +174,7 @@ export class MultiHeadAttention extends AttentionLayer {
       p,
       ...(p > 0 && { key: nextDropoutKey() }),
     };
-    const call = { memory: { keys, values }, mask, segments, options };
+    const call = { memory: { keys, values }, mask, segments, structure, options };
     return this.attend(x, call, placesOf(how), this.sizes(x, keys, segments), position);
   }
 
@@ -226,6 +215,8 @@ export class MultiHeadAttention extends AttentionLayer {
 
   /** `[B, T, H·Dv]`, before gates and the output projection; with the weights summed by distance where they are wanted. */
   protected context(call: AttentionCall): Tensor {
+    // Scores one by one belong to rectangles, not to rows of sequences.
+    if (call.segments && call.relative?.bias) return inRectangle(call, (padded) => this.context(padded));
     const { query, memory, mask, options, relative } = call;
     if (this.wants('scores', 'weights')) return this.shown(composedAttention(call));
     const { keys, values } = memory;

@@ -27,6 +27,12 @@ const reader = z.discriminatedUnion('format', [
     references: z.array(z.string()).optional().describe('files with further accepted targets'),
   }),
   z.strictObject({
+    format: z.literal('conllu').describe('sources with dependency trees'),
+    source: z.string().describe('CoNLL-U file, one sentence a text'),
+    target: z.string().describe('file, one target text a line'),
+    references: z.array(z.string()).optional().describe('files with further accepted targets'),
+  }),
+  z.strictObject({
     format: z.literal('tsv'),
     path: z.string(),
     source: z.int().min(0).optional().describe('column of the source, from 0'),

@@ -5,7 +5,13 @@ import { readLines } from '../../data/lines.ts';
 import { readers } from '../../data/readers.ts';
 import { ConfigError, type ConfigIssue, nearestName } from '../../errors.ts';
 import { kindsFor, type ModelTask } from '../../models/registry.ts';
-import { mechanismIssues, transformerDefaults } from '../../models/transformer-config.ts';
+import {
+  mechanismIssues,
+  positionChoice,
+  readsTrees,
+  type TransformerConfig,
+  transformerDefaults,
+} from '../../models/transformer-config.ts';
 import { choiceIssues, kindOf } from '../../nn/variants.ts';
 import { tokenizerIssues } from '../../tokenizers/config.ts';
 import { tokenizerKinds } from '../../tokenizers/kinds.ts';
@@ -193,7 +199,7 @@ function crossIssues(experiment: Experiment): ConfigIssue[] {
     const fine = training[field] === undefined || model.kind !== 'nat';
     need(fine, `training.${field}`, 'expected a model that writes one token after the other, got kind "nat"');
   }
-  if (model.kind === 'transformer') issues.push(...transformerIssues(model));
+  if (isTransformer(model)) issues.push(...transformerIssues(model));
   return issues;
 }
 
@@ -218,13 +224,33 @@ function pairRules(experiment: PairExperiment, need: Need): void {
     'training.labelSmoothing',
     `expected 0 with model.copy, got ${labelSmoothing}`,
   );
-  const isUnbounded = model.kind === 'transformer' && kindOf(model.position) === 'none';
+  const config = isTransformer(model) ? configOf(model) : undefined;
+  const isUnbounded =
+    config &&
+    (['encoder', 'decoder'] as const).every((role) => kindOf(positionChoice(config, role)) === 'none');
   const longest = Math.max(data.maxSourceLength, data.maxTargetLength) + 1;
   need(
     isUnbounded || longest <= (model.maxSeqLen ?? longest),
     'model.maxSeqLen',
     `expected at least ${longest} (the longest text and its end token), got ${model.maxSeqLen}`,
   );
+  if (!config || !readsTrees(config)) return;
+  for (const part of ['all', 'train', 'validation', 'test'] as const) {
+    const format = data[part]?.format ?? 'conllu';
+    const message = `expected conllu, sources with the trees that the model looks at, got "${format}"`;
+    need(format === 'conllu', `data.${part}.format`, message);
+  }
+}
+
+type TransformerSection = Extract<Experiment['model'], { kind: 'transformer' }>;
+
+function isTransformer(model: Experiment['model']): model is TransformerSection {
+  return model.kind === 'transformer';
+}
+
+/** What a section says, with vocabularies that are not known yet. */
+function configOf(model: TransformerSection): TransformerConfig {
+  return { ...transformerDefaults, sourceVocabSize: 1, targetVocabSize: 1, ...model, finalNorm: false };
 }
 
 function textRules(experiment: TextExperiment, need: Need): void {
@@ -290,14 +316,12 @@ function taggingRules(experiment: TaggingExperiment, need: Need): void {
 }
 
 /** What does not go together in the section of a Transformer. */
-function transformerIssues(model: Extract<Experiment['model'], { kind: 'transformer' }>): ConfigIssue[] {
+function transformerIssues(model: TransformerSection): ConfigIssue[] {
   if (model.headDim === undefined && model.dModel % model.numHeads !== 0) {
     const expected = `expected a divisor of dModel (${model.dModel}) or a headDim`;
     return [{ path: 'model.numHeads', message: `${expected}, got ${model.numHeads}` }];
   }
-  const sizes = { ...transformerDefaults, sourceVocabSize: 1, targetVocabSize: 1 };
-  const issues = mechanismIssues({ ...sizes, ...model, finalNorm: false });
-  return issues.map(({ path, message }) => ({ path: `model.${path}`, message }));
+  return mechanismIssues(configOf(model)).map(({ path, message }) => ({ path: `model.${path}`, message }));
 }
 
 /**
