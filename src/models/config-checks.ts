@@ -10,6 +10,11 @@ export class ConfigChecks<C extends object> {
     this.config = config;
   }
 
+  /** Whether nothing was noted so far. */
+  get fine(): boolean {
+    return this.issues.length === 0;
+  }
+
   /** Notes the field when it is not fine. */
   expect(path: keyof C & string, fine: boolean, expected: string): this {
     const got = JSON.stringify(this.config[path]);
@@ -32,6 +37,15 @@ export class ConfigChecks<C extends object> {
     for (const path of paths) {
       const value = this.config[path] as number;
       this.expect(path, value >= 0 && value < 1, 'a rate of at least 0 and below 1');
+    }
+    return this;
+  }
+
+  /** Numbers above 0. */
+  positive(paths: readonly (keyof C & string)[]): this {
+    for (const path of paths) {
+      const value = this.config[path] as number;
+      this.expect(path, value > 0 && Number.isFinite(value), 'a number above 0');
     }
     return this;
   }

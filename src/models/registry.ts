@@ -1,5 +1,5 @@
 /** Architectures by the name that a configuration gives them. */
-import { ConfigError, suggest } from '../errors.ts';
+import { ConfigError, type ConfigIssue, suggest } from '../errors.ts';
 import type { ModuleContext } from '../nn/module.ts';
 import { quantize } from '../nn/quantize.ts';
 import type { OptionRules } from '../nn/variants.ts';
@@ -12,7 +12,7 @@ import {
 import { EncoderDecoder } from './encoder-decoder.ts';
 
 import { Gpt } from './gpt.ts';
-import { type GptConfig, gptRules } from './gpt-config.ts';
+import { type GptConfig, gptDefaults, gptRules } from './gpt-config.ts';
 import { CausalLanguageModel } from './language-model.ts';
 import { NonAutoregressive } from './non-autoregressive.ts';
 import { type NonAutoregressiveConfig, nonAutoregressiveRules } from './non-autoregressive-config.ts';
@@ -23,6 +23,7 @@ import {
   type SegmentLanguageModelConfig,
   segmentLanguageModelRules,
 } from './segment-language-model-config.ts';
+import { type SingleStackConfig, singleStackClashes } from './single-stack-config.ts';
 import { Transformer } from './transformer.ts';
 
 import { type TransformerConfig, transformerDefaults } from './transformer-config.ts';
@@ -64,13 +65,29 @@ const kinds: {
 /** What a kind of model learns from: pairs of texts, or one running text. */
 export type ModelTask = 'translation' | 'language-model';
 
-/** Rules of the fields of `model:` for each kind that an experiment can train, but for the Transformer's own. */
-export const modelOptions: Readonly<
-  Record<string, { readonly options: OptionRules; readonly task: ModelTask }>
-> = {
+/** A kind that an experiment can train. */
+interface TrainableKind {
+  /** Rules of its fields. */
+  readonly options: OptionRules;
+  readonly task: ModelTask;
+  /** What does not go together in a section whose every field is fine by itself. */
+  readonly clashes?: (section: never) => ConfigIssue[];
+}
+
+/** A model of one stack; what the data says of it does not matter here. */
+function stackKind(options: OptionRules, task: ModelTask, isCausal: boolean): TrainableKind {
+  return {
+    options,
+    task,
+    clashes: (section: SingleStackConfig) => singleStackClashes(section, isCausal),
+  };
+}
+
+/** The kinds that an experiment can train with the rules of the fields of `model:`, but for the Transformer's own. */
+export const modelOptions: Readonly<Record<string, TrainableKind>> = {
   'lstm-seq2seq': { options: recurrentSeq2SeqRules, task: 'translation' },
   nat: { options: nonAutoregressiveRules, task: 'translation' },
-  gpt: { options: gptRules, task: 'language-model' },
+  gpt: stackKind(gptRules, 'language-model', true),
   'conv-lm': { options: convLanguageModelRules, task: 'language-model' },
   'segment-lm': { options: segmentLanguageModelRules, task: 'language-model' },
   'transformer-xl': { options: transformerXlRules, task: 'language-model' },
@@ -143,7 +160,9 @@ function wrongSort({ kind }: ModelDescription, expected: string, task: ModelTask
 
 /** A description with every field of its configuration, also those that came after it was written. */
 export function completed(description: ModelDescription): ModelDescription {
-  if (description.kind !== 'transformer') return description;
+  const { kind } = description;
+  if (kind === 'gpt') return { ...description, config: { ...gptDefaults, ...description.config } };
+  if (kind !== 'transformer') return description;
   const config = description.config as TransformerConfig;
   const finalNorm = config.finalNorm ?? config.normPlacement === 'pre';
   return { ...description, config: { ...transformerDefaults, ...config, finalNorm } } as ModelDescription;

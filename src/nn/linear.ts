@@ -12,6 +12,11 @@ export interface LinearOptions {
   readonly initializer?: Initializer;
 }
 
+/** Options of a layer whose first values may be left to its default. */
+export function linearOptions(bias: boolean, initializer: Initializer | undefined): LinearOptions {
+  return initializer ? { bias, initializer } : { bias };
+}
+
 /** `y = x Wᵀ + b` with weight W `[out, in]` and bias `[out]`. */
 export class Linear extends WeightModule {
   readonly weight: Parameter;

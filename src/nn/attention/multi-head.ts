@@ -16,7 +16,7 @@ import { add } from '../../ops/elementwise/binary.ts';
 import { slice } from '../../ops/shape/slice.ts';
 import { nextDropoutKey } from '../dropout-keys.ts';
 import { constant, type Initializer, t5 } from '../initializers.ts';
-import { Linear, LinearPart } from '../linear.ts';
+import { Linear, LinearPart, linearOptions } from '../linear.ts';
 import { type ModuleContext, type Parameter, parameter } from '../module.ts';
 import type { AttentionPosition, Places, RelativeSizes } from '../position/position.ts';
 import { type ScoreScale, scoreScale } from './attend.ts';
@@ -124,8 +124,8 @@ export class MultiHeadAttention extends AttentionLayer {
     this.query = projections.query;
     this.key = projections.key;
     this.value = projections.value;
-    const first = outputInitializer && { initializer: outputInitializer };
-    this.output = new Linear(numHeads * this.valueDim, dModel, context, { bias, ...first });
+    const last = linearOptions(bias, outputInitializer);
+    this.output = new Linear(numHeads * this.valueDim, dModel, context, last);
     this.queryNorm = options.qkNorm ? new HeadNorm(this.headDim, context) : null;
     this.keyNorm = options.qkNorm ? new HeadNorm(this.headDim, context) : null;
     this.scoreGain = options.learnedScale ? parameter([numHeads, 1], constant(1), context) : null;
@@ -343,17 +343,18 @@ function makeProjections(
   const { dModel, numHeads, numKvHeads = numHeads, memoryWidth = dModel } = options;
   const { bias = true, tieQueryKey, initializer } = options;
   const [queries, keys, values] = [numHeads * headDim, numKvHeads * headDim, numKvHeads * valueDim];
-  const given = initializer && { initializer };
   if (options.joined && !tieQueryKey && memoryWidth === dModel) {
-    const all = new Linear(dModel, queries + keys + values, context, { bias, ...given });
+    const all = new Linear(dModel, queries + keys + values, context, linearOptions(bias, initializer));
     const query = new LinearPart(all, 0, queries);
     const key = new LinearPart(all, queries, queries + keys);
     return { all, query, key, value: new LinearPart(all, queries + keys, queries + keys + values) };
   }
-  const first = (width: number) => given ?? (options.scale === 't5' ? { initializer: t5(width) } : {});
-  const query = new Linear(dModel, queries, context, { bias, ...first(headDim) });
-  const key = tieQueryKey ? query : new Linear(memoryWidth, keys, context, { bias, ...first(1) });
-  return { all: null, query, key, value: new Linear(memoryWidth, values, context, { bias, ...given }) };
+  const first = (width: number) =>
+    linearOptions(bias, initializer ?? (options.scale === 't5' ? t5(width) : undefined));
+  const query = new Linear(dModel, queries, context, first(headDim));
+  const key = tieQueryKey ? query : new Linear(memoryWidth, keys, context, first(1));
+  const value = new Linear(memoryWidth, values, context, linearOptions(bias, initializer));
+  return { all: null, query, key, value };
 }
 
 function checkHeads(options: MultiHeadAttentionOptions): void {

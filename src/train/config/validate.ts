@@ -3,7 +3,7 @@ import YAML from 'yaml';
 import { z } from 'zod';
 import { readLines } from '../../data/lines.ts';
 import { ConfigError, type ConfigIssue, nearestName } from '../../errors.ts';
-import { kindsFor, type ModelTask } from '../../models/registry.ts';
+import { kindsFor, type ModelTask, modelOptions } from '../../models/registry.ts';
 import { mechanismIssues, transformerDefaults } from '../../models/transformer-config.ts';
 import { choiceIssues, kindOf } from '../../nn/variants.ts';
 import { tokenizerIssues } from '../../tokenizers/config.ts';
@@ -188,7 +188,11 @@ function crossIssues(experiment: Experiment): ConfigIssue[] {
     const fine = training[field] === undefined || model.kind !== 'nat';
     need(fine, `training.${field}`, 'expected a model that writes one token after the other, got kind "nat"');
   }
-  if (model.kind === 'transformer') issues.push(...transformerIssues(model));
+  const clashes =
+    model.kind === 'transformer'
+      ? transformerClashes(model)
+      : (modelOptions[model.kind]?.clashes?.(model as never) ?? []);
+  issues.push(...clashes.map(({ path, message }) => ({ path: `model.${path}`, message })));
   return issues;
 }
 
@@ -253,14 +257,13 @@ function textRules(experiment: TextExperiment, need: Need): void {
 }
 
 /** What does not go together in the section of a Transformer. */
-function transformerIssues(model: Extract<Experiment['model'], { kind: 'transformer' }>): ConfigIssue[] {
+function transformerClashes(model: Extract<Experiment['model'], { kind: 'transformer' }>): ConfigIssue[] {
   if (model.headDim === undefined && model.dModel % model.numHeads !== 0) {
     const expected = `expected a divisor of dModel (${model.dModel}) or a headDim`;
-    return [{ path: 'model.numHeads', message: `${expected}, got ${model.numHeads}` }];
+    return [{ path: 'numHeads', message: `${expected}, got ${model.numHeads}` }];
   }
   const sizes = { ...transformerDefaults, sourceVocabSize: 1, targetVocabSize: 1 };
-  const issues = mechanismIssues({ ...sizes, ...model, finalNorm: false });
-  return issues.map(({ path, message }) => ({ path: `model.${path}`, message }));
+  return mechanismIssues({ ...sizes, ...model, finalNorm: false });
 }
 
 /**
