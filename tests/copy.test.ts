@@ -1,27 +1,51 @@
 /** Copying from the source: inventory E19. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ConfigError, noGrad, Random, scope, Transformer, tensor } from '../src/index.ts';
+import {
+  ConfigError,
+  loadModel,
+  noGrad,
+  Random,
+  scope,
+  Transformer,
+  tensor,
+  trainExperiment,
+  trainTokenizer,
+} from '../src/index.ts';
+import { ExtendedVocabulary } from '../src/tokenizers/extended-vocabulary.ts';
 import { Adam } from '../src/train/adam.ts';
+import { validateExperiment } from '../src/train/config/validate.ts';
 import { type PairBatch, Seq2SeqObjective } from '../src/train/seq2seq.ts';
-import { copiesSumToOne } from './support/checks/copy.ts';
+import {
+  copiedLabelsHaveTheirProbabilities,
+  copiesByTheFormula,
+  copiesSumToOne,
+  unknownWordsComeBack,
+} from './support/checks/copy.ts';
 import { packedEqualsAlone, parametersMove } from './support/checks/mechanisms.ts';
 import { itOnEachDevice } from './support/devices.ts';
 import { tinyModel } from './support/models.ts';
 import { expectNear, idTensor } from './support/numbers.ts';
+import { temporaryFolder } from './support/tiny-run.ts';
 
-const copy = { unknownId: 3 } as const;
+const copy = { copy: true, unknownId: 3 } as const;
 
 describe('a model that copies', () => {
   itOnEachDevice(
     'gives all ids together a probability of 1, also to those beyond its vocabulary',
     copiesSumToOne,
   );
-  it('gives packed sequences the losses that they have alone', (context) =>
-    packedEqualsAlone(context, { copy }));
-  it('moves every parameter of the copying', () => parametersMove({ copy }, /^pointer\./));
+  itOnEachDevice(
+    'gives a label the loss that its probability among all ids has, and its gradients',
+    copiedLabelsHaveTheirProbabilities,
+  );
+  it('mixes the two parts as the paper says', copiesByTheFormula);
+  it('gives packed sequences the losses that they have alone', (context) => packedEqualsAlone(context, copy));
+  it('moves every parameter of the copying', () => parametersMove(copy, /^pointer\./));
 
   it('says step by step what it says in one pass, beams that move included', () => {
-    const model = tinyModel({ copy }).eval();
+    const model = tinyModel(copy).eval();
     const source = [
       [4, 9, 5, 10],
       [6, 9, 0, 0],
@@ -47,9 +71,78 @@ describe('a model that copies', () => {
     }
   });
 
+  it('refuses label smoothing', () => {
+    const one = { ids: Int32Array.of(2), lengths: [1] };
+    const losses = () => tinyModel(copy).losses(one, one, one, { labelSmoothing: 0.1, ignoreIndex: 0 });
+    expect(losses).toThrow('expected 0 for a model that copies, got 0.1');
+  });
+
   it('needs one vocabulary', () => {
-    expect(() => tinyModel({ copy, targetVocabSize: 8 })).toThrow(ConfigError);
-    expect(() => tinyModel({ copy, targetVocabSize: 8 })).toThrow('one vocabulary for source and target');
+    expect(() => tinyModel({ ...copy, targetVocabSize: 8 })).toThrow(ConfigError);
+    expect(() => tinyModel({ ...copy, targetVocabSize: 8 })).toThrow('one vocabulary for source and target');
+  });
+});
+
+describe('an extended vocabulary', () => {
+  it('brings the words of its source back', unknownWordsComeBack);
+
+  it('knows them as they are read: lower case, and characters of a character tokenizer', () => {
+    const words = new ExtendedVocabulary(
+      trainTokenizer({ kind: 'word', normalizers: ['lowercase'] }, ['hi']),
+      'Hi ZOE zoe',
+    );
+    expect(words.source).toEqual([4, 5, 5]);
+    expect(words.words).toEqual(['zoe']);
+    const chars = new ExtendedVocabulary(trainTokenizer({ kind: 'char' }, ['ab']), 'a𝒳b𝒳');
+    expect(chars.decode(chars.encode('𝒳𝒳cb'))).toBe('𝒳𝒳b');
+  });
+});
+
+describe('an experiment that copies', () => {
+  const names = (count: number, from: number): string =>
+    Array.from({ length: count }, (_, i) => {
+      const name = `name${from + i}`;
+      return `my name is ${name} , hello\thello ${name}\n`;
+    }).join('');
+
+  it('is learned, decoded with beams and scored with words that it has never seen', async () => {
+    const folder = temporaryFolder();
+    const tsv = (name: string) => ({ format: 'tsv', path: join(folder, name) });
+    writeFileSync(join(folder, 'train.tsv'), names(64, 100));
+    writeFileSync(join(folder, 'test.tsv'), names(8, 900));
+    const experiment = validateExperiment({
+      name: 'names',
+      data: { train: tsv('train.tsv'), test: tsv('test.tsv'), maxTokens: 200, maxSourceLength: 12 },
+      tokenizer: { shared: { kind: 'word', minFrequency: 3 } },
+      model: {
+        ...{ dModel: 16, dFf: 32, numHeads: 2, numEncoderLayers: 1, numDecoderLayers: 1, maxSeqLen: 300 },
+        ...{ copy: true, tieEmbeddings: 'all', normPlacement: 'pre', dropout: 0 },
+      },
+      training: {
+        ...{ maxSteps: 60, learningRate: 0.01, schedule: 'constant', warmupSteps: 0, labelSmoothing: 0 },
+        reinforce: { weight: 0.1 },
+      },
+      evaluation: { every: 100, test: { metrics: ['ser'], beamSize: 2 } },
+    });
+    const { metrics } = await trainExperiment(experiment, { folder: join(folder, 'run') });
+    expect(metrics.ser).toBe(0);
+    const model = await loadModel(join(folder, 'run'));
+    const [said] = await model.translate(['my name is Zaphod , hello'], { alignments: true });
+    expect(said!.text).toBe('hello Zaphod');
+    expect(said!.alignment!.sourceTokens).toContain('Zaphod');
+  }, 60_000);
+
+  it('says what does not go with it', () => {
+    const bad = {
+      name: 'names',
+      data: { train: { format: 'tsv', path: 'x' } },
+      tokenizer: { source: { kind: 'word' }, target: { kind: 'word' } },
+      model: { copy: true },
+      training: { maxSteps: 1 },
+    };
+    expect(() => validateExperiment(bad)).toThrow(
+      'model.copy: expected `tokenizer.shared`: one vocabulary; training.labelSmoothing: expected 0 with model.copy, got 0.1',
+    );
   });
 });
 
@@ -92,7 +185,7 @@ function exactAfterTraining(canCopy: boolean): number {
   const config = {
     ...{ sourceVocabSize: VOCABULARY, targetVocabSize: VOCABULARY, dModel: 32, dFf: 64, numHeads: 4 },
     ...{ numEncoderLayers: 1, numDecoderLayers: 1, dropout: 0, maxSeqLen: 8, normPlacement: 'pre' as const },
-    ...(canCopy && { copy }),
+    ...(canCopy && copy),
   };
   const model = new Transformer(config, { random: new Random(1, 'init') });
   const objective = new Seq2SeqObjective(model, { padId: 0, labelSmoothing: 0 });

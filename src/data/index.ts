@@ -9,7 +9,9 @@ export {
 } from './batching.ts';
 export { type CmudictConfig, readCmudict } from './cmudict.ts';
 export { type CollateOptions, collate, type PaddedBatch, shiftRight } from './collate.ts';
+export { type EntitySpan, entitySpans, readConll, type TaggedSentence } from './conll.ts';
 export { type DependencySentence, readConllu } from './conllu.ts';
+export { type EntitiesConfig, readEntities } from './entities.ts';
 export {
   type Example,
   makeExample,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { dictionary } from 'cmu-pronouncing-dictionary';
 import { afterAll, describe, expect, it } from 'vitest';
 import { needData } from '../../tests/support/shared-data.ts';
+import { entitySpans } from './conll.ts';
 import { trainingPairs } from './examples.ts';
 import { type DataConfig, readExamples } from './readers.ts';
 
@@ -146,4 +147,42 @@ it('an unknown format names the known ones', () => {
   expect(() => readExamples({ format: 'tvs', path: 'x' } as unknown as DataConfig)).toThrow(
     'did you mean "tsv"',
   );
+});
+
+describe('entities of tagged sentences', () => {
+  const tagged = 'Ada B-PER\nLovelace I-PER\nmet O\nBob S-PER\n\n\nin O\nUlm B-LOC\n';
+
+  it('become what is to be written', () => {
+    const path = file('people.conll', tagged);
+    expect(readExamples({ format: 'entities', path, type: 'PER' })).toEqual([
+      { source: 'Ada Lovelace met Bob', target: 'Ada Lovelace ; Bob', references: ['Ada Lovelace ; Bob'] },
+    ]);
+  });
+
+  it('begin where BIO, BIOES and BMES say, and where a tag goes on with nothing', () => {
+    const spans = (tags: string) =>
+      entitySpans(tags.split(' '))
+        .map(({ type, start, end }) => `${type}${start}-${end}`)
+        .join(' ');
+    expect(spans('B-X I-X O I-X I-Y')).toBe('X0-2 X3-4 Y4-5');
+    expect(spans('B-X M-X E-X M-X B-X B-X')).toBe('X0-3 X3-4 X4-5 X5-6');
+    expect(spans('S-X S-X B-X L-X U-Y')).toBe('X0-1 X1-2 X2-4 Y4-5');
+  });
+
+  it('name lines without a tag, and the types that there are', () => {
+    const bad = file('bad.conll', 'Ada B-PER\nmet\n');
+    const read = (path: string, type: string) => () => readExamples({ format: 'entities', path, type });
+    expect(read(bad, 'PER')).toThrow(`${bad}:2: expected a token and its tag, got "met" alone`);
+    const good = file('good.conll', tagged);
+    expect(read(good, 'PRE')).toThrow('no sentence has an entity of type "PRE"; hint: did you mean "PER"?');
+    expect(read(good, 'TITLE')).toThrow('types are LOC, PER');
+  });
+
+  it('reads every name of Chinese résumés', (context) => {
+    const path = `${needData(context, 'ner-resume-zh')}/train.char.bmes`;
+    const names = readExamples({ format: 'entities', path, type: 'NAME' });
+    const tags = readFileSync(path, 'utf8').match(/ [BS]-NAME$/gm)!.length;
+    expect(names.flatMap(({ target }) => target.split(' ; ')).length).toBe(tags);
+    expect(names[0]!.target).toBe('高 勇');
+  });
 });

@@ -1,6 +1,7 @@
 /** Readers of training data by the name of their format, so that a configuration can say `format: tsv`. */
 import { ConfigError, DataError, suggest } from '../errors.ts';
 import { type CmudictConfig, readCmudict } from './cmudict.ts';
+import { type EntitiesConfig, readEntities } from './entities.ts';
 import { type Example, makeExample } from './examples.ts';
 import { readLines } from './lines.ts';
 import { ProblemList } from './problems.ts';
@@ -41,7 +42,7 @@ export interface JsonlConfig {
 }
 
 /** Where examples come from, by format. */
-export type DataConfig = ParallelConfig | TsvConfig | JsonlConfig | CmudictConfig;
+export type DataConfig = ParallelConfig | TsvConfig | JsonlConfig | CmudictConfig | EntitiesConfig;
 
 type Readers = {
   readonly [Format in DataConfig['format']]: (config: Extract<DataConfig, { format: Format }>) => Example[];
@@ -53,6 +54,7 @@ export const readers: Readers = {
   tsv: readTsv,
   jsonl: readJsonl,
   cmudict: readCmudict,
+  entities: readEntities,
 };
 
 /**

@@ -6,6 +6,7 @@ import { collate } from '../data/collate.ts';
 import { ConfigError } from '../errors.ts';
 import type { EncoderDecoder } from '../models/encoder-decoder.ts';
 import { capture } from '../nn/capture.ts';
+import { type PairCodec, pairCodec } from '../tokenizers/extended-vocabulary.ts';
 import type { Tokenizer } from '../tokenizers/types.ts';
 import { decodeBatch, type ParallelDecoding } from './decode-batch.ts';
 import type { Hypothesis } from './options.ts';
@@ -72,6 +73,8 @@ export interface Tokenizers {
 }
 
 interface Prepared {
+  readonly codec: PairCodec;
+  /** Of the source, with the end token. */
   readonly ids: readonly number[];
   readonly truncated: boolean;
 }
@@ -89,6 +92,10 @@ function untranslated(source: string, { alignments }: TranslateOptions): Transla
   const nothing: Candidate = { text: '', tokens: [], score: 0, logProb: 0 };
   const alignment: Alignment = { sourceTokens: [], targetTokens: [], weights: [], heads: [] };
   return { source, ...nothing, nBest: [nothing], truncated: false, ...(alignments && { alignment }) };
+}
+
+function candidate(codec: PairCodec, { tokens, score, logProb }: Hypothesis): Candidate {
+  return { text: codec.decode(tokens), tokens: tokens.map((id) => codec.targetToken(id)), score, logProb };
 }
 
 function withoutAlignment(): ConfigError {
@@ -141,17 +148,18 @@ export class Translator {
   }
 
   private prepare(text: string): Prepared {
-    const { source } = this.tokenizers;
-    const ids = source.encode(text);
+    const codec = pairCodec(this.tokenizers, text, this.model.copies);
+    const { eos } = this.tokenizers.source.specialTokens;
     const room = this.model.maxSeqLen - 1;
-    return { ids: [...ids.slice(0, room), source.specialTokens.eos], truncated: ids.length > room };
+    return { codec, ids: [...codec.source.slice(0, room), eos], truncated: codec.source.length > room };
   }
 
   private translateBatch(inputs: readonly Input[], options: TranslateOptions): Translation[] {
     const hypotheses = this.search(inputs, options);
-    return inputs.map(({ text, ids, truncated }, i): Translation => {
-      const nBest = hypotheses[i]!.map((hypothesis) => this.candidate(hypothesis));
-      const alignment = options.alignments ? { alignment: this.align(ids, hypotheses[i]![0]!) } : {};
+    return inputs.map((input, i): Translation => {
+      const { text, codec, truncated } = input;
+      const nBest = hypotheses[i]!.map((hypothesis) => candidate(codec, hypothesis));
+      const alignment = options.alignments ? { alignment: this.align(input, hypotheses[i]![0]!) } : {};
       return { source: text, ...nBest[0]!, nBest, truncated, ...alignment };
     });
   }
@@ -164,7 +172,7 @@ export class Translator {
     const { bos, eos, pad } = target.specialTokens;
     const most = this.model.maxSeqLen - 1;
     const maxNewTokens = inputs.map(({ ids }) => Math.min(most, options.maxNewTokens ?? 2 * ids.length + 10));
-    const prefixes = inputs.map(({ prefix }) => (prefix === undefined ? [] : target.encode(prefix)));
+    const prefixes = inputs.map(({ codec, prefix }) => (prefix === undefined ? [] : codec.encode(prefix)));
     const sources = collate(
       inputs.map(({ ids }) => ids),
       { padId: this.tokenizers.source.specialTokens.pad },
@@ -174,13 +182,8 @@ export class Translator {
     return decodeBatch(this.model, sources, { ...common, streams, beamSize, nBest }, options);
   }
 
-  private candidate({ tokens, score, logProb }: Hypothesis): Candidate {
-    const { target } = this.tokenizers;
-    return { text: target.decode(tokens), tokens: tokens.map((id) => target.token(id)), score, logProb };
-  }
-
   /** The attention of the model while the model is made to say the hypothesis. */
-  private align(source: readonly number[], { tokens }: Hypothesis): Alignment {
+  private align({ codec, ids: source }: Prepared, { tokens }: Hypothesis): Alignment {
     const { model, tokenizers } = this;
     const { bos, eos } = tokenizers.target.specialTokens;
     const name = model.alignmentPath;
@@ -201,8 +204,8 @@ export class Translator {
     );
     weights.dispose();
     return {
-      sourceTokens: source.map((id) => tokenizers.source.token(id)),
-      targetTokens: [...tokens, eos].map((id) => tokenizers.target.token(id)),
+      sourceTokens: source.map((id) => codec.sourceToken(id)),
+      targetTokens: [...tokens, eos].map((id) => codec.targetToken(id)),
       weights: mean,
       heads: perHead,
     };

@@ -1,5 +1,6 @@
 /** Checks of configurations that collect every bad field before they speak. */
 import { ConfigError, type ConfigIssue } from '../errors.ts';
+import { type OptionRules, ruleIssues } from '../nn/variants.ts';
 
 /** The bad fields of a configuration. */
 export class ConfigChecks<C extends object> {
@@ -41,13 +42,9 @@ export class ConfigChecks<C extends object> {
     return this;
   }
 
-  /** Numbers above 0. */
-  positive(paths: readonly (keyof C & string)[]): this {
-    for (const path of paths) {
-      const value = this.config[path] as number;
-      this.expect(path, value > 0 && Number.isFinite(value), 'a number above 0');
-    }
-    return this;
+  /** Every field that has a rule, by it. */
+  rules(rules: OptionRules): this {
+    return this.also(ruleIssues(rules, this.config as Readonly<Record<string, unknown>>));
   }
 
   /** A name out of a list. */

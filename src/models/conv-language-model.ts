@@ -14,7 +14,7 @@ import { Embedding } from '../nn/embedding.ts';
 import { Linear } from '../nn/linear.ts';
 import type { ModuleContext } from '../nn/module.ts';
 import { LayerNorm } from '../nn/norms/layer-norm.ts';
-import type { OptionRules } from '../nn/variants.ts';
+import { type DefaultsOf, defaultsOf, type OptionRules } from '../nn/variants.ts';
 import { ConfigChecks } from './config-checks.ts';
 import { CausalLanguageModel } from './language-model.ts';
 
@@ -32,16 +32,6 @@ export interface ConvLanguageModelConfig {
   readonly dropout: number;
 }
 
-/** A small ByteNet: six layers that see 127 tokens. */
-export const convLanguageModelDefaults = {
-  dModel: 256,
-  numLayers: 6,
-  taps: 3,
-  dilationGrowth: 2,
-  activation: 'glu',
-  dropout: 0.1,
-} as const satisfies Partial<ConvLanguageModelConfig>;
-
 /** Rules of its fields in an experiment. */
 export const convLanguageModelRules = {
   dModel: { type: 'count', default: 256 },
@@ -51,6 +41,10 @@ export const convLanguageModelRules = {
   activation: { type: 'choice', of: ['relu', 'gelu', 'glu'], default: 'glu' },
   dropout: { type: 'rate', default: 0.1 },
 } as const satisfies OptionRules;
+
+/** A small ByteNet: six layers that see 127 tokens. */
+export const convLanguageModelDefaults: DefaultsOf<typeof convLanguageModelRules> =
+  defaultsOf(convLanguageModelRules);
 
 /** Embedding, causal convolutions, a norm and the projection to the vocabulary. */
 export class ConvLanguageModel extends CausalLanguageModel {
@@ -72,9 +66,8 @@ export class ConvLanguageModel extends CausalLanguageModel {
   ) {
     super();
     this.config = new ConfigChecks<ConvLanguageModelConfig>({ ...convLanguageModelDefaults, ...config })
-      .whole(['vocabSize', 'dModel', 'numLayers', 'taps', 'dilationGrowth'])
-      .oneOf('activation', ['relu', 'gelu', 'glu'])
-      .rates(['dropout'])
+      .whole(['vocabSize'])
+      .rules(convLanguageModelRules)
       .done('model');
     const { vocabSize, dModel } = this.config;
     this.embedding = new Embedding(vocabSize, dModel, context, { std: 1 });

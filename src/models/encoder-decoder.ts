@@ -93,6 +93,11 @@ export abstract class EncoderDecoder extends Module {
   /** Where the parameters lie. */
   abstract readonly device: Device;
 
+  /** Whether ids beyond the vocabulary stand for words of the source that it lacks, see `ExtendedVocabulary`. */
+  get copies(): boolean {
+    return false;
+  }
+
   /** Path of the intermediate `[B, H, T, S]` that says where each target token looked; none where nothing looks. */
   get alignmentPath(): string | undefined {
     return undefined;

@@ -1,5 +1,5 @@
 /** Configuration of the non-autoregressive Transformer, checked as a whole. */
-import type { OptionRules } from '../nn/variants.ts';
+import { type DefaultsOf, defaultsOf, type OptionRules } from '../nn/variants.ts';
 import { ConfigChecks } from './config-checks.ts';
 
 /** How the length of a target text is found. */
@@ -30,22 +30,6 @@ export interface NonAutoregressiveConfig {
   readonly paddingId: number;
 }
 
-/** A model of the paper's base size that predicts the length and decodes in one pass. */
-export const nonAutoregressiveDefaults = {
-  maxSeqLen: 512,
-  dModel: 512,
-  dFf: 2048,
-  numHeads: 8,
-  numEncoderLayers: 6,
-  numDecoderLayers: 6,
-  dropout: 0.1,
-  normPlacement: 'post',
-  length: 'predict',
-  masking: 'all',
-  iterations: 1,
-  paddingId: 0,
-} as const satisfies Partial<NonAutoregressiveConfig>;
-
 /** Rules of its fields in an experiment. */
 export const nonAutoregressiveRules = {
   maxSeqLen: { type: 'count', default: 512 },
@@ -61,20 +45,24 @@ export const nonAutoregressiveRules = {
   iterations: { type: 'count', default: 1 },
 } as const satisfies OptionRules;
 
+/** A model of the paper's base size that predicts the length and decodes in one pass. */
+export const nonAutoregressiveDefaults: DefaultsOf<typeof nonAutoregressiveRules> & {
+  readonly paddingId: 0;
+} = {
+  ...defaultsOf(nonAutoregressiveRules),
+  paddingId: 0,
+};
+
 /**
  * The configuration itself.
  *
  * @throws {ConfigError} listing every field that cannot be used
  */
 export function checkNonAutoregressiveConfig(config: NonAutoregressiveConfig): NonAutoregressiveConfig {
-  const sizes = ['sourceVocabSize', 'targetVocabSize', 'maxSeqLen', 'dModel', 'dFf', 'numHeads'] as const;
   return new ConfigChecks(config)
-    .whole([...sizes, 'numEncoderLayers', 'numDecoderLayers', 'iterations'])
+    .whole(['sourceVocabSize', 'targetVocabSize'])
+    .rules(nonAutoregressiveRules)
     .expect('numHeads', config.dModel % config.numHeads === 0, `a divisor of dModel (${config.dModel})`)
-    .rates(['dropout'])
-    .oneOf('normPlacement', ['post', 'pre'])
-    .oneOf('length', lengthSources)
-    .oneOf('masking', maskings)
     .expect('masking', config.length === 'predict' || config.masking === 'all', 'all with length "end"')
     .expect(
       'iterations',

@@ -1,6 +1,6 @@
 /** Configuration of the language model of separate segments, checked as a whole. */
-import type { OptionRules } from '../nn/variants.ts';
-import { type Activation, activations } from '../ops/activate/index.ts';
+import { type DefaultsOf, defaultsOf, type OptionRules } from '../nn/variants.ts';
+import { type Activation, activationNames } from '../ops/activate/index.ts';
 import { ConfigChecks } from './config-checks.ts';
 
 /** Sizes, variants and further losses of a language model of separate segments. */
@@ -32,7 +32,7 @@ export const segmentLanguageModelRules = {
   dFf: { type: 'count', default: 1024 },
   numLayers: { type: 'count', default: 6 },
   numHeads: { type: 'count', default: 4 },
-  activation: { type: 'choice', of: Object.keys(activations), default: 'relu' },
+  activation: { type: 'choice', of: activationNames, default: 'relu' },
   normPlacement: { type: 'choice', of: ['post', 'pre'], default: 'post' },
   normEps: { type: 'number', above: 0, default: 1e-5 },
   dropout: { type: 'rate', default: 0.1 },
@@ -42,20 +42,8 @@ export const segmentLanguageModelRules = {
 } as const satisfies OptionRules;
 
 /** A small one, with every loss of the paper. */
-export const segmentLanguageModelDefaults = {
-  maxSeqLen: 512,
-  dModel: 256,
-  dFf: 1024,
-  numLayers: 6,
-  numHeads: 4,
-  activation: 'relu',
-  normPlacement: 'post',
-  normEps: 1e-5,
-  dropout: 0.1,
-  attentionDropout: 0,
-  intermediateLosses: true,
-  numTargets: 2,
-} as const satisfies Partial<SegmentLanguageModelConfig>;
+export const segmentLanguageModelDefaults: DefaultsOf<typeof segmentLanguageModelRules> =
+  defaultsOf(segmentLanguageModelRules);
 
 /**
  * The configuration itself.
@@ -66,11 +54,8 @@ export function checkSegmentLanguageModelConfig(
   config: SegmentLanguageModelConfig,
 ): SegmentLanguageModelConfig {
   return new ConfigChecks(config)
-    .whole(['vocabSize', 'maxSeqLen', 'dModel', 'dFf', 'numLayers', 'numHeads', 'numTargets'])
+    .whole(['vocabSize'])
+    .rules(segmentLanguageModelRules)
     .expect('numHeads', config.dModel % config.numHeads === 0, `a divisor of dModel (${config.dModel})`)
-    .oneOf('activation', Object.keys(activations))
-    .oneOf('normPlacement', ['post', 'pre'])
-    .expect('normEps', config.normEps > 0, 'a number above 0')
-    .rates(['dropout', 'attentionDropout'])
     .done('model');
 }

@@ -194,19 +194,12 @@ export function checkSingleStack<C extends SingleStackConfig>(
   config: C,
   isCausal: boolean,
 ): C {
-  const { headDim, dFf, numLayers, dModel, numHeads } = config;
-  const isWidth = (value: number | undefined): boolean =>
-    value === undefined || (Number.isSafeInteger(value) && value >= 1);
+  const { headDim, numLayers, dModel, numHeads } = config;
   const checks = new ConfigChecks<SingleStackConfig>(config)
-    .whole(['vocabSize', 'maxSeqLen', 'dModel', 'numHeads', 'numLayers'])
-    .expect('numLayers', numLayers <= 1000, 'a whole number from 1 to 1000')
-    .expect('dFf', isWidth(dFf), 'a whole number of at least 1')
-    .expect('headDim', isWidth(headDim), 'a whole number of at least 1')
+    .whole(['vocabSize'])
     .expect('numHeads', headDim !== undefined || dModel % numHeads === 0, `a divisor of dModel (${dModel})`)
-    .oneOf('activation', Object.keys(activations))
-    .oneOf('normPlacement', ['pre', 'post'])
-    .rates(['dropout', 'attentionDropout', 'activationDropout', 'stochasticDepth'])
-    .positive(['normEps', 'initializerStd']);
+    .expect('numLayers', !(numLayers > 1000), 'a whole number from 1 to 1000')
+    .rules(singleStackRules(config));
   if (checks.fine) checks.also(singleStackClashes(config, isCausal));
   checks.done(where);
   return config;

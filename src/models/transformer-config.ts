@@ -64,9 +64,10 @@ export interface TransformerConfig {
   readonly shareLayers: boolean;
   /**
    * Words can be copied from the source: outputs are log-probabilities of the vocabulary and of ids beyond it, which
-   * stand for words that the vocabulary lacks and are read as `unknownId`. Needs one vocabulary on both sides.
+   * stand for words that the vocabulary lacks and are read as `unknownId`. Needs one vocabulary on both sides, and no
+   * label smoothing.
    */
-  readonly copy?: { readonly unknownId: number } | undefined;
+  readonly copy: boolean;
   /** Heads that were taken out; see `pruneHeads`. */
   readonly prunedHeads?: PrunedHeads | undefined;
   /** The sublayers of a layer side by side in one residual connection, instead of one after the other (GPT-J). */
@@ -76,6 +77,8 @@ export interface TransformerConfig {
   readonly maxSeqLen: number;
   /** Id of padding, in both vocabularies. */
   readonly paddingId: number;
+  /** Id of unknown words, in both vocabularies. */
+  readonly unknownId: number;
 }
 
 /** The base model of the paper, but for the vocabularies. */
@@ -102,8 +105,10 @@ export const transformerDefaults: Omit<TransformerConfig, 'sourceVocabSize' | 't
   shareLayers: false,
   parallelResidual: false,
   stochasticDepth: 0,
+  copy: false,
   maxSeqLen: 512,
   paddingId: 0,
+  unknownId: 1,
 };
 
 /**

@@ -1,6 +1,6 @@
 /** Configuration of Transformer-XL, checked as a whole. */
-import type { OptionRules } from '../nn/variants.ts';
-import { type Activation, activations } from '../ops/activate/index.ts';
+import { type DefaultsOf, defaultsOf, type OptionRules } from '../nn/variants.ts';
+import { type Activation, activationNames } from '../ops/activate/index.ts';
 import { ConfigChecks } from './config-checks.ts';
 
 /** Sizes and variants of a Transformer-XL. */
@@ -30,7 +30,7 @@ export const transformerXlRules = {
   numLayers: { type: 'count', default: 6 },
   numHeads: { type: 'count', default: 4 },
   memoryLength: { type: 'count', min: 0, default: 128 },
-  activation: { type: 'choice', of: Object.keys(activations), default: 'relu' },
+  activation: { type: 'choice', of: activationNames, default: 'relu' },
   normPlacement: { type: 'choice', of: ['post', 'pre'], default: 'pre' },
   normEps: { type: 'number', above: 0, default: 1e-5 },
   dropout: { type: 'rate', default: 0.1 },
@@ -39,19 +39,7 @@ export const transformerXlRules = {
 } as const satisfies OptionRules;
 
 /** A small Transformer-XL for characters. */
-export const transformerXlDefaults = {
-  dModel: 256,
-  dFf: 1024,
-  numLayers: 6,
-  numHeads: 4,
-  memoryLength: 128,
-  activation: 'relu',
-  normPlacement: 'pre',
-  normEps: 1e-5,
-  dropout: 0.1,
-  attentionDropout: 0,
-  tieEmbeddings: true,
-} as const satisfies Partial<TransformerXlConfig>;
+export const transformerXlDefaults: DefaultsOf<typeof transformerXlRules> = defaultsOf(transformerXlRules);
 
 /**
  * The configuration itself.
@@ -60,12 +48,8 @@ export const transformerXlDefaults = {
  */
 export function checkTransformerXlConfig(config: TransformerXlConfig): TransformerXlConfig {
   return new ConfigChecks(config)
-    .whole(['vocabSize', 'dModel', 'dFf', 'numLayers', 'numHeads'])
-    .whole(['memoryLength'], 0)
+    .whole(['vocabSize'])
+    .rules(transformerXlRules)
     .expect('numHeads', config.dModel % config.numHeads === 0, `a divisor of dModel (${config.dModel})`)
-    .oneOf('activation', Object.keys(activations))
-    .oneOf('normPlacement', ['post', 'pre'])
-    .expect('normEps', config.normEps > 0, 'a number above 0')
-    .rates(['dropout', 'attentionDropout'])
     .done('model');
 }

@@ -9,6 +9,7 @@
 import type { Device } from '../core/device.ts';
 import { Random } from '../core/random.ts';
 import { Tensor, tensor } from '../core/tensor.ts';
+import { ConfigError } from '../errors.ts';
 import { type Mask, paddingMask } from '../nn/attention/masks.ts';
 import { Packing, Segments, type Visible } from '../nn/attention/packing.ts';
 import { Embedding } from '../nn/embedding.ts';
@@ -22,6 +23,7 @@ import { slice } from '../ops/shape/slice.ts';
 import {
   type DecodingState,
   EncoderDecoder,
+  type LossOptions,
   type PackedSequences,
   type SourceBatch,
 } from './encoder-decoder.ts';
@@ -114,7 +116,38 @@ export class Transformer extends EncoderDecoder {
     return `decoder.layers.${this.decoder.layers.length - 1}.crossAttention.weights`;
   }
 
+  override get copies(): boolean {
+    return this.pointer !== null;
+  }
+
   forwardPacked(source: PackedSequences, target: PackedSequences): Tensor {
+    const { top, copied } = this.packedStates(source, target);
+    return this.logits(top, copied);
+  }
+
+  /** @throws {ConfigError} for label smoothing of a model that copies: most ids are no word that it could say */
+  override losses(
+    source: PackedSequences,
+    target: PackedSequences,
+    labels: PackedSequences,
+    options: LossOptions,
+  ): Tensor {
+    if (!this.pointer) return super.losses(source, target, labels, options);
+    if (options.labelSmoothing > 0) {
+      const where = 'training.labelSmoothing';
+      throw new ConfigError({
+        where,
+        expected: '0 for a model that copies',
+        got: `${options.labelSmoothing}`,
+      });
+    }
+    const { top, copied } = this.packedStates(source, target);
+    const wanted = tensor(labels.ids, [1, labels.ids.length], { dtype: 'int32', device: this.device });
+    return this.pointer.losses(top, this.vocabularyLogits(top), wanted, copied, options.ignoreIndex);
+  }
+
+  /** The decoder's output `[1, N, C]` for packed sequences, and what can be copied. */
+  private packedStates(source: PackedSequences, target: PackedSequences) {
     const { device } = this;
     const [from, to] = [new Packing(source.lengths, device), new Packing(target.lengths, device)];
     const sourceIds = from.pack(source.ids);
@@ -128,8 +161,8 @@ export class Transformer extends EncoderDecoder {
       new Segments(to, from),
       this.targetPosition,
     );
-    const sees = this.pointer ? segmentMask(new Segments(to, from)) : undefined;
-    return this.logits(top, this.copySource(memory, sourceIds, sees));
+    const copied: CopySource = { memory, ids: sourceIds, segments: new Segments(to, from) };
+    return { top, copied };
   }
 
   /**
@@ -159,7 +192,7 @@ export class Transformer extends EncoderDecoder {
     const x = this.targetPosition.forward(this.targetEmbedding.forward(this.known(target)));
     const dropped = this.embeddingDropout.forward(x);
     const top = this.decoder.forward(dropped, memory, mask, memoryMask, this.targetPosition);
-    return this.logits(top, source ? this.copySource(memory, source, rowsOf(memoryMask)) : null);
+    return this.logits(top, source && { memory, ids: source, mask: rowsOf(memoryMask) });
   }
 
   decodingOf({ ids, mask, batch, length }: SourceBatch, room: number, best?: number): DecodingState {
@@ -231,44 +264,31 @@ export class Transformer extends EncoderDecoder {
 
   /** What a model with `copy` copies from while it decodes. */
   private copied({ source, memoryMask }: TransformerCache): CopySource | null {
-    return source && this.copySource(source.memory, source.ids, rowsOf(memoryMask));
+    return source && { ...source, mask: rowsOf(memoryMask) };
   }
 
   private logits(x: Tensor, source: CopySource | null = null): Tensor {
-    const logits = this.projection ? this.projection.forward(x) : this.targetEmbedding.project(x);
+    const logits = this.vocabularyLogits(x);
     const all = this.pointer && source ? this.pointer.forward(x, logits, source) : logits;
     return this.expose('logits', all);
   }
 
-  /** Ids as they are embedded: those beyond the vocabulary as unknown. */
-  private known(ids: Tensor): Tensor {
-    const { copy, targetVocabSize } = this.config;
-    if (!copy) return ids;
-    const values = Int32Array.from(ids.data, (id) => (id < targetVocabSize ? id : copy.unknownId));
-    return tensor(values, ids.shape, { dtype: 'int32', device: ids.device });
+  private vocabularyLogits(x: Tensor): Tensor {
+    return this.projection ? this.projection.forward(x) : this.targetEmbedding.project(x);
   }
 
-  private copySource(memory: Tensor, ids: Tensor, mask: Mask | undefined): CopySource | null {
-    if (!this.pointer) return null;
-    const size = Math.max(this.config.targetVocabSize, ...Array.from(ids.data, (id) => id + 1));
-    return { memory, ids, mask, size };
+  /** Ids as they are embedded: those beyond the vocabulary as unknown. */
+  private known(ids: Tensor): Tensor {
+    const { copy, targetVocabSize, unknownId } = this.config;
+    if (!copy) return ids;
+    const values = Int32Array.from(ids.data, (id) => (id < targetVocabSize ? id : unknownId));
+    return tensor(values, ids.shape, { dtype: 'int32', device: ids.device });
   }
 }
 
 /** A padding mask `[B, 1, 1, S]` as `[B, 1, S]`. */
 function rowsOf(mask: Mask | null): Mask | undefined {
   return mask ? mask.view([mask.shape[0]!, 1, mask.shape.at(-1)!]) : undefined;
-}
-
-/** `[1, N, M]`, true where packed query and key are of one sequence. */
-function segmentMask({ queries, keys }: Segments): Mask {
-  const [rows, columns] = [queries.tokens, keys.tokens];
-  const bits = new Uint8Array(rows * columns);
-  for (let n = 0; n < queries.count; n++) {
-    for (let t = queries.starts[n]!; t < queries.starts[n + 1]!; t++)
-      bits.fill(1, t * columns + keys.starts[n]!, t * columns + keys.starts[n + 1]!);
-  }
-  return tensor(bits, [1, rows, columns], { dtype: 'bool', device: queries.device });
 }
 
 /** `[B, T, C]` to `[B, 1, C]` */

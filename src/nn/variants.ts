@@ -29,6 +29,32 @@ type FilledValue<R extends OptionRule> = R extends { default: unknown } ? ValueO
 /** The options of a kind, with every default filled in. */
 export type OptionsOf<R extends OptionRules> = { readonly [K in keyof R]: FilledValue<R[K]> };
 
+/** The fields that have a default, each with it. */
+export type DefaultsOf<R extends OptionRules> = {
+  readonly [K in keyof R as R[K] extends { default: unknown } ? K : never]: ValueOf<R[K]>;
+};
+
+/** The defaults that rules name. */
+export function defaultsOf<R extends OptionRules>(rules: R): DefaultsOf<R> {
+  const fields = Object.entries(rules).filter(([, rule]) => rule.default !== undefined);
+  return Object.fromEntries(fields.map(([name, rule]) => [name, rule.default])) as DefaultsOf<R>;
+}
+
+/** What is wrong with fields, by their rules; a field without a default may be left out. */
+export function ruleIssues(rules: OptionRules, fields: Readonly<Record<string, unknown>>): ConfigIssue[] {
+  return Object.entries(rules).flatMap(([path, rule]) => {
+    const value = fields[path];
+    if (rule.type === 'variant') return optionIssues(path, rule.of, value);
+    const isLeftOut = value === undefined && rule.default === undefined;
+    return isLeftOut || fits(rule, value) ? [] : [misfit(path, rule, value)];
+  });
+}
+
+function misfit(path: string, rule: OptionRule, value: unknown): ConfigIssue {
+  const help = rule.type === 'choice' ? near(value, rule.of) : '';
+  return { path, message: `expected ${expectation(rule)}, got ${JSON.stringify(value)}${help}` };
+}
+
 /** One kind: the rules of its options, and how it is made. */
 export interface Variant<R extends OptionRules, Args extends readonly unknown[], Made> {
   readonly options: R;
@@ -136,10 +162,7 @@ function optionIssues(path: string, variants: Variants, choice: unknown): Config
     if (key === 'kind' || value === undefined) return [];
     const rule = rules[key];
     if (!rule) return [unknown(path, key, Object.keys(rules))];
-    if (fits(rule, value)) return [];
-    const help = rule.type === 'choice' ? near(value, rule.of) : '';
-    const message = `expected ${expectation(rule)}, got ${JSON.stringify(value)}${help}`;
-    return [{ path: `${path}.${key}`, message }];
+    return fits(rule, value) ? [] : [misfit(`${path}.${key}`, rule, value)];
   });
 }
 

@@ -46,7 +46,7 @@ export {
 } from './elementwise/unary.ts';
 export { embedding } from './embedding/index.ts';
 export { gate } from './gate/index.ts';
-export { gatherLast } from './gather/index.ts';
+export { gatherLast, scatterLast } from './gather/index.ts';
 export { addInPlace, gatherRows, writeRows } from './in-place.ts';
 export { layerNorm } from './layer-norm/index.ts';
 export { lengthProjection } from './length-projection/index.ts';

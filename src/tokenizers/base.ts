@@ -43,8 +43,8 @@ export abstract class BaseTokenizer implements Tokenizer {
     return refuseSampling(`kind ${this.kind}`);
   }
 
-  /** Text of ids that are in the vocabulary; special tokens among them stand as their text. */
-  protected abstract join(ids: readonly number[]): string;
+  /** Text of ids; special tokens among them stand as their text. */
+  protected abstract join(ids: readonly number[], token: (id: number) => string): string;
   abstract normalize(text: string): string;
   abstract toJSON(): TokenizerData;
 
@@ -90,14 +90,15 @@ export abstract class BaseTokenizer implements Tokenizer {
   }
 
   decode(ids: ArrayLike<number>, options: DecodeOptions = {}): string {
-    const { skipSpecialTokens = true } = options;
+    const { skipSpecialTokens = true, words = [] } = options;
+    const token = (id: number): string => words[id - this.vocabSize] ?? this.token(id);
     const kept: number[] = [];
     for (let i = 0; i < ids.length; i++) {
       const id = ids[i]!;
-      this.token(id);
+      token(id);
       if (!skipSpecialTokens || !isSpecial(id)) kept.push(id);
     }
-    return this.join(kept);
+    return this.join(kept, token);
   }
 
   token(id: number): string {

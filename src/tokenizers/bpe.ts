@@ -112,10 +112,10 @@ export class EndOfWordBpeTokenizer extends BpeTokenizer {
     return symbols;
   }
 
-  protected join(ids: readonly number[]): string {
+  protected join(ids: readonly number[], tokenOf: (id: number) => string): string {
     let text = '';
     for (const id of ids) {
-      const token = this.token(id);
+      const token = tokenOf(id);
       if (id === specialIds.unk) text += token;
       else if (isSpecial(id)) text += `${text && !text.endsWith(' ') ? ' ' : ''}${token} `;
       else if (token.endsWith(this.endOfWord)) text += `${token.slice(0, -this.endOfWord.length)} `;
@@ -147,10 +147,10 @@ export class ByteLevelBpeTokenizer extends BpeTokenizer {
     return byteSymbols(word, (byte) => this.byteIds[byte]!);
   }
 
-  protected join(ids: readonly number[]): string {
+  protected join(ids: readonly number[], tokenOf: (id: number) => string): string {
     const bytes: number[] = [];
     for (const id of ids) {
-      const token = this.token(id);
+      const token = tokenOf(id);
       for (const byte of isSpecial(id) ? utf8Bytes(token) : pieceBytes(token)!) bytes.push(byte);
     }
     return bytesToText(bytes);
@@ -179,8 +179,8 @@ export class MetaspaceBpeTokenizer extends BpeTokenizer {
     return fallbackSymbols(word, this.vocabulary.pieces, this.byteFallback);
   }
 
-  protected join(ids: readonly number[]): string {
-    return joinMetaspace(ids, (id) => this.token(id), byteOfId(this.byteFallback));
+  protected join(ids: readonly number[], tokenOf: (id: number) => string): string {
+    return joinMetaspace(ids, tokenOf, byteOfId(this.byteFallback));
   }
 }
 

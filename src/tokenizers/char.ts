@@ -48,8 +48,8 @@ export class CharTokenizer extends BaseTokenizer {
     return { ids, starts, ends };
   }
 
-  protected join(ids: readonly number[]): string {
-    return ids.map((id) => this.token(id)).join('');
+  protected join(ids: readonly number[], token: (id: number) => string): string {
+    return ids.map(token).join('');
   }
 }
 

@@ -1,5 +1,6 @@
 /** Tokenizers: text to ids and back, learned from text or loaded from a file. */
 export { type CompressionReport, compressionReport } from './compression.ts';
+export { ExtendedVocabulary, type PairCodec, pairCodec } from './extended-vocabulary.ts';
 export { tokenizerKinds } from './kinds.ts';
 export { loadTokenizer } from './load.ts';
 export { normalizerNames, normalizeText } from './normalize.ts';

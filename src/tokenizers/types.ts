@@ -55,6 +55,8 @@ export interface EncodeOptions {
 export interface DecodeOptions {
   /** Leave special tokens, the unknown one included, out of the text. Default true. */
   readonly skipSpecialTokens?: boolean;
+  /** Texts of the ids beyond the vocabulary, see `ExtendedVocabulary`. None by default. */
+  readonly words?: readonly string[];
 }
 
 /** Ids and where each came from. */

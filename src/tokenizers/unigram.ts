@@ -106,8 +106,8 @@ export class UnigramTokenizer extends BaseTokenizer {
     return [...chosen.row];
   }
 
-  protected join(ids: readonly number[]): string {
-    return joinMetaspace(ids, (id) => this.token(id), byteOfId(this.byteFallback));
+  protected join(ids: readonly number[], token: (id: number) => string): string {
+    return joinMetaspace(ids, token, byteOfId(this.byteFallback));
   }
 
   private place(word: string, segmentation: Segmentation): WordPieces {

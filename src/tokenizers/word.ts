@@ -48,8 +48,8 @@ export class WordTokenizer extends BaseTokenizer {
     return { ids: [this.vocabulary.pieces.get(word) ?? specialIds.unk], starts: [0], ends: [word.length] };
   }
 
-  protected join(ids: readonly number[]): string {
-    return this.joinWords(ids.map((id) => this.token(id)));
+  protected join(ids: readonly number[], token: (id: number) => string): string {
+    return this.joinWords(ids.map(token));
   }
 
   private joinWords(words: readonly string[]): string {

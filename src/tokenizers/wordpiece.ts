@@ -115,11 +115,11 @@ export class WordPieceTokenizer extends BaseTokenizer {
     return this.cache.get(word, (text) => this.model.encode(text));
   }
 
-  protected join(ids: readonly number[]): string {
+  protected join(ids: readonly number[], tokenOf: (id: number) => string): string {
     const { continuation } = this.data;
     return ids
       .map((id, i) => {
-        const token = this.token(id);
+        const token = tokenOf(id);
         if (!isSpecial(id) && token.startsWith(continuation)) return token.slice(continuation.length);
         return i === 0 ? token : ` ${token}`;
       })

@@ -7,6 +7,7 @@ import { applyLengthPolicy, type LengthReport } from '../data/length-policy.ts';
 import { type DataConfig, readExamples } from '../data/readers.ts';
 import { ConfigError, DataError } from '../errors.ts';
 import type { Tokenizers } from '../generate/translator.ts';
+import { pairCodec } from '../tokenizers/extended-vocabulary.ts';
 import { trainTokenizer } from '../tokenizers/train.ts';
 import type { TokenizerConfig, TrainingReport } from '../tokenizers/types.ts';
 import type { DataSection, Experiment, ReaderSection } from './config/schema.ts';
@@ -112,16 +113,21 @@ function shortageOf({ requested, reached, reason }: TrainingReport, name: string
   return `tokenizer.${name}: ${requested} pieces were asked for, the data supports ${reached}`;
 }
 
-/** Encodes examples, one pair for each accepted target; texts that are too long are cut or left out, and counted. */
+/**
+ * Encodes examples, one pair for each accepted target; texts that are too long are cut or left out, and counted.
+ *
+ * @param copies - unknown words of a source have ids of their own, see `ExtendedVocabulary`
+ */
 export function encodePart(
   examples: readonly Example[],
-  { source, target }: Tokenizers,
+  tokenizers: Tokenizers,
   data: DataSection,
+  copies = false,
 ): EncodedPart {
-  const pairs = trainingPairs(examples).map((pair) => ({
-    source: source.encode(pair.source),
-    target: target.encode(pair.target),
-  }));
+  const pairs = trainingPairs(examples).map((pair) => {
+    const codec = pairCodec(tokenizers, pair.source, copies);
+    return { source: codec.source, target: codec.encode(pair.target) };
+  });
   const { kept, report } = applyLengthPolicy(pairs, {
     maxSourceLength: data.maxSourceLength,
     maxTargetLength: data.maxTargetLength,

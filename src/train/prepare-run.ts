@@ -44,6 +44,7 @@ export function prepare(
         sourceVocabSize: source.vocabSize,
         targetVocabSize: target.vocabSize,
         paddingId: source.specialTokens.pad,
+        ...(experiment.model.kind === 'transformer' && { unknownId: source.specialTokens.unk }),
       }),
       build: buildEncoderDecoder,
     },
@@ -51,8 +52,9 @@ export function prepare(
     device,
     say,
   );
-  const train = encodePart(examples, built.tokenizers, experiment.data);
-  const validation = encodePart(parts.validation, built.tokenizers, experiment.data);
+  const { copies } = built.model;
+  const train = encodePart(examples, built.tokenizers, experiment.data, copies);
+  const validation = encodePart(parts.validation, built.tokenizers, experiment.data, copies);
   requireExamples(train, 'train');
   say(lengthNote('train', train.report));
   say(lengthNote('validation', validation.report));

@@ -32,6 +32,13 @@ export class Padded {
     return embedding(reshape(x, x.shape.slice(1)), this.intoBatch);
   }
 
+  /** N ids as `[B, L]`, with `padding` where no token is. */
+  unpackIds(ids: ArrayLike<number>, padding: number): Tensor {
+    const { mask, intoBatch } = this;
+    const values = Int32Array.from(intoBatch.data, (at, i) => (mask.data[i] ? ids[at]! : padding));
+    return tensor(values, intoBatch.shape, { dtype: 'int32', device: intoBatch.device });
+  }
+
   /** `[B, L, C]` to `[1, N, C]` */
   pack(x: Tensor): Tensor {
     const [batch, length, width] = x.shape as [number, number, number];

@@ -7,11 +7,11 @@ import { checkRate, type DropoutParams, dropout } from '../dropout/index.ts';
 import { add } from '../elementwise/binary.ts';
 import { gelu, geluTanh, relu, sigmoid, silu, tanh } from '../elementwise/unary.ts';
 
-/** Codes of `bias_activation_dropout` in native, in this order. */
-const kernelOrder = ['none', 'relu', 'gelu', 'geluTanh', 'silu', 'tanh', 'sigmoid'] as const;
+/** Names of the activations; their places are the codes of `bias_activation_dropout` in native. */
+export const activationNames = ['none', 'relu', 'gelu', 'geluTanh', 'silu', 'tanh', 'sigmoid'] as const;
 
-/** Names of the activations. */
-export type Activation = (typeof kernelOrder)[number];
+/** One of them. */
+export type Activation = (typeof activationNames)[number];
 
 /** Activations by name. */
 export const activations: Readonly<Record<Activation, (x: Tensor) => Tensor>> = {
@@ -26,7 +26,7 @@ export const activations: Readonly<Record<Activation, (x: Tensor) => Tensor>> = 
 
 /** The number by which kernels know an activation. */
 export function activationCode(activation: Activation): number {
-  return kernelOrder.indexOf(activation);
+  return activationNames.indexOf(activation);
 }
 
 interface ActivateParams extends DropoutParams {
@@ -38,7 +38,7 @@ const key = [5, 6] as const;
 const op = defineOp<readonly [x: Tensor, bias: Tensor | null], ActivateParams>({
   name: 'activate',
   samples: [
-    ...kernelOrder.map((activation) => ({
+    ...activationNames.map((activation) => ({
       inputs: [{ shape: [4, 9], awayFromZero: 0.1 }, null],
       params: { activation, p: 0.3, key },
     })),

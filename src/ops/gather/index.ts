@@ -42,6 +42,17 @@ const gatherOp: Op<Pair, GatherParams> = defineOp<Pair, GatherParams>({
     scatterOp(grad, places, { k, columns: x.shape.at(-1)! }),
     null,
   ],
+  kernel: {
+    names: ['gather_last'],
+    forward: ({ inputs: [x, places], output, params: { k } }) => ({
+      name: 'gather_last',
+      tensors: [output.data, x.data, places.data],
+      ints: [k, x.shape.at(-1)!],
+      floats: [],
+      items: sizeOf(x.shape.slice(0, -1)),
+      workPerItem: k,
+    }),
+  },
 });
 
 const scatterOp: Op<Pair, ScatterParams> = defineOp<Pair, ScatterParams>({
@@ -51,9 +62,18 @@ const scatterOp: Op<Pair, ScatterParams> = defineOp<Pair, ScatterParams>({
     {
       inputs: [[2, 2], { shape: [2, 2], values: [1, 1, 0, 2], dtype: 'int32' }],
       params: { k: 2, columns: 3 },
+      note: 'one twice',
+    },
+    {
+      inputs: [[2, 2, 1], { shape: [2, 2, 1], values: [1, 32, 0, 2], dtype: 'int32' }],
+      params: { k: 1, columns: 33 },
     },
   ],
-  shape: ([x], { columns }) => [...x.slice(0, -1), columns],
+  shape: ([x, places], { columns }) => {
+    if (sameShape(x, places)) return [...x.slice(0, -1), columns];
+    const expected = `a place for each of x of shape ${formatShape(x)}`;
+    throw new ShapeError({ where: 'scatterLast', expected, got: formatShape(places) });
+  },
   flops: ([x]) => sizeOf(x),
   compute: ({ inputs: [x, places], output, params: { k, columns } }) => {
     output.data.fill(0);
@@ -61,6 +81,17 @@ const scatterOp: Op<Pair, ScatterParams> = defineOp<Pair, ScatterParams>({
       output.data[Math.floor(i / k) * columns + places.data[i]!]! += x.data[i]!;
   },
   backward: ({ inputs: [, places], grad, params: { k } }) => [gatherOp(grad, places, { k }), null],
+  kernel: {
+    names: ['scatter_last'],
+    forward: ({ inputs: [x, places], output, params: { k, columns } }) => ({
+      name: 'scatter_last',
+      tensors: [output.data, x.data, places.data],
+      ints: [k, columns],
+      floats: [],
+      items: sizeOf(x.shape.slice(0, -1)),
+      workPerItem: k + columns,
+    }),
+  },
 });
 
 /**
@@ -69,11 +100,37 @@ const scatterOp: Op<Pair, ScatterParams> = defineOp<Pair, ScatterParams>({
  * @param x - `[..., C]`
  * @param places - int32 `[..., k]`, each from 0 to C−1
  * @returns `[..., k]`
- * @throws {ShapeError} when the leading axes differ
+ * @throws {ShapeError} when the leading axes differ, or a place is outside the axis
  * @example
  * gatherLast(logProbs, targets); // log-probability of each target
  */
 export function gatherLast(x: Tensor, places: Tensor): Tensor {
   expectType('gatherLast', 'places', places, 'int32');
+  checkPlaces('gatherLast', places, x.shape.at(-1) ?? 1);
   return gatherOp(x, places, { k: places.shape.at(-1) ?? 1 });
+}
+
+/**
+ * Puts the elements of the last axis at their places in longer rows, and adds those that meet: the gradient of
+ * `gatherLast`.
+ *
+ * @param x - `[..., k]`
+ * @param places - int32, the shape of x, each from 0 to columns−1
+ * @param columns - C
+ * @returns `[..., C]`
+ * @throws {ShapeError} when the shapes differ, or a place is outside the axis
+ * @example
+ * scatterLast(weights, sourceIds, vocabSize); // how much attention each word of the vocabulary has
+ */
+export function scatterLast(x: Tensor, places: Tensor, columns: number): Tensor {
+  expectType('scatterLast', 'places', places, 'int32');
+  checkPlaces('scatterLast', places, columns);
+  return scatterOp(x, places, { k: places.shape.at(-1) ?? 1, columns });
+}
+
+function checkPlaces(where: string, places: Tensor, columns: number): void {
+  const bad = places.data.findIndex((place) => place < 0 || place >= columns);
+  if (bad < 0) return;
+  const got = `${places.data[bad]} at place ${bad}`;
+  throw new ShapeError({ where, expected: `places from 0 to ${columns - 1}`, got });
 }

@@ -46,6 +46,10 @@ const transformer = z.strictObject({
   shareLayers: z.boolean().default(false),
   parallelResidual: z.boolean().default(false),
   stochasticDepth: rate.default(0),
+  copy: z
+    .boolean()
+    .default(false)
+    .describe('words can be copied from the source; needs a shared tokenizer and no label smoothing'),
   maxSeqLen: count.default(512),
 });
 

@@ -45,6 +45,11 @@ const reader = z.discriminatedUnion('format', [
     format: z.literal('cmudict'),
     package: z.string().describe('npm package that exports `dictionary`, word to pronunciation'),
   }),
+  z.strictObject({
+    format: z.literal('entities'),
+    path: z.string().describe('tagged sentences: a token and its tag a line, as in CoNLL-2003'),
+    type: z.string().min(1).describe('entities that the target lists: PER of B-PER'),
+  }),
 ]);
 
 const split = z.strictObject({

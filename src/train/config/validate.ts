@@ -2,6 +2,7 @@
 import YAML from 'yaml';
 import { z } from 'zod';
 import { readLines } from '../../data/lines.ts';
+import { readers } from '../../data/readers.ts';
 import { ConfigError, type ConfigIssue, nearestName } from '../../errors.ts';
 import { kindsFor, type ModelTask, modelOptions } from '../../models/registry.ts';
 import { mechanismIssues, transformerDefaults } from '../../models/transformer-config.ts';
@@ -128,7 +129,7 @@ function article(type: string): string {
 /** The values that tell the members of a union apart. */
 function tagNames(path: readonly PropertyKey[], tag: string): string[] {
   if (tag === 'kind') return [...tokenizerKinds];
-  return path.length === 2 ? ['pairs', 'text'] : ['parallel', 'tsv', 'jsonl', 'cmudict'];
+  return path.length === 2 ? ['pairs', 'text'] : Object.keys(readers);
 }
 
 function unionIssues(issue: z.core.$ZodIssueInvalidUnion, root: unknown): ConfigIssue[] {
@@ -204,11 +205,19 @@ function modelRule({ model }: Experiment, task: ModelTask, what: string, need: N
 }
 
 function pairRules(experiment: PairExperiment, need: Need): void {
-  const { data, model, evaluation } = experiment;
+  const { data, model, evaluation, tokenizer, training } = experiment;
   modelRule(experiment, 'translation', 'pairs of texts', need);
   need(Boolean(data.all) !== Boolean(data.train), 'data', 'expected either `all` with `split`, or `train`');
   need(!data.all || Boolean(data.split), 'data.split', 'expected with `data.all`');
   need(evaluation.stride === undefined, 'evaluation.stride', 'expected with a running text only');
+  const copies = model.kind === 'transformer' && model.copy;
+  need(!copies || 'shared' in tokenizer, 'model.copy', 'expected `tokenizer.shared`: one vocabulary');
+  const { labelSmoothing } = training;
+  need(
+    !copies || labelSmoothing === 0,
+    'training.labelSmoothing',
+    `expected 0 with model.copy, got ${labelSmoothing}`,
+  );
   const isUnbounded = model.kind === 'transformer' && kindOf(model.position) === 'none';
   const longest = Math.max(data.maxSourceLength, data.maxTargetLength) + 1;
   need(

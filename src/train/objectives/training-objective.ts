@@ -60,12 +60,14 @@ export class TrainingObjective {
     const { model, training } = this;
     const { source, target } = this.tokenizers;
     const { bos, eos } = target.specialTokens;
-    const references = unpacked(batch.labels).map((labels) => target.decode(labels.slice(0, -1)));
+    const words = copiedWords(batch, target.vocabSize);
+    const text = (tokens: readonly number[]): string => target.decode(tokens, { words });
+    const references = unpacked(batch.labels).map((labels) => text(labels.slice(0, -1)));
     const limits = Array.from(batch.source.lengths, (length) =>
       Math.min(model.maxSeqLen - 1, 2 * length + 10),
     );
-    const reward = (tokens: readonly number[], text: number): number =>
-      sentenceBleu(target.decode(tokens), [references[text]!]).score / 100;
+    const reward = (tokens: readonly number[], place: number): number =>
+      sentenceBleu(text(tokens), [references[place]!]).score / 100;
     const options = {
       ids: { bos, eos, pad: source.specialTokens.pad },
       baseline: training.reinforce!.baseline,
@@ -76,4 +78,10 @@ export class TrainingObjective {
     };
     reinforce(model, batch.source, options, scale);
   }
+}
+
+/** Names for the ids beyond the vocabulary: a score asks only which words are the same. */
+function copiedWords({ source }: PairBatch, vocabSize: number): string[] {
+  const ids = source.ids.reduce((most, id) => Math.max(most, id + 1), vocabSize);
+  return Array.from({ length: ids - vocabSize }, (_, place) => `copied${place}`);
 }

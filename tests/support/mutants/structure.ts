@@ -1,5 +1,12 @@
 /** Bugs in additive heads, and in attention to trees and graphs. */
 import { concat, MultiHeadAttention, slice, type Tensor } from '../../../src/index.ts';
+import { Padded } from '../../../src/nn/attention/padded.ts';
+import { ExtendedVocabulary } from '../../../src/tokenizers/extended-vocabulary.ts';
+import {
+  copiedLabelsHaveTheirProbabilities,
+  copiesByTheFormula,
+  unknownWordsComeBack,
+} from '../checks/copy.ts';
 import { additiveHeadsEqualLoops } from '../checks/scores.ts';
 import { edgesHideNodes } from '../checks/structure.ts';
 import { type Mutant, mutateOp, mutateParams, patch } from './mutant.ts';
@@ -33,5 +40,44 @@ export const structureMutants: readonly Mutant[] = [
           },
       ),
     caughtBy: edgesHideNodes,
+  },
+  {
+    name: 'each row of a batch copies the words of the row before',
+    mutate: () =>
+      patch(
+        Padded.prototype,
+        'unpackIds',
+        (real) =>
+          function (this: Padded, ids, padding) {
+            const rows = real.call(this, ids, padding);
+            rows.data.copyWithin(rows.shape[1]!, 0);
+            return rows;
+          },
+      ),
+    caughtBy: copiedLabelsHaveTheirProbabilities,
+  },
+  {
+    name: 'of a word that stands twice in the source only the last place counts',
+    mutate: mutateOp<{ k: number; columns: number }, 'compute'>('scatterLast', 'compute', () => (context) => {
+      const { inputs, output, params } = context;
+      const [x, places] = inputs as [Tensor, Tensor];
+      output.data.fill(0);
+      for (let i = 0; i < x.size; i++)
+        output.data[Math.floor(i / params.k) * params.columns + places.data[i]!] = x.data[i]!;
+    }),
+    caughtBy: copiesByTheFormula,
+  },
+  {
+    name: 'a word that comes twice has two ids',
+    mutate: () =>
+      patch(
+        ExtendedVocabulary.prototype,
+        'encode',
+        (real) =>
+          function (this: ExtendedVocabulary, line) {
+            return real.call(this, line).map((id, i, ids) => (ids.indexOf(id) < i ? id + 1 : id));
+          },
+      ),
+    caughtBy: unknownWordsComeBack,
   },
 ];
