@@ -11,21 +11,21 @@ import { Random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { AttentionCache } from '../nn/attention/layer.ts';
 import type { Mask } from '../nn/attention/masks.ts';
-import { Embedding } from '../nn/embedding.ts';
+import type { Embedding } from '../nn/embedding.ts';
 import { normal } from '../nn/initializers.ts';
 import { Linear } from '../nn/linear.ts';
 import type { ModuleContext } from '../nn/module.ts';
 import type { Norm } from '../nn/norms/index.ts';
-import { makePosition, type Position } from '../nn/position/index.ts';
-import { Dropout } from '../nn/residual.ts';
-import { StochasticDepth } from '../nn/stochastic-depth.ts';
+import type { Position } from '../nn/position/index.ts';
+import type { Dropout } from '../nn/residual.ts';
+import type { StochasticDepth } from '../nn/stochastic-depth.ts';
 import { reshape } from '../ops/shape/reshape.ts';
 import { slice } from '../ops/shape/slice.ts';
 import { checkGptConfig, type GptConfig, gptDefaults } from './gpt-config.ts';
 import { CausalLanguageModel } from './language-model.ts';
-import { SelfAttentionLayer } from './layers.ts';
-import { singlePositionSizes, singleStackPlan } from './single-stack-config.ts';
-import { finalNorm, type LayerStack, makeLayers, stepThroughLayers, throughLayers } from './stacks.ts';
+import type { SelfAttentionLayer } from './layers.ts';
+import { stepThroughLayers, throughLayers } from './stacks.ts';
+import { embedTokens, makeTokenStack, type TokenStack } from './token-stack.ts';
 import { truncateCaches } from './transformer-cache.ts';
 
 /** What decoding keeps of every layer: grows by a token a step. */
@@ -64,7 +64,7 @@ export class GptCache {
  * A GPT-2 style language model: learned positions, pre-norm, a last norm, tied or separate output projection. Positions,
  * attention, norms and feed-forward networks are of any kind that the Transformer has, so that it is LLaMA's as well.
  */
-export class Gpt extends CausalLanguageModel implements LayerStack {
+export class Gpt extends CausalLanguageModel implements TokenStack {
   readonly config: GptConfig;
   readonly embedding: Embedding;
   readonly position: Position;
@@ -94,15 +94,14 @@ export class Gpt extends CausalLanguageModel implements LayerStack {
   ) {
     super();
     this.config = checkGptConfig({ ...gptDefaults, ...config });
-    const { vocabSize, dModel, dropout, stochasticDepth, initializerStd } = this.config;
-    const plan = singleStackPlan(this.config, true);
-    const scale = this.config.scaleEmbeddings ? Math.sqrt(dModel) : 1;
-    this.embedding = new Embedding(vocabSize, dModel, context, { std: initializerStd, scale });
-    this.position = makePosition(this.config.position, singlePositionSizes(this.config, true), context);
-    this.embeddingDropout = new Dropout(dropout);
-    this.layers = makeLayers(plan, (layer) => new SelfAttentionLayer(layer, context));
-    this.depth = new StochasticDepth(stochasticDepth, plan.numLayers);
-    this.norm = finalNorm(plan, context);
+    const { vocabSize, dModel, initializerStd } = this.config;
+    const parts = makeTokenStack(this.config, true, context);
+    this.embedding = parts.embedding;
+    this.position = parts.position;
+    this.embeddingDropout = parts.embeddingDropout;
+    this.layers = parts.layers;
+    this.depth = parts.depth;
+    this.norm = parts.norm;
     const output = { bias: false, initializer: normal(initializerStd) };
     this.projection = this.config.tieEmbeddings ? null : new Linear(dModel, vocabSize, context, output);
   }
@@ -166,8 +165,7 @@ export class Gpt extends CausalLanguageModel implements LayerStack {
   }
 
   private embed(ids: Tensor, start: number): Tensor {
-    const x = this.position.forward(this.embedding.forward(ids), start);
-    return this.expose('embedded', this.embeddingDropout.forward(x));
+    return this.expose('embedded', embedTokens(this, ids, start));
   }
 
   private logits(top: Tensor, mask: Mask | null = null): Tensor {
