@@ -62,3 +62,10 @@ export {
   type WindowSizes,
 } from './running-text.ts';
 export { corruptSpans, restoreSpans, type SpanCorruptionOptions } from './span-corruption.ts';
+export {
+  type MaskedTokens,
+  type MaskingIds,
+  type MaskingRates,
+  maskingRandom,
+  maskTokens,
+} from './token-masking.ts';

@@ -44,6 +44,26 @@ export function maskingRandom(seed: number, part: string, epoch: number, place: 
   return new Random(seed, `mask/${part}/epoch-${epoch}/batch-${place}`);
 }
 
+/** Not for users: the two decisions of masking. */
+export const maskingRules = {
+  /** Whether a token may be selected. */
+  isOrdinary(id: number, { mask, ordinary: [from, to] }: MaskingIds): boolean {
+    return id >= from && id < to && id !== mask;
+  },
+
+  /** What stands in the place of a selected token. */
+  replacement(
+    id: number,
+    { mask, ordinary: [from, to] }: MaskingIds,
+    shares: Required<MaskingRates>,
+    random: Random,
+  ): number {
+    const u = random.uniform();
+    if (u < shares.mask) return mask;
+    return u < shares.mask + shares.random ? from + random.integer(to - from) : id;
+  },
+};
+
 /**
  * Selects each ordinary token with probability `rate`, at least one where there is one, and hides 80 % of the selected
  * ones behind the mask, replaces 10 % by any ordinary token and keeps 10 %.
@@ -55,28 +75,29 @@ export function maskingRandom(seed: number, part: string, epoch: number, place: 
  */
 export function maskTokens(
   tokens: ArrayLike<number>,
-  { mask, ordinary: [from, to] }: MaskingIds,
+  which: MaskingIds,
   random: Random,
-  { rate = 0.15, mask: maskShare = 0.8, random: randomShare = 0.1 }: MaskingRates = {},
+  rates: MaskingRates = {},
 ): MaskedTokens {
-  check(rate > 0 && rate <= 1, 'rate', 'a probability above 0 and at most 1', rate);
-  check(maskShare >= 0, 'mask', 'a share of at least 0', maskShare);
-  check(randomShare >= 0, 'random', 'a share of at least 0', randomShare);
-  const sum = maskShare + randomShare;
-  check(sum <= 1 + 1e-9, 'mask', 'shares of mask and random that sum to at most 1', sum);
-  check(to > from, 'ordinary', 'at least one ordinary token', to - from);
-  const isOrdinary = (id: number): boolean => id >= from && id < to && id !== mask;
+  const shares = { rate: 0.15, mask: 0.8, random: 0.1, ...rates };
+  checkMasking(which, shares);
   const ids = Int32Array.from(tokens);
-  const free = [...ids.keys()].filter((place) => isOrdinary(ids[place]!));
-  const drawn = free.filter(() => random.uniform() < rate);
+  const free = [...ids.keys()].filter((place) => maskingRules.isOrdinary(ids[place]!, which));
+  const drawn = free.filter(() => random.uniform() < shares.rate);
   const places = drawn.length > 0 || free.length === 0 ? drawn : [free[random.integer(free.length)]!];
   const labels = Int32Array.from(places, (place) => ids[place]!);
-  for (const place of places) {
-    const u = random.uniform();
-    if (u < maskShare) ids[place] = mask;
-    else if (u < sum) ids[place] = from + random.integer(to - from);
-  }
+  for (const place of places) ids[place] = maskingRules.replacement(ids[place]!, which, shares, random);
   return { ids, places: Int32Array.from(places), labels };
+}
+
+function checkMasking({ ordinary: [from, to] }: MaskingIds, shares: Required<MaskingRates>): void {
+  const { rate, mask, random } = shares;
+  check(rate > 0 && rate <= 1, 'rate', 'a probability above 0 and at most 1', rate);
+  check(mask >= 0, 'mask', 'a share of at least 0', mask);
+  check(random >= 0, 'random', 'a share of at least 0', random);
+  const sum = mask + random;
+  check(sum <= 1 + 1e-9, 'mask', 'shares of mask and random that sum to at most 1', sum);
+  check(to > from, 'ordinary', 'at least one ordinary token', to - from);
 }
 
 function check(fine: boolean, where: string, expected: string, got: number): void {

@@ -49,7 +49,8 @@ export function fillMask(
     return fail('a tokenizer with a mask token', 'one without', "train with model: { kind: 'masked-lm' }");
   const { ids, places } = encodeMasked(tokenizer, text, mask);
   const word = tokenizer.token(mask);
-  if (places.length === 0) fail(`a text with ${word}`, JSON.stringify(text), `write ${word} for a hidden token`);
+  if (places.length === 0)
+    fail(`a text with ${word}`, JSON.stringify(text), `write ${word} for a hidden token`);
   if (ids.length > model.maxSeqLen)
     fail(`at most ${model.maxSeqLen} tokens (maxSeqLen)`, String(ids.length), 'shorten the text');
   const probabilities = probabilitiesAt(model, ids, places);

@@ -147,6 +147,16 @@ export class MaskedLanguageModel extends Module implements TokenStack {
    * @returns `[P]`
    */
   losses(ids: Tensor, places: Tensor, labels: Tensor, options: { readonly labelSmoothing: number }): Tensor {
-    return crossEntropy(this.logitsAt(this.encode(ids), places), labels, options);
+    return this.lossesAt(this.encode(ids), places, labels, options);
+  }
+
+  /** As `losses`, from the output of `encode`. */
+  lossesAt(
+    states: Tensor,
+    places: Tensor,
+    labels: Tensor,
+    options: { readonly labelSmoothing: number },
+  ): Tensor {
+    return crossEntropy(this.logitsAt(states, places), labels, options);
   }
 }

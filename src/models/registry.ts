@@ -14,6 +14,12 @@ import { EncoderDecoder } from './encoder-decoder.ts';
 import { Gpt } from './gpt.ts';
 import { type GptConfig, gptDefaults, gptRules } from './gpt-config.ts';
 import { CausalLanguageModel } from './language-model.ts';
+import {
+  MaskedLanguageModel,
+  type MaskedLanguageModelConfig,
+  maskedLanguageModelDefaults,
+  maskedLanguageModelRules,
+} from './masked-language-model.ts';
 import { NonAutoregressive } from './non-autoregressive.ts';
 import { type NonAutoregressiveConfig, nonAutoregressiveRules } from './non-autoregressive-config.ts';
 import { RecurrentSeq2Seq } from './recurrent-seq2seq.ts';
@@ -43,6 +49,10 @@ interface Kinds {
     readonly config: SegmentLanguageModelConfig;
     readonly model: SegmentLanguageModel;
   };
+  readonly 'masked-lm': {
+    readonly config: MaskedLanguageModelConfig;
+    readonly model: MaskedLanguageModel;
+  };
   readonly 'transformer-xl': { readonly config: TransformerXlConfig; readonly model: TransformerXl };
   readonly 'window-tagger': { readonly config: WindowTaggerConfig; readonly model: WindowTagger };
 }
@@ -58,12 +68,13 @@ const kinds: {
   nat: (config, context) => new NonAutoregressive(config, context),
   'conv-lm': (config, context) => new ConvLanguageModel(config, context),
   'segment-lm': (config, context) => new SegmentLanguageModel(config, context),
+  'masked-lm': (config, context) => new MaskedLanguageModel(config, context),
   'transformer-xl': (config, context) => new TransformerXl(config, context),
   'window-tagger': (config, context) => new WindowTagger(config, context),
 };
 
-/** What a kind of model learns from: pairs of texts, or one running text. */
-export type ModelTask = 'translation' | 'language-model';
+/** What a kind of model learns from: pairs of texts, one running text, or such a text with hidden tokens. */
+export type ModelTask = 'translation' | 'language-model' | 'masked-language-model';
 
 /** A kind that an experiment can train. */
 interface TrainableKind {
@@ -88,6 +99,7 @@ export const modelOptions: Readonly<Record<string, TrainableKind>> = {
   'lstm-seq2seq': { options: recurrentSeq2SeqRules, task: 'translation' },
   nat: { options: nonAutoregressiveRules, task: 'translation' },
   gpt: stackKind(gptRules, 'language-model', true),
+  'masked-lm': stackKind(maskedLanguageModelRules, 'masked-language-model', false),
   'conv-lm': { options: convLanguageModelRules, task: 'language-model' },
   'segment-lm': { options: segmentLanguageModelRules, task: 'language-model' },
   'transformer-xl': { options: transformerXlRules, task: 'language-model' },
@@ -153,6 +165,20 @@ export function buildLanguageModel(
   throw wrongSort(description, 'a language model', 'language-model');
 }
 
+/**
+ * As `buildModel`, for models that say which tokens are hidden.
+ *
+ * @throws {ConfigError} when the kind is of another sort
+ */
+export function buildMaskedLanguageModel(
+  description: ModelDescription,
+  context: ModuleContext,
+): MaskedLanguageModel {
+  const model: unknown = buildModel(description, context);
+  if (model instanceof MaskedLanguageModel) return model;
+  throw wrongSort(description, 'a masked language model', 'masked-language-model');
+}
+
 function wrongSort({ kind }: ModelDescription, expected: string, task: ModelTask): ConfigError {
   const hint = `such kinds are ${kindsFor(task).join(', ')}`;
   return new ConfigError({ where: 'model.kind', expected, got: `kind "${kind}"`, hint });
@@ -162,6 +188,8 @@ function wrongSort({ kind }: ModelDescription, expected: string, task: ModelTask
 export function completed(description: ModelDescription): ModelDescription {
   const { kind } = description;
   if (kind === 'gpt') return { ...description, config: { ...gptDefaults, ...description.config } };
+  if (kind === 'masked-lm')
+    return { ...description, config: { ...maskedLanguageModelDefaults, ...description.config } };
   if (kind !== 'transformer') return description;
   const config = description.config as TransformerConfig;
   const finalNorm = config.finalNorm ?? config.normPlacement === 'pre';

@@ -1,9 +1,11 @@
 /** The task of an experiment: what its data is decides what is trained. */
 import type { Device } from '../core/device.ts';
+import { modelOptions } from '../models/registry.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { type Experiment, isTextExperiment, type PairExperiment } from './config/schema.ts';
 import type { TrainingEvent } from './events.ts';
 import { prepareLanguageModelTask } from './language-model-task.ts';
+import { prepareMaskedLanguageModelTask } from './masked-language-model-task.ts';
 import { prepare } from './prepare-run.ts';
 import type { TrainingTask } from './task.ts';
 import { TranslationTask } from './translation-task.ts';
@@ -15,7 +17,11 @@ export function prepareTask(
   device: Device,
   onEvent: (event: TrainingEvent) => void,
 ): TrainingTask {
-  if (isTextExperiment(experiment)) return prepareLanguageModelTask(experiment, checkpoint, device, onEvent);
+  if (isTextExperiment(experiment)) {
+    const isMasked = modelOptions[experiment.model.kind]?.task === 'masked-language-model';
+    const make = isMasked ? prepareMaskedLanguageModelTask : prepareLanguageModelTask;
+    return make(experiment, checkpoint, device, onEvent);
+  }
   const pairs = experiment as PairExperiment;
   return new TranslationTask(pairs, prepare(pairs, checkpoint, device, onEvent));
 }

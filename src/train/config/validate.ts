@@ -198,15 +198,15 @@ function crossIssues(experiment: Experiment): ConfigIssue[] {
 }
 
 /** The kind of model fits the data. */
-function modelRule({ model }: Experiment, task: ModelTask, what: string, need: Need): void {
-  const kinds = kindsFor(task);
+function modelRule({ model }: Experiment, tasks: readonly ModelTask[], what: string, need: Need): void {
+  const kinds = tasks.flatMap(kindsFor);
   const expected = `expected one of ${kinds.join(', ')} for ${what}, got "${model.kind}"`;
   need(kinds.includes(model.kind), 'model.kind', expected);
 }
 
 function pairRules(experiment: PairExperiment, need: Need): void {
   const { data, model, evaluation, tokenizer, training } = experiment;
-  modelRule(experiment, 'translation', 'pairs of texts', need);
+  modelRule(experiment, ['translation'], 'pairs of texts', need);
   need(Boolean(data.all) !== Boolean(data.train), 'data', 'expected either `all` with `split`, or `train`');
   need(!data.all || Boolean(data.split), 'data.split', 'expected with `data.all`');
   need(evaluation.stride === undefined, 'evaluation.stride', 'expected with a running text only');
@@ -231,8 +231,26 @@ function textRules(experiment: TextExperiment, need: Need): void {
   const { data, model, evaluation, tokenizer, training } = experiment;
   for (const field of ['scheduledSampling', 'reinforce'] as const)
     need(training[field] === undefined, `training.${field}`, 'expected with pairs of texts only');
-  const { segmentLength, split } = data;
-  modelRule(experiment, 'language-model', 'a running text', need);
+  const { segmentLength, split, masking } = data;
+  modelRule(experiment, ['language-model', 'masked-language-model'], 'a running text', need);
+  const isMasked = kindsFor('masked-language-model').includes(model.kind);
+  const masked = kindsFor('masked-language-model').join(', ');
+  need(
+    isMasked || !masking,
+    'data.masking',
+    `expected with a masked language model (${masked}), got kind "${model.kind}"`,
+  );
+  const sum = (masking?.mask ?? 0) + (masking?.random ?? 0);
+  need(
+    sum <= 1 + 1e-9,
+    'data.masking',
+    `expected shares of mask and random that sum to at most 1, got ${sum}`,
+  );
+  need(
+    !isMasked || evaluation.stride === undefined,
+    'evaluation.stride',
+    'expected with a model of the next token only',
+  );
   need(Boolean(data.path) !== Boolean(data.train), 'data', 'expected either `path`, or `train`');
   const isSplit = data.path !== undefined;
   for (const part of ['validation', 'test'] as const)
@@ -261,7 +279,7 @@ function textRules(experiment: TextExperiment, need: Need): void {
   need(
     metrics.length + (test?.metrics.length ?? 0) === 0,
     'evaluation.metrics',
-    'expected none: a language model reports loss, perplexity and bitsPerCharacter',
+    'expected none: a language model reports loss and perplexity, and bitsPerCharacter or accuracy',
   );
 }
 
