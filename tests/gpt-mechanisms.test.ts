@@ -9,6 +9,8 @@ import {
   quantize,
   validateExperiment,
 } from '../src/index.ts';
+import { treeAttentions } from '../src/nn/attention/kinds.ts';
+import { treePositions } from '../src/nn/position/index.ts';
 import {
   futureChangesNothing,
   gptStepsEqualForward,
@@ -19,9 +21,11 @@ import { itOnEachDevice } from './support/devices.ts';
 import { llamaLike, tinyLlama } from './support/gpts.ts';
 
 type Fields = Partial<GptConfig>;
-const ofPositions = Object.keys(positions).map((position) => ({ position }) as Fields);
+const ofPositions = Object.keys(positions)
+  .filter((kind) => !treePositions.has(kind))
+  .map((position) => ({ position }) as Fields);
 const ofAttentions = Object.keys(attentions)
-  .filter((kind) => kind !== 'linformer')
+  .filter((kind) => kind !== 'linformer' && !treeAttentions.has(kind))
   .map((attention) => ({ attention }) as Fields);
 const further: readonly Fields[] = [
   { attention: { kind: 'multi-head', numKvHeads: 1, softCap: 2 }, position: 'shaw' },
@@ -69,6 +73,8 @@ const messageOf = (fields: Fields): string => {
 
 describe('what cannot be', () => {
   it.each<[Fields, string]>([
+    [{ attention: 'graph' }, 'attention: graph: it needs trees'],
+    [{ position: 'structural' }, 'position: structural: it needs trees'],
     [{ attention: 'linformer' }, 'attention: linformer: each projected key mixes the whole text'],
     [{ norm: 'sentence' }, 'norm: sentence: a mean over a whole text'],
     [{ attention: 'linear', position: 't5' }, 'attention: linear: position t5 adds to scores'],

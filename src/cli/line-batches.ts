@@ -1,8 +1,8 @@
 /** Lines in groups, so that a file is translated in large batches and a person typing gets an answer at once. */
 
-type Arrival = { readonly line: string } | 'end' | { readonly failure: unknown };
+type Arrival<T> = { readonly line: T } | 'end' | { readonly failure: unknown };
 
-function next(lines: AsyncGenerator<string>): Promise<Arrival> {
+function next<T>(lines: AsyncGenerator<T>): Promise<Arrival<T>> {
   return lines.next().then(
     ({ value, done }) => (done ? 'end' : { line: value }),
     (failure: unknown) => ({ failure }),
@@ -19,8 +19,8 @@ function idle(): Promise<'idle'> {
  *
  * @throws what `lines` throws, after the group of the lines before it
  */
-export async function* lineBatches(lines: AsyncGenerator<string>, most: number): AsyncGenerator<string[]> {
-  let batch: string[] = [];
+export async function* lineBatches<T>(lines: AsyncGenerator<T>, most: number): AsyncGenerator<T[]> {
+  let batch: T[] = [];
   let pending = next(lines);
   for (;;) {
     const arrival = batch.length > 0 ? await Promise.race([pending, idle()]) : await pending;

@@ -1,11 +1,14 @@
 /** Batches: of examples of like length, so that little is padding; or packed, without any. */
 import { Random } from '../core/random.ts';
 import { ConfigError } from '../errors.ts';
+import type { SourceStructure } from '../nn/source-structure.ts';
 
 /** Token ids of a source and its target. */
 export interface TokenPair {
   readonly source: readonly number[];
   readonly target: readonly number[];
+  /** The dependency tree of the source, where it has one. */
+  readonly structure?: SourceStructure;
 }
 
 /** Lengths of an example in tokens. */

@@ -62,6 +62,38 @@ function sentenceOf(words: readonly WordLine[], problems: ProblemList): Dependen
   return fault ? undefined : { words: column(FORM), heads, relations: column(RELATION) };
 }
 
+const hint = 'a word has ten columns separated by tabs; HEAD, the seventh, makes a tree';
+
+/** Puts lines together to sentences. */
+class SentenceReader {
+  private readonly problems: ProblemList;
+  private words: WordLine[] = [];
+  private line = 0;
+
+  constructor(problems: ProblemList) {
+    this.problems = problems;
+  }
+
+  /** Takes the next line; the sentence that it ends, if there is one and nothing was wrong with it. */
+  push(text: string): DependencySentence | undefined {
+    this.line++;
+    const cells = text.split('\t');
+    if (text.trim() === '') return this.end();
+    if (text.startsWith('#')) return undefined;
+    if (cells.length !== COLUMNS)
+      this.problems.add(this.line, `expected ${COLUMNS} columns, got ${cells.length}`);
+    else if (!/[-.]/.test(cells[ID]!)) this.words.push({ line: this.line, cells });
+    return undefined;
+  }
+
+  /** The sentence that the end of the file ends. */
+  end(): DependencySentence | undefined {
+    const sentence = this.words.length > 0 ? sentenceOf(this.words, this.problems) : undefined;
+    this.words = [];
+    return sentence;
+  }
+}
+
 /**
  * Sentences of a CoNLL-U file. Comments, ranges of words (`1-2`) and empty nodes (`1.1`) are left out.
  *
@@ -70,26 +102,29 @@ function sentenceOf(words: readonly WordLine[], problems: ProblemList): Dependen
  * const [{ words, heads }] = readConllu('en_ewt-ud-dev.conllu');
  */
 export function readConllu(path: string): DependencySentence[] {
-  const problems = new ProblemList(
-    path,
-    'a word has ten columns separated by tabs; HEAD, the seventh, makes a tree',
-  );
-  const sentences: DependencySentence[] = [];
-  let words: WordLine[] = [];
-  const finish = (): void => {
-    const sentence = words.length > 0 ? sentenceOf(words, problems) : undefined;
-    if (sentence) sentences.push(sentence);
-    words = [];
-  };
-  for (const [i, text] of readLines(path).entries()) {
-    const cells = text.split('\t');
-    if (text.trim() === '') finish();
-    else if (text.startsWith('#')) continue;
-    else if (cells.length !== COLUMNS)
-      problems.add(i + 1, `expected ${COLUMNS} columns, got ${cells.length}`);
-    else if (!/[-.]/.test(cells[ID]!)) words.push({ line: i + 1, cells });
-  }
-  finish();
+  const problems = new ProblemList(path, hint);
+  const reader = new SentenceReader(problems);
+  const sentences = [...readLines(path).map((line) => reader.push(line)), reader.end()];
   problems.throwIfAny();
-  return sentences;
+  return sentences.filter((sentence) => sentence !== undefined);
+}
+
+/**
+ * The sentences of lines as they come.
+ *
+ * @param name - of their file, for errors
+ * @throws {DataError} as `readConllu`, after the sentences before the one that has a fault
+ */
+export async function* streamConllu(
+  lines: AsyncIterable<string>,
+  name: string,
+): AsyncGenerator<DependencySentence> {
+  const problems = new ProblemList(name, hint);
+  const reader = new SentenceReader(problems);
+  const checked = function* (sentence: DependencySentence | undefined): Generator<DependencySentence> {
+    problems.throwIfAny();
+    if (sentence) yield sentence;
+  };
+  for await (const line of lines) yield* checked(reader.push(line));
+  yield* checked(reader.end());
 }

@@ -1,6 +1,8 @@
 /** Pairs of a source and its accepted targets, and how they are divided. */
 import { Random } from '../core/random.ts';
 import { ConfigError } from '../errors.ts';
+import type { DependencySentence } from './conllu.ts';
+import type { SourceText } from './source-text.ts';
 
 /** A source text with what it should become. */
 export interface Example {
@@ -9,12 +11,19 @@ export interface Example {
   readonly target: string;
   /** Every accepted target; evaluation uses all of them. */
   readonly references: readonly string[];
+  /** The dependency tree of the source, where the data has one. */
+  readonly tree?: DependencySentence;
 }
 
 /** One source and one target. */
 export interface TextPair {
-  readonly source: string;
+  readonly source: SourceText;
   readonly target: string;
+}
+
+/** The source of an example, with its tree where it has one. */
+export function sourceOf({ source, tree }: Example): SourceText {
+  return tree ?? source;
 }
 
 /** An example from its source and its accepted targets, the first one first. */
@@ -24,7 +33,9 @@ export function makeExample(source: string, references: readonly [string, ...str
 
 /** What training sees: one pair for each accepted target. */
 export function trainingPairs(examples: readonly Example[]): TextPair[] {
-  return examples.flatMap(({ source, references }) => references.map((target) => ({ source, target })));
+  return examples.flatMap((example) =>
+    example.references.map((target) => ({ source: sourceOf(example), target })),
+  );
 }
 
 /** How large the held-out parts are, and what chooses them. */

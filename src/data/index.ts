@@ -9,7 +9,7 @@ export {
 } from './batching.ts';
 export { type CmudictConfig, readCmudict } from './cmudict.ts';
 export { type CollateOptions, collate, type PaddedBatch, shiftRight } from './collate.ts';
-export { type EntitySpan, entitySpans, readConll, type TaggedSentence } from './conll.ts';
+export { type ConllOptions, readConll, type TaggedSentence } from './conll.ts';
 export { type DependencySentence, readConllu } from './conllu.ts';
 export { type EntitiesConfig, readEntities } from './entities.ts';
 export {
@@ -61,6 +61,7 @@ export {
   type WindowBatch,
   type WindowSizes,
 } from './running-text.ts';
+export { type SourceText, structureOf, textOf } from './source-text.ts';
 export { corruptSpans, restoreSpans, type SpanCorruptionOptions } from './span-corruption.ts';
 export {
   type MaskedTokens,

@@ -68,16 +68,18 @@ export function applyLengthPolicy(
   const longest = { source: 0, target: 0 };
   let tooLong = 0;
   for (const pair of pairs) {
-    const { source, target } = pair;
+    const { source, target, structure } = pair;
     longest.source = Math.max(longest.source, source.length);
     longest.target = Math.max(longest.target, target.length);
     const fits = source.length <= maxSourceLength && target.length <= maxTargetLength;
     if (!fits) tooLong++;
     if (fits) kept.push(pair);
     else if (policy !== 'skip') {
+      const shortened = <T>(tokens: readonly T[]): readonly T[] => truncate(tokens, maxSourceLength, policy);
       kept.push({
-        source: truncate(source, maxSourceLength, policy),
+        source: shortened(source),
         target: truncate(target, maxTargetLength, policy),
+        ...(structure && { structure: { ...structure, nodes: shortened(structure.nodes) } }),
       });
     }
   }

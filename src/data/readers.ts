@@ -1,10 +1,12 @@
 /** Readers of training data by the name of their format, so that a configuration can say `format: tsv`. */
 import { ConfigError, DataError, suggest } from '../errors.ts';
 import { type CmudictConfig, readCmudict } from './cmudict.ts';
+import { readConllu } from './conllu.ts';
 import { type EntitiesConfig, readEntities } from './entities.ts';
 import { type Example, makeExample } from './examples.ts';
 import { readLines } from './lines.ts';
 import { ProblemList } from './problems.ts';
+import { textOf } from './source-text.ts';
 
 /** Two or more text files whose lines belong together. */
 export interface ParallelConfig {
@@ -13,6 +15,11 @@ export interface ParallelConfig {
   readonly target: string;
   /** Files with further accepted targets. */
   readonly references?: readonly string[];
+}
+
+/** Sentences with dependency trees and the text files whose lines belong to them. */
+export interface ConlluConfig extends Omit<ParallelConfig, 'format'> {
+  readonly format: 'conllu';
 }
 
 /** Columns separated by tabs, without quoting. */
@@ -42,7 +49,13 @@ export interface JsonlConfig {
 }
 
 /** Where examples come from, by format. */
-export type DataConfig = ParallelConfig | TsvConfig | JsonlConfig | CmudictConfig | EntitiesConfig;
+export type DataConfig =
+  | ParallelConfig
+  | ConlluConfig
+  | TsvConfig
+  | JsonlConfig
+  | CmudictConfig
+  | EntitiesConfig;
 
 type Readers = {
   readonly [Format in DataConfig['format']]: (config: Extract<DataConfig, { format: Format }>) => Example[];
@@ -51,6 +64,7 @@ type Readers = {
 /** The readers by the name of their format. */
 export const readers: Readers = {
   parallel: readParallel,
+  conllu: readTrees,
   tsv: readTsv,
   jsonl: readJsonl,
   cmudict: readCmudict,
@@ -84,27 +98,52 @@ export function readExamples(config: DataConfig): Example[] {
  */
 export function readParallel(config: ParallelConfig): Example[] {
   const sources = readLines(config.source);
-  const targetFiles = [config.target, ...(config.references ?? [])];
-  const targets = targetFiles.map((file) => {
+  const targets = targetsOf(config, sources.length, 'line');
+  rejectEmpty(config.source, sources);
+  return sources.map((source, i) => makeExample(source, targets[i]!));
+}
+
+/**
+ * Sentence n of a CoNLL-U file with line n of each target file; the words of a sentence are its source.
+ *
+ * @throws DataError as `readConllu` and `readParallel`
+ */
+export function readTrees(config: ConlluConfig): Example[] {
+  const sentences = readConllu(config.source);
+  const targets = targetsOf(config, sentences.length, 'sentence');
+  return sentences.map((tree, i) => ({ ...makeExample(textOf(tree), targets[i]!), tree }));
+}
+
+/** For each source the lines that belong to it. */
+function targetsOf(
+  { source, target, references = [] }: Pick<ParallelConfig, 'source' | 'target' | 'references'>,
+  sources: number,
+  unit: 'line' | 'sentence',
+): [string, ...string[]][] {
+  const targets = [target, ...references].map((file) => {
     const lines = readLines(file);
-    if (lines.length !== sources.length) {
-      throw unpaired(config.source, sources.length, file, lines.length);
-    }
+    if (lines.length !== sources) throw unpaired([source, sources, unit], [file, lines.length, 'line']);
     rejectEmpty(file, lines);
     return lines;
   });
-  rejectEmpty(config.source, sources);
-  return sources.map((source, i) => makeExample(source, targets.map((lines) => lines[i]!) as [string]));
+  return Array.from({ length: sources }, (_, i) => targets.map((lines) => lines[i]!) as [string]);
 }
 
-function unpaired(source: string, sourceCount: number, target: string, targetCount: number): DataError {
-  const [file, line] = sourceCount > targetCount ? [source, targetCount + 1] : [target, sourceCount + 1];
+/** A file, its texts, and what each of them is. */
+type Side = readonly [file: string, count: number, unit: 'line' | 'sentence'];
+
+function unpaired(source: Side, target: Side): DataError {
+  const [longer, shorter] = source[1] > target[1] ? [source, target] : [target, source];
+  const [file, , unit] = longer;
+  const first = shorter[1] + 1;
+  const line = unit === 'line' ? { line: first } : {};
+  const sides = [source, target].map(([name, count, of]) => `${name} has ${count} ${of}s`).join(', ');
   return new DataError({
-    where: `${file}:${line}`,
+    where: unit === 'line' ? `${file}:${first}` : file,
     file,
-    line,
-    problem: `line ${line} has no partner: ${source} has ${sourceCount} lines, ${target} has ${targetCount}`,
-    hint: 'line n of one file must belong to line n of the other',
+    ...line,
+    problem: `${unit} ${first} has no partner: ${sides}`,
+    hint: `${source[2]} n of one file must belong to line n of the other`,
   });
 }
 

@@ -3,9 +3,11 @@ import { scope } from '../core/scope.ts';
 import { noGrad } from '../core/tape.ts';
 import { bucketBatches } from '../data/batching.ts';
 import { collate } from '../data/collate.ts';
+import { type SourceText, structureOf, textOf } from '../data/source-text.ts';
 import { ConfigError } from '../errors.ts';
 import type { EncoderDecoder } from '../models/encoder-decoder.ts';
 import { capture } from '../nn/capture.ts';
+import { type SourceStructure, withEndToken } from '../nn/source-structure.ts';
 import { type PairCodec, pairCodec } from '../tokenizers/extended-vocabulary.ts';
 import type { Tokenizer } from '../tokenizers/types.ts';
 import { decodeBatch, type ParallelDecoding } from './decode-batch.ts';
@@ -76,6 +78,7 @@ interface Prepared {
   readonly codec: PairCodec;
   /** Of the source, with the end token. */
   readonly ids: readonly number[];
+  readonly structure?: SourceStructure;
   readonly truncated: boolean;
 }
 
@@ -106,6 +109,21 @@ function withoutAlignment(): ConfigError {
   });
 }
 
+function withoutTrees(): ConfigError {
+  return new ConfigError({
+    where: 'sources',
+    expected: 'sentences with dependency trees, which this model looks at',
+    got: 'plain text',
+    hint: 'give CoNLL-U, as `readConllu` reads it',
+  });
+}
+
+/** The trees of a batch, where all of its texts have one. */
+function structuresOf(inputs: readonly Prepared[]): { readonly structures?: readonly SourceStructure[] } {
+  const structures = inputs.flatMap(({ structure }) => (structure ? [structure] : []));
+  return structures.length === inputs.length ? { structures } : {};
+}
+
 /** A trained model with its tokenizers. */
 export class Translator {
   readonly model: EncoderDecoder;
@@ -119,13 +137,16 @@ export class Translator {
   /**
    * Translates texts.
    *
+   * @param sources - texts; sentences with trees for a model that reads them
    * @returns one translation for each text, in order; a text of white space stays empty
-   * @throws {ConfigError} when an option cannot be used
+   * @throws {ConfigError} when an option cannot be used, or the model needs trees and gets plain texts
    * @example
    * const [{ text, score }] = translator.translate(['attention'], { beamSize: 4 });
    */
-  translate(texts: readonly string[], options: TranslateOptions = {}): Translation[] {
-    const prepared = texts.map((text) => this.prepare(text));
+  translate(sources: readonly SourceText[], options: TranslateOptions = {}): Translation[] {
+    const texts = sources.map(textOf);
+    if (this.model.readsTrees && sources.some((source) => typeof source === 'string')) throw withoutTrees();
+    const prepared = sources.map((source) => this.prepare(source));
     const results = texts.map((text): Translation => untranslated(text, options));
     const isBlank = (i: number): boolean => texts[i]!.trim() === '' || prepared[i]!.ids.length === 1;
     const todo = [...texts.keys()].filter((i) => !isBlank(i) || options.prefixes?.[i]);
@@ -147,11 +168,18 @@ export class Translator {
     return results;
   }
 
-  private prepare(text: string): Prepared {
-    const codec = pairCodec(this.tokenizers, text, this.model.copies);
+  private prepare(source: SourceText): Prepared {
+    const codec = pairCodec(this.tokenizers, textOf(source), this.model.copies);
     const { eos } = this.tokenizers.source.specialTokens;
     const room = this.model.maxSeqLen - 1;
-    return { codec, ids: [...codec.source.slice(0, room), eos], truncated: codec.source.length > room };
+    const structure = structureOf(this.tokenizers.source, source);
+    const kept = structure && { ...structure, nodes: structure.nodes.slice(0, room) };
+    return {
+      codec,
+      ids: [...codec.source.slice(0, room), eos],
+      truncated: codec.source.length > room,
+      ...(kept && { structure: withEndToken(kept) }),
+    };
   }
 
   private translateBatch(inputs: readonly Input[], options: TranslateOptions): Translation[] {
@@ -173,17 +201,17 @@ export class Translator {
     const most = this.model.maxSeqLen - 1;
     const maxNewTokens = inputs.map(({ ids }) => Math.min(most, options.maxNewTokens ?? 2 * ids.length + 10));
     const prefixes = inputs.map(({ codec, prefix }) => (prefix === undefined ? [] : codec.encode(prefix)));
-    const sources = collate(
-      inputs.map(({ ids }) => ids),
-      { padId: this.tokenizers.source.specialTokens.pad },
-    );
+    const padId = this.tokenizers.source.specialTokens.pad;
+    const ids = inputs.map((input) => input.ids);
+    const sources = { ...collate(ids, { padId }), ...structuresOf(inputs) };
     const streams = inputs.map(({ index }) => (options.firstStream ?? 0) + index);
     const common = { bos, eos, maxNewTokens, prefixes, forbidden: [pad, bos], lengthPenalty };
     return decodeBatch(this.model, sources, { ...common, streams, beamSize, nBest }, options);
   }
 
   /** The attention of the model while the model is made to say the hypothesis. */
-  private align({ codec, ids: source }: Prepared, { tokens }: Hypothesis): Alignment {
+  private align(input: Prepared, { tokens }: Hypothesis): Alignment {
+    const { codec, ids: source } = input;
     const { model, tokenizers } = this;
     const { bos, eos } = tokenizers.target.specialTokens;
     const name = model.alignmentPath;
@@ -191,7 +219,9 @@ export class Translator {
     const row = (ids: readonly number[]) => ({ ids: Int32Array.from(ids), lengths: [ids.length] });
     const { tensors } = noGrad(() =>
       scope(() =>
-        capture(model, [name], () => model.forwardPacked(row(source), row([bos, ...tokens])).dispose()),
+        capture(model, [name], () =>
+          model.forwardPacked({ ...row(source), ...structuresOf([input]) }, row([bos, ...tokens])).dispose(),
+        ),
       ),
     );
     const weights = tensors.get(name)!;

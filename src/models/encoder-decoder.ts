@@ -2,12 +2,15 @@
 import type { Device } from '../core/device.ts';
 import { type Tensor, tensor } from '../core/tensor.ts';
 import { Module } from '../nn/module.ts';
+import type { SourceStructure } from '../nn/source-structure.ts';
 import { crossEntropy } from '../ops/cross-entropy/index.ts';
 
 /** Ids of sequences in a row, and the length of each. */
 export interface PackedSequences {
   readonly ids: Int32Array;
   readonly lengths: ArrayLike<number>;
+  /** The dependency tree of each sequence, where all have one. */
+  readonly structures?: readonly SourceStructure[];
 }
 
 /** Source ids of a batch, padded. */
@@ -18,6 +21,8 @@ export interface SourceBatch {
   readonly mask: Uint8Array;
   readonly batch: number;
   readonly length: number;
+  /** The dependency tree of each source, where all have one. */
+  readonly structures?: readonly SourceStructure[];
 }
 
 /** What a step of decoding is asked for. */
@@ -92,6 +97,11 @@ export abstract class EncoderDecoder extends Module {
   abstract readonly maxSeqLen: number;
   /** Where the parameters lie. */
   abstract readonly device: Device;
+
+  /** Whether sources must bring dependency trees. */
+  get readsTrees(): boolean {
+    return false;
+  }
 
   /** Whether ids beyond the vocabulary stand for words of the source that it lacks, see `ExtendedVocabulary`. */
   get copies(): boolean {

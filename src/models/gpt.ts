@@ -9,7 +9,6 @@
 import type { Device } from '../core/device.ts';
 import { Random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
-import type { AttentionCache } from '../nn/attention/layer.ts';
 import type { Mask } from '../nn/attention/masks.ts';
 import type { Embedding } from '../nn/embedding.ts';
 import { normal } from '../nn/initializers.ts';
@@ -19,46 +18,12 @@ import type { Norm } from '../nn/norms/index.ts';
 import type { Position } from '../nn/position/index.ts';
 import type { Dropout } from '../nn/residual.ts';
 import type { StochasticDepth } from '../nn/stochastic-depth.ts';
-import { reshape } from '../ops/shape/reshape.ts';
-import { slice } from '../ops/shape/slice.ts';
 import { checkGptConfig, type GptConfig, gptDefaults } from './gpt-config.ts';
 import { CausalLanguageModel } from './language-model.ts';
 import type { SelfAttentionLayer } from './layers.ts';
 import { stepThroughLayers, throughLayers } from './stacks.ts';
+import { AttentionCaches } from './text-cache.ts';
 import { embedTokens, makeTokenStack, type TokenStack } from './token-stack.ts';
-import { truncateCaches } from './transformer-cache.ts';
-
-/** What decoding keeps of every layer: grows by a token a step. */
-export class GptCache {
-  readonly layers: readonly AttentionCache[];
-
-  constructor(layers: readonly AttentionCache[]) {
-    this.layers = layers;
-  }
-
-  /** Tokens so far. */
-  get length(): number {
-    return this.layers[0]!.length;
-  }
-
-  /** Keeps the texts at `places`, in that order. */
-  select(places: readonly number[]): void {
-    for (const layer of this.layers) layer.select(places);
-  }
-
-  /**
-   * Forgets the tokens from place `length` on.
-   *
-   * @throws {HeedError} when an attention layer cannot
-   */
-  truncate(length: number): void {
-    truncateCaches(this.layers, length);
-  }
-
-  dispose(): void {
-    for (const layer of this.layers) layer.dispose();
-  }
-}
 
 /**
  * A GPT-2 style language model: learned positions, pre-norm, a last norm, tied or separate output projection. Positions,
@@ -129,39 +94,19 @@ export class Gpt extends CausalLanguageModel implements TokenStack {
     return this.logits(top, mask);
   }
 
-  /**
-   * Prepares decoding.
-   *
-   * @param batch - texts that grow side by side
-   * @param room - most tokens of a text, its prompt included
-   */
-  startDecoding(batch: number, room: number): GptCache {
+  startDecoding(batch: number, room: number): AttentionCaches {
     const like = this.embedding.weight;
-    return new GptCache(this.layers.map(({ selfAttention }) => selfAttention.makeCache(batch, room, like)));
+    return new AttentionCaches(
+      this.layers.map(({ selfAttention }) => selfAttention.makeCache(batch, room, like)),
+    );
   }
 
-  /**
-   * Continues texts by new tokens: the whole prompt at first (prefill), then one token a step.
-   *
-   * @param ids - int32 `[B, T]`
-   * @returns logits after the last of them, `[B, V]`
-   */
-  step(ids: Tensor, cache: GptCache): Tensor {
-    const top = this.grow(ids, cache);
-    const [batch, length] = top.shape as [number, number, number];
-    const last = length === 1 ? top : slice(top, 1, -1);
-    const logits = this.logits(last); // [B, 1, V]
-    return reshape(logits, [batch, this.config.vocabSize]);
-  }
-
-  /** As `step`, with the logits after each of the new tokens, `[B, T, V]`. */
-  extend(ids: Tensor, cache: GptCache): Tensor {
-    return this.logits(this.grow(ids, cache));
-  }
-
-  /** The new tokens join the cache: ids `[B, T]` to `[B, T, C]`. */
-  private grow(ids: Tensor, cache: GptCache): Tensor {
+  protected grow(ids: Tensor, cache: AttentionCaches): Tensor {
     return stepThroughLayers(this, this.embed(ids, cache.length), cache.layers, this.position);
+  }
+
+  protected project(x: Tensor): Tensor {
+    return this.logits(x);
   }
 
   private embed(ids: Tensor, start: number): Tensor {

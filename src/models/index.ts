@@ -15,7 +15,7 @@ export {
   type WholeOptions,
   type WholeText,
 } from './encoder-decoder.ts';
-export { Gpt, GptCache } from './gpt.ts';
+export { Gpt } from './gpt.ts';
 export { checkGptConfig, type GptConfig, gptDefaults } from './gpt-config.ts';
 export {
   CausalLanguageModel,
@@ -58,6 +58,8 @@ export {
 export { SegmentMemory } from './segment-memory.ts';
 export type { SingleStackConfig } from './single-stack-config.ts';
 export { Decoder, Encoder } from './stacks.ts';
+export { TaggingModel } from './tagging-model.ts';
+export type { TextCache } from './text-cache.ts';
 export { Transformer } from './transformer.ts';
 export { TransformerCache } from './transformer-cache.ts';
 export { checkTransformerConfig, type TransformerConfig, transformerDefaults } from './transformer-config.ts';

@@ -9,6 +9,7 @@ import { type FeedForwardLayer, makeFeedForward } from '../nn/feed-forwards/inde
 import { Module, type ModuleContext } from '../nn/module.ts';
 import type { AttentionPosition } from '../nn/position/position.ts';
 import { Residual, throughResiduals } from '../nn/residual.ts';
+import type { BatchStructure } from '../nn/source-structure.ts';
 import type { AttentionPlan, LayerPlan } from './stack-plan.ts';
 import type { LayerCache } from './transformer-cache.ts';
 /** What a layer is told about its input. */
@@ -20,6 +21,8 @@ export interface LayerPass {
   readonly branchScale: number;
   /** Whether a token sees no later ones; by default so in a decoder layer only. */
   readonly causal?: boolean;
+  /** The trees of the texts. */
+  readonly structure?: BatchStructure | null;
 }
 
 /** Self-attention and a feed-forward network, each in a residual connection. */
@@ -43,12 +46,12 @@ export class SelfAttentionLayer extends Module {
   }
 
   /** x `[B, T, C]` */
-  forward(x: Tensor, { mask, position, branchScale, causal = false }: LayerPass): Tensor {
+  forward(x: Tensor, { mask, position, branchScale, causal = false, structure = null }: LayerPass): Tensor {
     return throughResiduals(
       x,
       this.residuals,
       [
-        (y) => this.selfAttention.forward(y, y, { mask, causal, position }),
+        (y) => this.selfAttention.forward(y, y, { mask, causal, position, structure }),
         (y) => this.feedForward.forward(y, mask),
       ],
       { visible: mask, branchScale },

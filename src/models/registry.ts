@@ -30,13 +30,14 @@ import {
   segmentLanguageModelRules,
 } from './segment-language-model-config.ts';
 import { type SingleStackConfig, singleStackClashes } from './single-stack-config.ts';
+import { TaggingModel } from './tagging-model.ts';
 import { Transformer } from './transformer.ts';
 
 import { type TransformerConfig, transformerDefaults } from './transformer-config.ts';
 import { TransformerXl } from './transformer-xl.ts';
 import { type TransformerXlConfig, transformerXlRules } from './transformer-xl-config.ts';
 
-import { WindowTagger, type WindowTaggerConfig } from './window-tagger.ts';
+import { WindowTagger, type WindowTaggerConfig, windowTaggerRules } from './window-tagger.ts';
 
 /** Configuration and class of each architecture; a new one is a line here and below. */
 interface Kinds {
@@ -73,8 +74,16 @@ const kinds: {
   'window-tagger': (config, context) => new WindowTagger(config, context),
 };
 
-/** What a kind of model learns from: pairs of texts, one running text, or such a text with hidden tokens. */
-export type ModelTask = 'translation' | 'language-model' | 'masked-language-model';
+/** What a kind of model learns from: pairs of texts, one running text, such a text with hidden tokens, or tagged sentences. */
+export type ModelTask = 'translation' | 'language-model' | 'masked-language-model' | 'tagging';
+
+/** The command that runs a model of each task. */
+const commands: Readonly<Record<ModelTask, string>> = {
+  translation: 'heed translate',
+  'language-model': 'heed generate',
+  'masked-language-model': 'fillMask of the library',
+  tagging: 'heed tag',
+};
 
 /** A kind that an experiment can train. */
 interface TrainableKind {
@@ -103,6 +112,7 @@ export const modelOptions: Readonly<Record<string, TrainableKind>> = {
   'conv-lm': { options: convLanguageModelRules, task: 'language-model' },
   'segment-lm': { options: segmentLanguageModelRules, task: 'language-model' },
   'transformer-xl': { options: transformerXlRules, task: 'language-model' },
+  'window-tagger': { options: windowTaggerRules, task: 'tagging' },
 };
 
 /** The kinds that learn from such data. */
@@ -179,8 +189,21 @@ export function buildMaskedLanguageModel(
   throw wrongSort(description, 'a masked language model', 'masked-language-model');
 }
 
+/**
+ * As `buildModel`, for models that give each token a tag.
+ *
+ * @throws {ConfigError} when the kind is of another sort
+ */
+export function buildTaggingModel(description: ModelDescription, context: ModuleContext): TaggingModel {
+  const model: unknown = buildModel(description, context);
+  if (model instanceof TaggingModel) return model;
+  throw wrongSort(description, 'a model that tags', 'tagging');
+}
+
 function wrongSort({ kind }: ModelDescription, expected: string, task: ModelTask): ConfigError {
-  const hint = `such kinds are ${kindsFor(task).join(', ')}`;
+  const own = (Object.keys(commands) as ModelTask[]).find((other) => kindsFor(other).includes(kind));
+  const runs = own ? `; this one is run by ${commands[own]}` : '';
+  const hint = `such kinds are ${kindsFor(task).join(', ')}${runs}`;
   return new ConfigError({ where: 'model.kind', expected, got: `kind "${kind}"`, hint });
 }
 

@@ -1,11 +1,11 @@
 /** Configuration of models that are one stack of layers between a token table and an output, checked as a whole. */
 import type { ConfigIssue } from '../errors.ts';
-import { type AttentionChoice, attentions } from '../nn/attention/kinds.ts';
+import { type AttentionChoice, attentions, treeAttentions } from '../nn/attention/kinds.ts';
 import type { AttentionSizes } from '../nn/attention/layer.ts';
 import { type FeedForwardChoice, type FeedForwardSizes, feedForwards } from '../nn/feed-forwards/index.ts';
 import { normal } from '../nn/initializers.ts';
 import { type NormChoice, type NormSizes, norms } from '../nn/norms/index.ts';
-import { type PositionChoice, type PositionSizes, positions } from '../nn/position/index.ts';
+import { type PositionChoice, type PositionSizes, positions, treePositions } from '../nn/position/index.ts';
 import { choiceIssues, kindOf, type OptionRules } from '../nn/variants.ts';
 import { type Activation, activations } from '../ops/activate/index.ts';
 import { ConfigChecks } from './config-checks.ts';
@@ -169,6 +169,15 @@ export function singleStackPlan(config: SingleStackConfig, isCausal: boolean): S
   };
 }
 
+/** Kinds that look at dependency trees, which a running text has not. */
+function treeIssues({ position, attention }: SingleStackConfig): ConfigIssue[] {
+  const needs = (path: string, kinds: ReadonlySet<string>, choice: PositionChoice | AttentionChoice) =>
+    kinds.has(kindOf(choice ?? ''))
+      ? [{ path, message: `${kindOf(choice)}: it needs trees, and only sources of a Transformer have them` }]
+      : [];
+  return [...needs('position', treePositions, position), ...needs('attention', treeAttentions, attention)];
+}
+
 /** What is wrong with the mechanisms that a configuration chooses: unknown kinds and options, and clashes. */
 export function singleStackClashes(config: SingleStackConfig, isCausal: boolean): ConfigIssue[] {
   if (config.headDim === undefined && config.dModel % config.numHeads !== 0) {
@@ -176,6 +185,7 @@ export function singleStackClashes(config: SingleStackConfig, isCausal: boolean)
     return [{ path: 'numHeads', message: `${expected}, got ${config.numHeads}` }];
   }
   return [
+    ...treeIssues(config),
     ...choiceIssues('position', positions, config.position, singlePositionSizes(config, isCausal)),
     ...choiceIssues('attention', attentions, config.attention, attentionSizes(config, isCausal)),
     ...choiceIssues('norm', norms, config.norm, normSizes(config, isCausal)),

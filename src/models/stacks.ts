@@ -5,6 +5,7 @@ import type { Visible } from '../nn/attention/packing.ts';
 import { Module, type ModuleContext } from '../nn/module.ts';
 import { makeNorm, type Norm } from '../nn/norms/index.ts';
 import type { Position } from '../nn/position/position.ts';
+import type { BatchStructure } from '../nn/source-structure.ts';
 import { StochasticDepth } from '../nn/stochastic-depth.ts';
 import { DecoderLayer, EncoderLayer, type SelfAttentionLayer } from './layers.ts';
 import type { LayerPlan, StackPlan } from './stack-plan.ts';
@@ -24,21 +25,22 @@ export interface StackPass {
   readonly position?: Position | null;
   /** Whether a token sees no later ones; false by default. */
   readonly causal?: boolean;
+  /** The trees of the texts, for mechanisms that look at them. */
+  readonly structure?: BatchStructure | null;
 }
 
 /** x `[B, T, C]` through all layers. */
 export function throughLayers(
   { layers, depth }: LayerStack,
   x: Tensor,
-  { mask = null, position = null, causal = false }: StackPass,
+  { mask = null, position = null, causal = false, structure = null }: StackPass,
 ): Tensor {
-  return layers.reduce(
-    (y, layer, i) =>
-      depth.through(y, i, (branchScale) =>
-        layer.forward(y, { mask, position: position?.inAttention(i) ?? null, branchScale, causal }),
-      ),
-    x,
-  );
+  return layers.reduce((y, layer, i) => {
+    const own = position?.inAttention(i, structure) ?? null;
+    return depth.through(y, i, (branchScale) =>
+      layer.forward(y, { mask, position: own, branchScale, causal, structure }),
+    );
+  }, x);
 }
 
 /** As `throughLayers`, for new tokens of which the caches hold what came before. */
@@ -65,9 +67,18 @@ export class Encoder extends Module {
     this.depth = new StochasticDepth(plan.stochasticDepth, plan.numLayers);
   }
 
-  /** `[B, S, C]` to `[B, S, C]` */
-  forward(x: Tensor, mask: Visible = null, position: Position | null = null): Tensor {
-    const top = throughLayers(this, x, { mask, position });
+  /**
+   * `[B, S, C]` to `[B, S, C]`
+   *
+   * @param structure - the trees of the texts, for mechanisms that look at them
+   */
+  forward(
+    x: Tensor,
+    mask: Visible = null,
+    position: Position | null = null,
+    structure: BatchStructure | null = null,
+  ): Tensor {
+    const top = throughLayers(this, x, { mask, position, structure });
     return this.norm ? this.norm.forward(top, mask) : top;
   }
 }

@@ -1,12 +1,12 @@
 /** Configuration of the encoder–decoder Transformer, checked as a whole. */
 import { ConfigError, type ConfigIssue } from '../errors.ts';
 import { type ScoreScale, scoreScales } from '../nn/attention/attend.ts';
-import { type AttentionChoice, attentions } from '../nn/attention/kinds.ts';
+import { type AttentionChoice, attentions, treeAttentions } from '../nn/attention/kinds.ts';
 import type { AttentionRole, AttentionSizes } from '../nn/attention/layer.ts';
 import { type DeepNormFactors, deepNormFactors } from '../nn/deep-norm.ts';
 import { type FeedForwardChoice, type FeedForwardSizes, feedForwards } from '../nn/feed-forwards/index.ts';
 import { type NormChoice, type NormSizes, norms } from '../nn/norms/index.ts';
-import { type PositionChoice, type PositionSizes, positions } from '../nn/position/index.ts';
+import { type PositionChoice, type PositionSizes, positions, treePositions } from '../nn/position/index.ts';
 import { type NormPlacement, normPlacements } from '../nn/residual.ts';
 import { choiceIssues, kindOf } from '../nn/variants.ts';
 import { type Activation, activations } from '../ops/activate/index.ts';
@@ -38,6 +38,9 @@ export interface TransformerConfig {
   readonly normEps: number;
   /** Name of a kind of position information, or a group of `kind` and its options. */
   readonly position: PositionChoice;
+  /** Kind of the encoder's, and of the decoder's, where it is another one. */
+  readonly encoderPosition?: PositionChoice | undefined;
+  readonly decoderPosition?: PositionChoice | undefined;
   /** Kind of all self-attention. */
   readonly attention: AttentionChoice;
   /** Kind of the encoder's, of the decoder's, and of the attention between them, where it is another one. */
@@ -179,7 +182,8 @@ function attentionSizes(config: TransformerConfig, role: AttentionRole, path?: s
     path === undefined ? config.numHeads : keptHeads(config.numHeads, prunedHeads, path).length;
   const headDim = config.headDim ?? dModel / config.numHeads;
   const widths = { dModel, numHeads, headDim, valueDim: config.valueDim ?? headDim, maxSeqLen };
-  const position = kindOf(config.position ?? 'none'); // what comes from a file may be null
+  const stack = role === 'encoder' ? role : 'decoder';
+  const position = kindOf(positionChoice(config, stack) ?? 'none'); // what comes from a file may be null
   return { role, ...widths, dropout: attentionDropout, scale: attentionScale, position };
 }
 
@@ -239,6 +243,17 @@ export function stackPlan(config: TransformerConfig, role: StackRole): StackPlan
   };
 }
 
+/** The kind of position information of a stack: what the configuration says of the stack, or of both. */
+export function positionChoice(config: TransformerConfig, role: StackRole): PositionChoice {
+  return (role === 'encoder' ? config.encoderPosition : config.decoderPosition) ?? config.position;
+}
+
+/** Whether a model cannot do without the dependency trees of its sources. */
+export function readsTrees(config: TransformerConfig): boolean {
+  const position = kindOf(positionChoice(config, 'encoder'));
+  return treePositions.has(position) || treeAttentions.has(kindOf(attentionChoice(config, 'encoder')));
+}
+
 /** What the positions of a stack are made for. */
 export function positionSizes(config: TransformerConfig, role: StackRole): PositionSizes {
   const { dModel, numHeads, headDim, valueDim, maxSeqLen } = attentionSizes(config, role);
@@ -261,8 +276,12 @@ export function mechanismIssues(config: TransformerConfig): ConfigIssue[] {
     const path = config[`${role}Norm`] !== undefined ? `${role}Norm` : 'norm';
     return choiceIssues(path, norms, normChoice(config, role), normSizes(config, role));
   });
+  const position = (['encoder', 'decoder'] as const).flatMap((role) => {
+    const path = config[`${role}Position`] !== undefined ? `${role}Position` : 'position';
+    return choiceIssues(path, positions, positionChoice(config, role), positionSizes(config, role));
+  });
   const issues = [
-    ...choiceIssues('position', positions, config.position, positionSizes(config, 'encoder')),
+    ...position,
     ...attention,
     ...norm,
     ...(config.prunedHeads ? prunedHeadsIssues(config, (role) => attentionChoice(config, role)) : []),

@@ -18,6 +18,7 @@ import type { ModuleContext } from '../nn/module.ts';
 import { type CopySource, PointerGenerator } from '../nn/pointer-generator.ts';
 import { makePosition, type Places, type Position } from '../nn/position/index.ts';
 import { Dropout } from '../nn/residual.ts';
+import { BatchStructure, type SourceStructure } from '../nn/source-structure.ts';
 import { reshape } from '../ops/shape/reshape.ts';
 import { slice } from '../ops/shape/slice.ts';
 import {
@@ -32,7 +33,10 @@ import { Decoder, Encoder } from './stacks.ts';
 import { type LayerCache, TransformerCache } from './transformer-cache.ts';
 import {
   checkTransformerConfig,
+  positionChoice,
   positionSizes,
+  readsTrees,
+  type StackRole,
   type TransformerConfig,
   transformerDefaults,
 } from './transformer-config.ts';
@@ -65,15 +69,15 @@ export class Transformer extends EncoderDecoder {
     super();
     const pre = config.normPlacement === 'pre';
     this.config = checkTransformerConfig({ ...transformerDefaults, finalNorm: pre, ...config });
-    const { dModel, position, tieEmbeddings, paddingId } = this.config;
+    const { dModel, tieEmbeddings, paddingId } = this.config;
     const embeddingOptions = { paddingId, scale: this.config.scaleEmbeddings ? Math.sqrt(dModel) : 1 };
     this.sourceEmbedding = new Embedding(this.config.sourceVocabSize, dModel, context, embeddingOptions);
     this.targetEmbedding =
       tieEmbeddings === 'all'
         ? this.sourceEmbedding
         : new Embedding(this.config.targetVocabSize, dModel, context, embeddingOptions);
-    this.sourcePosition = makePosition(position, positionSizes(this.config, 'encoder'), context);
-    this.targetPosition = makePosition(position, positionSizes(this.config, 'decoder'), context);
+    this.sourcePosition = this.positionOf('encoder', context);
+    this.targetPosition = this.positionOf('decoder', context);
     this.embeddingDropout = new Dropout(this.config.dropout);
     this.encoder = new Encoder(this.config, context);
     this.decoder = new Decoder(this.config, context);
@@ -105,6 +109,10 @@ export class Transformer extends EncoderDecoder {
 
   get maxSeqLen(): number {
     return this.config.maxSeqLen;
+  }
+
+  override get readsTrees(): boolean {
+    return readsTrees(this.config);
   }
 
   get device(): Device {
@@ -151,7 +159,8 @@ export class Transformer extends EncoderDecoder {
     const { device } = this;
     const [from, to] = [new Packing(source.lengths, device), new Packing(target.lengths, device)];
     const sourceIds = from.pack(source.ids);
-    const memory = this.encode(sourceIds, new Segments(from), from.positions);
+    const structure = structureOf(source.structures);
+    const memory = this.encode(sourceIds, new Segments(from), from.positions, structure);
     const targetIds = this.known(to.pack(target.ids));
     const x = this.targetPosition.forward(this.targetEmbedding.forward(targetIds), to.positions);
     const top = this.decoder.forward(
@@ -169,11 +178,18 @@ export class Transformer extends EncoderDecoder {
    * Source ids `[B, S]` to memory `[B, S, C]`.
    *
    * @param places - of the first token, or of each token of packed sequences
+   * @param structure - the trees of the sources, for a model that reads them
    */
-  encode(source: Tensor, mask: Visible = null, places: Places = 0): Tensor {
+  encode(
+    source: Tensor,
+    mask: Visible = null,
+    places: Places = 0,
+    structure: BatchStructure | null = null,
+  ): Tensor {
     const padding = mask instanceof Segments ? null : mask;
-    const x = this.sourcePosition.forward(this.sourceEmbedding.forward(this.known(source)), places, padding);
-    const memory = this.encoder.forward(this.embeddingDropout.forward(x), mask, this.sourcePosition);
+    const tokens = this.sourceEmbedding.forward(this.known(source));
+    const x = this.embeddingDropout.forward(this.sourcePosition.forward(tokens, places, padding, structure));
+    const memory = this.encoder.forward(x, mask, this.sourcePosition, structure);
     return this.expose('memory', memory);
   }
 
@@ -195,11 +211,12 @@ export class Transformer extends EncoderDecoder {
     return this.logits(top, source && { memory, ids: source, mask: rowsOf(memoryMask) });
   }
 
-  decodingOf({ ids, mask, batch, length }: SourceBatch, room: number, best?: number): DecodingState {
+  decodingOf(sources: SourceBatch, room: number, best?: number): DecodingState {
+    const { ids, mask, batch, length } = sources;
     const { device } = this;
     const source = tensor(ids, [batch, length], { dtype: 'int32', device });
     const sourceMask = mask.includes(0) ? paddingMask(mask, batch, length, { device }) : null;
-    const memory = this.encode(source, sourceMask);
+    const memory = this.encode(source, sourceMask, 0, structureOf(sources.structures));
     if (best !== undefined && !this.pointer && FusedDecoder.knows(this, best)) {
       return new FusedDecoder(this, memory, sourceMask, room);
     }
@@ -267,6 +284,10 @@ export class Transformer extends EncoderDecoder {
     return source && { ...source, mask: rowsOf(memoryMask) };
   }
 
+  private positionOf(role: StackRole, context: ModuleContext): Position {
+    return makePosition(positionChoice(this.config, role), positionSizes(this.config, role), context);
+  }
+
   private logits(x: Tensor, source: CopySource | null = null): Tensor {
     const logits = this.vocabularyLogits(x);
     const all = this.pointer && source ? this.pointer.forward(x, logits, source) : logits;
@@ -284,6 +305,11 @@ export class Transformer extends EncoderDecoder {
     const values = Int32Array.from(ids.data, (id) => (id < targetVocabSize ? id : unknownId));
     return tensor(values, ids.shape, { dtype: 'int32', device: ids.device });
   }
+}
+
+/** What is known of all sources of a batch. */
+function structureOf(structures: readonly SourceStructure[] | undefined): BatchStructure | null {
+  return structures ? new BatchStructure(structures) : null;
 }
 
 /** A padding mask `[B, 1, 1, S]` as `[B, 1, S]`. */

@@ -86,7 +86,6 @@ export {
   positionRequirements,
   type RequirementOptions,
 } from './position/requirements.ts';
-export { TreeDistanceScores, treeDepths, treeDistances } from './position/structural.ts';
 export { modelBytes, type QuantizeOptions, quantize } from './quantize.ts';
 export { QuantizedMatrix } from './quantized-matrix.ts';
 export {
@@ -107,4 +106,6 @@ export {
   type Sublayer,
   throughResiduals,
 } from './residual.ts';
+export { BatchStructure, type SourceStructure, withEndToken } from './source-structure.ts';
 export { StochasticDepth } from './stochastic-depth.ts';
+export { treeDepths, treeDistances } from './trees.ts';

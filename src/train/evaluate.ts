@@ -1,5 +1,5 @@
 /** How good a model's output is: decodes examples and scores them with the metrics that are asked for. */
-import type { Example } from '../data/examples.ts';
+import { type Example, sourceOf } from '../data/examples.ts';
 import type { TranslateOptions, Translation, Translator } from '../generate/translator.ts';
 import { getMetric, type MetricOptions, type MetricReport } from '../metrics/registry.ts';
 import type { DecodingSection } from './config/schema.ts';
@@ -39,10 +39,11 @@ export function evaluateExamples(
   options: TranslateOptions = {},
 ): Evaluation {
   const chosen = section.maxExamples === undefined ? examples : examples.slice(0, section.maxExamples);
-  const translations = translator.translate(
-    chosen.map(({ source }) => source),
-    { beamSize: section.beamSize, lengthPenalty: section.lengthPenalty, ...options },
-  );
+  const translations = translator.translate(chosen.map(sourceOf), {
+    beamSize: section.beamSize,
+    lengthPenalty: section.lengthPenalty,
+    ...options,
+  });
   const hypotheses = translations.map(({ text }) => text);
   const references = chosen.map((example) => comparedReferences(example, section, translator));
   const reports = section.metrics.map((name) =>

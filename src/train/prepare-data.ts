@@ -5,6 +5,7 @@ import type { TokenPair } from '../data/batching.ts';
 import { type Example, splitByKey, trainingPairs } from '../data/examples.ts';
 import { applyLengthPolicy, type LengthReport } from '../data/length-policy.ts';
 import { type DataConfig, readExamples } from '../data/readers.ts';
+import { structureOf, textOf } from '../data/source-text.ts';
 import { ConfigError, DataError } from '../errors.ts';
 import type { Tokenizers } from '../generate/translator.ts';
 import { pairCodec } from '../tokenizers/extended-vocabulary.ts';
@@ -52,10 +53,11 @@ function resolveReader(section: ReaderSection, folder: string | undefined): Data
   switch (section.format) {
     case 'cmudict':
       return { format: 'cmudict', dictionary: loadDictionary(section.package) };
-    case 'parallel': {
-      const { references } = section;
+    case 'parallel':
+    case 'conllu': {
+      const { format, references } = section;
       const more = references ? { references: references.map(at) } : {};
-      return { format: 'parallel', source: at(section.source), target: at(section.target), ...more };
+      return { format, source: at(section.source), target: at(section.target), ...more };
     }
     default:
       return { ...section, path: at(section.path) } as DataConfig;
@@ -129,9 +131,10 @@ export function encodePart(
   data: DataSection,
   copies = false,
 ): EncodedPart {
-  const pairs = trainingPairs(examples).map((pair) => {
-    const codec = pairCodec(tokenizers, pair.source, copies);
-    return { source: codec.source, target: codec.encode(pair.target) };
+  const pairs = trainingPairs(examples).map((pair): TokenPair => {
+    const codec = pairCodec(tokenizers, textOf(pair.source), copies);
+    const structure = structureOf(tokenizers.source, pair.source);
+    return { source: codec.source, target: codec.encode(pair.target), ...(structure && { structure }) };
   });
   const { kept, report } = applyLengthPolicy(pairs, {
     maxSourceLength: data.maxSourceLength,

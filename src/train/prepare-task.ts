@@ -2,11 +2,17 @@
 import type { Device } from '../core/device.ts';
 import { modelOptions } from '../models/registry.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import { type Experiment, isTextExperiment, type PairExperiment } from './config/schema.ts';
+import {
+  type Experiment,
+  isTaggingExperiment,
+  isTextExperiment,
+  type PairExperiment,
+} from './config/schema.ts';
 import type { TrainingEvent } from './events.ts';
 import { prepareLanguageModelTask } from './language-model-task.ts';
 import { prepareMaskedLanguageModelTask } from './masked-language-model-task.ts';
 import { prepare } from './prepare-run.ts';
+import { prepareTaggingTask } from './tagging-task.ts';
 import type { TrainingTask } from './task.ts';
 import { TranslationTask } from './translation-task.ts';
 
@@ -22,6 +28,7 @@ export function prepareTask(
     const make = isMasked ? prepareMaskedLanguageModelTask : prepareLanguageModelTask;
     return make(experiment, checkpoint, device, onEvent);
   }
+  if (isTaggingExperiment(experiment)) return prepareTaggingTask(experiment, checkpoint, device, onEvent);
   const pairs = experiment as PairExperiment;
   return new TranslationTask(pairs, prepare(pairs, checkpoint, device, onEvent));
 }

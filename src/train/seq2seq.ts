@@ -7,6 +7,7 @@ import { packedBatches, type TokenPair } from '../data/batching.ts';
 import { shiftRight } from '../data/collate.ts';
 import type { Tokenizers } from '../generate/translator.ts';
 import type { EncoderDecoder, PackedSequences } from '../models/encoder-decoder.ts';
+import { withEndToken } from '../nn/source-structure.ts';
 import { type LossSums, learnFrom, sumOf, type TrainingSums } from './learn.ts';
 
 /** A batch of pairs, the sequences of each side one after the other. */
@@ -48,8 +49,10 @@ function packed(sequences: readonly (readonly number[])[]): PackedSequences {
 export function makeBatch(pairs: readonly TokenPair[], { source, target }: Tokenizers): PairBatch {
   const { bos, eos } = target.specialTokens;
   const shifted = pairs.map((pair) => shiftRight(pair.target, { bos, eos }));
+  const structures = pairs.flatMap(({ structure }) => (structure ? [withEndToken(structure)] : []));
+  const sources = packed(pairs.map((pair) => [...pair.source, source.specialTokens.eos]));
   const batch = {
-    source: packed(pairs.map((pair) => [...pair.source, source.specialTokens.eos])),
+    source: structures.length === pairs.length ? { ...sources, structures } : sources,
     input: packed(shifted.map(({ input }) => input)),
     labels: packed(shifted.map(({ labels }) => labels)),
   };

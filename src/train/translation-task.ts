@@ -1,6 +1,6 @@
 /** Training on pairs of texts: packed batches, validation by loss and by decoding, samples with alignments. */
 import type { Device } from '../core/device.ts';
-import type { Example } from '../data/examples.ts';
+import { type Example, sourceOf } from '../data/examples.ts';
 import { type Alignment, type Tokenizers, Translator } from '../generate/translator.ts';
 import { getMetric } from '../metrics/registry.ts';
 import type { EncoderDecoder } from '../models/encoder-decoder.ts';
@@ -10,7 +10,7 @@ import { comparedReferences, evaluateExamples, scoresOf } from './evaluate.ts';
 import type { TrainingEvent } from './events.ts';
 import { TrainingObjective } from './objectives/training-objective.ts';
 import type { Prepared } from './prepare-run.ts';
-import type { SampleRecord, TestResult } from './results.ts';
+import { pickEvenly, type SampleRecord, type TestResult } from './results.ts';
 import { epochBatches, makeBatch, type PairBatch, Seq2SeqObjective } from './seq2seq.ts';
 import type { EpochBatches, TrainingTask, ValidationResult } from './task.ts';
 
@@ -95,7 +95,7 @@ export class TranslationTask implements TrainingTask {
       examples.length > 0
         ? scoresOf(evaluateExamples(translator, examples, section).reports, evaluation.labels)
         : {};
-    const shown = pick(examples.length > 0 ? examples : validationExamples, evaluation.samples);
+    const shown = pickEvenly(examples.length > 0 ? examples : validationExamples, evaluation.samples);
     return { metrics, samples: makeSamples(translator, shown, section) };
   }
 
@@ -118,12 +118,6 @@ export class TranslationTask implements TrainingTask {
   }
 }
 
-/** Examples spread evenly over a list. */
-function pick(examples: readonly Example[], count: number): Example[] {
-  const step = Math.max(1, Math.floor(examples.length / Math.max(1, count)));
-  return examples.filter((_, i) => i % step === 0).slice(0, count);
-}
-
 const unaligned: Alignment = { sourceTokens: [], targetTokens: [], weights: [], heads: [] };
 
 function makeSamples(
@@ -132,7 +126,7 @@ function makeSamples(
   section: DecodingSection,
 ): SampleRecord[] {
   const { beamSize, lengthPenalty } = section;
-  const sources = examples.map(({ source }) => source);
+  const sources = examples.map(sourceOf);
   const alignments = translator.model.alignmentPath !== undefined;
   return translator.translate(sources, { beamSize, lengthPenalty, alignments }).map((translation, i) => {
     const references = comparedReferences(examples[i]!, section, translator);

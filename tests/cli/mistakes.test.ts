@@ -43,7 +43,7 @@ evaluation: { metrics: [cer, blue], test: { beamSise: 3 } }
       'nmae: unknown field; did you mean "name"?',
       'name: expected a string, got 5',
       'data.train.headr: unknown field; did you mean "header"?',
-      'data.validation.format: expected one of parallel, tsv, jsonl, cmudict, got "csv"; did you mean "tsv"?',
+      'data.validation.format: expected one of parallel, conllu, tsv, jsonl, cmudict, got "csv"; did you mean "tsv"?',
       'data.maxTokns: unknown field; did you mean "maxTokens"?',
       'tokenizer.shared.kind: expected one of word, char, bpe, wordpiece, unigram, got "bpee"; did you mean "bpe"?',
       'model.dModel: expected a number, got "16"',

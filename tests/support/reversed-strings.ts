@@ -2,7 +2,6 @@
 import '../../src/backends/register.ts';
 import { Random } from '../../src/core/random.ts';
 import type { TokenPair } from '../../src/data/batching.ts';
-import type { TextPair } from '../../src/data/examples.ts';
 import type { Tokenizers } from '../../src/generate/translator.ts';
 import { Transformer } from '../../src/models/transformer.ts';
 import type { TransformerConfig } from '../../src/models/transformer-config.ts';
@@ -10,11 +9,17 @@ import { trainTokenizer } from '../../src/tokenizers/train.ts';
 
 const alphabet = 'abcdefgh';
 
+/** A string and what becomes of it. */
+export interface StringPair {
+  readonly source: string;
+  readonly target: string;
+}
+
 /** `count` different strings of `shortest` to `longest` letters, each with its mirror image. */
 export function reversedStrings(
   count: number,
   { seed = 1, shortest = 1, longest = 6 }: { seed?: number; shortest?: number; longest?: number } = {},
-): TextPair[] {
+): StringPair[] {
   const random = new Random(seed, 'reversed-strings');
   const sources = new Set<string>();
   while (sources.size < count) {
@@ -31,7 +36,7 @@ export function letterTokenizers(): Tokenizers {
 }
 
 /** Pairs as token ids, without begin and end. */
-export function encodePairs(pairs: readonly TextPair[], { source, target }: Tokenizers): TokenPair[] {
+export function encodePairs(pairs: readonly StringPair[], { source, target }: Tokenizers): TokenPair[] {
   return pairs.map((pair) => ({ source: source.encode(pair.source), target: target.encode(pair.target) }));
 }
 

@@ -1,6 +1,8 @@
 /** `heed translate`: a line in, a line out, in order, as they come. */
 import type { Command } from 'commander';
+import { streamConllu } from '../../data/conllu.ts';
 import { streamFileLines, streamLines } from '../../data/lines.ts';
+import type { SourceText } from '../../data/source-text.ts';
 import { ConfigError } from '../../errors.ts';
 import type { ParallelDecoding } from '../../generate/decode-batch.ts';
 import type { Tokenizers, TranslateOptions, Translation } from '../../generate/translator.ts';
@@ -40,7 +42,7 @@ export function registerTranslate(program: Command): void {
     .command('translate')
     .description('translate lines with a trained model')
     .argument('<model>', 'folder of a run or a model')
-    .option('--input <file>', 'read lines from a file instead of standard input')
+    .option('--input <file>', 'read a file instead of standard input: lines, or CoNLL-U for a model of trees')
     .option('--output <file>', 'write to a file instead of standard output')
     .option('--beam-size <n>', 'hypotheses kept; 1 is greedy', '1')
     .option('--length-penalty <a>', 'exponent of ((5 + length)/6)^a', '0.6')
@@ -73,7 +75,7 @@ async function translate(path: string, flags: TranslateFlags): Promise<void> {
   const write = lineWriter(flags.output, flags.input);
   let truncated = 0;
   let firstStream = 0;
-  for await (const batch of lineBatches(inputLines(flags.input), most)) {
+  for await (const batch of lineBatches(inputTexts(flags.input, model), most)) {
     const results = await model.translate(batch, { ...options, firstStream, ...(parallel && { parallel }) });
     firstStream += batch.length;
     truncated += countTruncated(results);
@@ -153,11 +155,15 @@ function checkSameVocabulary(own: Tokenizers, others: Tokenizers, path: string):
   }
 }
 
-function inputLines(file: string | undefined): AsyncGenerator<string> {
+/** Lines, or sentences with trees for a model that reads them. */
+function inputTexts(file: string | undefined, { model }: LoadedModel): AsyncGenerator<SourceText> {
   const allowEmpty = true;
-  return file === undefined
-    ? streamLines(process.stdin, 'standard input', { allowEmpty })
-    : streamFileLines(file, { allowEmpty });
+  const name = file ?? 'standard input';
+  const lines =
+    file === undefined
+      ? streamLines(process.stdin, name, { allowEmpty })
+      : streamFileLines(file, { allowEmpty });
+  return model.readsTrees ? streamConllu(lines, name) : lines;
 }
 
 function format(result: Translation, { json }: TranslateFlags): string {

@@ -14,8 +14,9 @@ import { reshape } from '../../ops/shape/reshape.ts';
 import { slice } from '../../ops/shape/slice.ts';
 import { uniform } from '../initializers.ts';
 import { type ModuleContext, type Parameter, parameter } from '../module.ts';
+import type { AttentionCall } from './call.ts';
 import { ComposedAttention } from './composed.ts';
-import type { AttentionCall, MultiHeadAttentionOptions } from './multi-head.ts';
+import type { MultiHeadAttentionOptions } from './multi-head.ts';
 
 export class AdditiveAttention extends ComposedAttention {
   /** v of each head, `[H, D]` */

@@ -1,6 +1,6 @@
 /** What the layers of reduced cost share. */
 import { ConfigError } from '../../errors.ts';
-import type { AttentionCall } from './multi-head.ts';
+import type { AttentionCall } from './call.ts';
 
 /**
  * @throws {ConfigError} when positions or a cap add to scores that the mechanism does not make pair by pair

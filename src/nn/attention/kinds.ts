@@ -12,6 +12,7 @@ import { MultiHeadAttention } from './multi-head.ts';
 import { ParameterFreeAttention } from './parameter-free.ts';
 import { SparseAttention } from './sparse.ts';
 import { TalkingHeadsAttention } from './talking-heads.ts';
+import { TreeGraphAttention, treeEdges } from './tree-graph.ts';
 import { TwoStageAttention } from './two-stage.ts';
 
 type Args = readonly [sizes: AttentionSizes, context: ModuleContext];
@@ -110,8 +111,22 @@ export const attentions = {
     ({ estimator }, ...[sizes, context]: Args) => new HardAttention({ ...sizes, estimator }, context),
   ),
   'two-stage': variant({}, (_, ...[sizes, context]: Args) => new TwoStageAttention(sizes, context)),
+  graph: variant(
+    {
+      edges: { type: 'choice', of: treeEdges, default: 'dependencies' },
+      relations: { type: 'flag', default: true },
+    },
+    (options, ...[sizes, context]: Args) => new TreeGraphAttention({ ...sizes, ...options }, context),
+    (_, { role }: AttentionSizes) =>
+      role === 'encoder'
+        ? undefined
+        : 'only sources have trees along whose edges it could look: only encoderAttention can be graph',
+  ),
   'parameter-free': variant({}, (_, ...[sizes]: Args) => new ParameterFreeAttention(sizes)),
 } as const;
+
+/** Kinds that need the trees of the texts. */
+export const treeAttentions: ReadonlySet<string> = new Set<keyof typeof attentions>(['graph']);
 
 /** `local`, or a group of `kind` and its options. */
 export type AttentionChoice = Choice<typeof attentions>;

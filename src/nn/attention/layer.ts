@@ -3,6 +3,7 @@ import type { Tensor } from '../../core/tensor.ts';
 import type { Initializer } from '../initializers.ts';
 import { Module } from '../module.ts';
 import type { AttentionPosition, Places } from '../position/position.ts';
+import type { BatchStructure } from '../source-structure.ts';
 import type { ScoreScale } from './attend.ts';
 import type { Visible } from './packing.ts';
 
@@ -41,6 +42,8 @@ export interface AttendTo {
   readonly causalOffset?: number;
   /** What positions do in self-attention. */
   readonly position?: AttentionPosition | null;
+  /** The trees of the texts, for layers that look at them. */
+  readonly structure?: BatchStructure | null;
   /** Places of the tokens of `x`; from the bounds of packed sequences where they are given. */
   readonly places?: Places;
 }

@@ -10,9 +10,10 @@ import { linearAttention, linearParts } from '../../ops/linear-attention/index.t
 import { linearAttentionStep } from '../../ops/linear-attention/step.ts';
 import type { AttentionPosition } from '../position/position.ts';
 import { selected } from './cache.ts';
+import type { AttentionCall } from './call.ts';
 import { refuseRelative } from './efficient.ts';
 import type { AttentionCache } from './layer.ts';
-import { type AttentionCall, MultiHeadAttention } from './multi-head.ts';
+import { MultiHeadAttention } from './multi-head.ts';
 
 /** What decoding keeps of a layer: `[B, K, D, Dv + 1]`, S and z side by side. */
 export class LinearAttentionCache implements AttentionCache {

@@ -16,9 +16,10 @@ import { reshape } from '../../ops/shape/reshape.ts';
 import { keepWhere } from '../../ops/where/index.ts';
 import { normal } from '../initializers.ts';
 import { Module, type ModuleContext, type Parameter, parameter } from '../module.ts';
+import type { AttentionCall } from './call.ts';
 import { refuseRelative } from './efficient.ts';
 import type { Mask } from './masks.ts';
-import { type AttentionCall, MultiHeadAttention, type MultiHeadAttentionOptions } from './multi-head.ts';
+import { MultiHeadAttention, type MultiHeadAttentionOptions } from './multi-head.ts';
 
 /** What has one projection: each head's keys and values, all heads' keys, all heads' keys and values, or all layers. */
 export const linformerSharings = ['none', 'heads', 'keyvalue', 'layer'] as const;

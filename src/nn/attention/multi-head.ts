@@ -7,9 +7,9 @@
  */
 import type { Tensor } from '../../core/tensor.ts';
 import { ConfigError } from '../../errors.ts';
-import { type AttentionOptions, attention, attentionParams } from '../../ops/attention/index.ts';
+import { attention, attentionParams } from '../../ops/attention/index.ts';
 import { type AttentionHooks, type AttentionParts, attentionParts } from '../../ops/attention/reference.ts';
-import { type RelativeScores, relativeAttention, relativeParts } from '../../ops/attention/relative.ts';
+import { relativeAttention, relativeParts } from '../../ops/attention/relative.ts';
 import { selfAttention } from '../../ops/attention/self.ts';
 import type { Window } from '../../ops/attention/window.ts';
 import { add } from '../../ops/elementwise/binary.ts';
@@ -21,6 +21,7 @@ import { type ModuleContext, type Parameter, parameter } from '../module.ts';
 import type { AttentionPosition, Places, RelativeSizes } from '../position/position.ts';
 import { type ScoreScale, scoreScale } from './attend.ts';
 import { KeyValueCache } from './cache.ts';
+import { type AttentionCall, inRectangle } from './call.ts';
 import { HeadNorm, timesHeads } from './heads.ts';
 import { type AttendTo, type AttentionCache, AttentionLayer, type KeysAndValues } from './layer.ts';
 import type { Mask } from './masks.ts';
@@ -67,18 +68,6 @@ export interface MultiHeadAttentionOptions {
   readonly learnedScale?: boolean;
   /** Each head's context is multiplied by a learned gate, 1 at first (Michel et al. 2019, https://arxiv.org/abs/1905.10650). */
   readonly headGates?: boolean;
-}
-
-/** One call of attention: what meets what. */
-export interface AttentionCall {
-  /** `[B, T, H·D]` */
-  readonly query: Tensor;
-  readonly memory: KeysAndValues;
-  readonly mask: Mask | null;
-  /** The bounds of packed sequences, or null. */
-  readonly segments: Segments | null;
-  readonly options: AttentionOptions;
-  readonly relative: RelativeScores | undefined;
 }
 
 /** Queries, keys and values of the same vectors. */
@@ -209,20 +198,30 @@ export class MultiHeadAttention extends AttentionLayer {
     return new KeyValueCache(batch, room, numKvHeads * headDim, numKvHeads * valueDim, like);
   }
 
-  step(x: Tensor, own: AttentionCache, position: AttentionPosition | null = null): Tensor {
+  /** As its attention does; `window` says otherwise how far a query sees. */
+  step(
+    x: Tensor,
+    own: AttentionCache,
+    position: AttentionPosition | null = null,
+    window: Window | null = this.window,
+  ): Tensor {
     const cache = own as KeyValueCache;
     const before = cache.length;
     const query = this.append(x, cache, position);
     const options = {
       ...this.headOptions(),
+      window,
       causal: true,
       causalOffset: before,
       keyLength: cache.length,
     };
     const [sequences, queries] = x.shape as [number, number, number];
-    const sizes = { queries, keys: cache.length, sequences, scale: this.scale };
+    // No query meets a key further back than its window, so that scores by distance need no longer table.
+    const keys = Math.min(cache.length, queries + (window?.[0] ?? Number.POSITIVE_INFINITY));
+    const sizes = { queries, keys, sequences, scale: this.scale };
     const memory = { keys: cache.keys, values: cache.values };
-    return this.attend({ query, memory, mask: null, segments: null, options }, before, sizes, position);
+    const call = { query, memory, mask: null, segments: null, structure: null, options };
+    return this.attend(call, before, sizes, position);
   }
 
   /** Keys and values of new tokens join the cache; gives their queries. */
@@ -242,7 +241,7 @@ export class MultiHeadAttention extends AttentionLayer {
   }
 
   private attendWith(query: Tensor, { keys, values }: KeysAndValues, how: AttendTo): Tensor {
-    const { mask: visible = null, causal = false, causalOffset = 0, position = null } = how;
+    const { mask: visible = null, causal = false, causalOffset = 0, position = null, structure = null } = how;
     const [mask, segments] = visible instanceof Segments ? [null, visible] : [visible, null];
     const options = {
       ...this.headOptions(),
@@ -251,7 +250,7 @@ export class MultiHeadAttention extends AttentionLayer {
       segments: segments?.tensor ?? null,
       ...this.dropoutOptions(),
     };
-    const call = { query, memory: { keys, values }, mask, segments, options };
+    const call = { query, memory: { keys, values }, mask, segments, structure, options };
     return this.attend(call, placesOf(how), this.sizes(query, keys, segments), position);
   }
 
@@ -300,6 +299,8 @@ export class MultiHeadAttention extends AttentionLayer {
 
   /** `[B, T, H·Dv]`, before gates and the output projection; with the weights summed by distance where they are wanted. */
   protected context(call: AttentionCall): Tensor {
+    // Scores one by one belong to rectangles, not to rows of sequences.
+    if (call.segments && call.relative?.bias) return inRectangle(call, (padded) => this.context(padded));
     const { query, memory, mask, options, relative } = call;
     if (this.wants('scores', 'weights')) return this.shown(composedAttention(call));
     const { keys, values } = memory;

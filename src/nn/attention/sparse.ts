@@ -10,14 +10,10 @@ import { reshape } from '../../ops/shape/reshape.ts';
 import { sparseAttention } from '../../ops/sparse-attention/index.ts';
 import { denseMask, type SparsePattern } from '../../ops/sparse-attention/pattern.ts';
 import type { ModuleContext } from '../module.ts';
+import type { AttentionCall } from './call.ts';
 import { refuseRelative } from './efficient.ts';
 import { type Mask, mask as makeMask } from './masks.ts';
-import {
-  type AttentionCall,
-  composedAttention,
-  MultiHeadAttention,
-  type MultiHeadAttentionOptions,
-} from './multi-head.ts';
+import { composedAttention, MultiHeadAttention, type MultiHeadAttentionOptions } from './multi-head.ts';
 import type { Segments } from './packing.ts';
 import { continuedPattern, type PatternOptions, paddedPattern, sparsePattern } from './patterns.ts';
 

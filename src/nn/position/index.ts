@@ -10,6 +10,7 @@ import type { Position, PositionSizes } from './position.ts';
 import { RotaryPosition, rotaryScalings } from './rotary.ts';
 import { ShawPosition } from './shaw.ts';
 import { SinusoidalPosition, sinusoidLayouts } from './sinusoidal.ts';
+import { StructuralPosition } from './structural.ts';
 import { T5Position } from './t5.ts';
 import { TransformerXlPosition } from './transformer-xl.ts';
 
@@ -36,6 +37,7 @@ export {
 } from './rotary.ts';
 export { ShawPosition } from './shaw.ts';
 export { SinusoidalPosition, type SinusoidLayout, sinusoidalTable } from './sinusoidal.ts';
+export { StructuralPosition, type StructuralPositionOptions, TreeDistanceScores } from './structural.ts';
 export { type BucketOptions, T5Position, t5Bucket } from './t5.ts';
 export { TransformerXlPosition } from './transformer-xl.ts';
 
@@ -94,6 +96,19 @@ export const positions = {
   ),
   alibi: variant({}, (_, ...[{ numHeads, causal }]: Args) => new AlibiPosition(numHeads, causal)),
   'transformer-xl': variant({}, (_, ...[sizes, context]: Args) => new TransformerXlPosition(sizes, context)),
+  structural: variant(
+    {
+      order: { type: 'flag', default: true },
+      depths: { type: 'flag', default: true },
+      distances: { type: 'flag', default: true },
+      maxDistance: { type: 'count', default: 16 },
+    },
+    (options, ...[sizes, context]: Args) => new StructuralPosition(sizes, options, context),
+    ({ depths, distances }, { causal }) => {
+      if (causal) return 'the text that a decoder writes has no tree yet; choose it as encoderPosition';
+      return depths || distances ? undefined : 'expected depths, distances or both';
+    },
+  ),
 } as const;
 
 /** Kinds that add scores by distance in attention: those whose attention makes no scores pair by pair cannot have them. */
@@ -102,7 +117,11 @@ export const scoringPositions: ReadonlySet<string> = new Set<keyof typeof positi
   't5',
   'alibi',
   'transformer-xl',
+  'structural',
 ]);
+
+/** Kinds that need the trees of the texts. */
+export const treePositions: ReadonlySet<string> = new Set<keyof typeof positions>(['structural']);
 
 /** Names of the position encodings. */
 export type PositionKind = keyof typeof positions;

@@ -7,6 +7,7 @@ import { embedding } from '../../ops/embedding/index.ts';
 import { slice } from '../../ops/shape/slice.ts';
 import type { Mask } from '../attention/masks.ts';
 import { Module } from '../module.ts';
+import type { BatchStructure } from '../source-structure.ts';
 
 /** Place of the first token; or the place of each, int32 `[1, T]`, in packed sequences. */
 export type Places = number | Tensor;
@@ -57,8 +58,14 @@ export abstract class Position extends Module {
    *
    * @param x - `[B, T, C]`
    * @param _mask - `[B, 1, 1, T]`, true for tokens, where there is padding
+   * @param _structure - the trees of the texts, where they have some
    */
-  forward(x: Tensor, _places: Places = 0, _mask: Mask | null = null): Tensor {
+  forward(
+    x: Tensor,
+    _places: Places = 0,
+    _mask: Mask | null = null,
+    _structure: BatchStructure | null = null,
+  ): Tensor {
     return x;
   }
 
@@ -68,17 +75,22 @@ export abstract class Position extends Module {
   }
 
   /** Its part in the self-attention of a layer; null when it plays none. */
-  inAttention(_layer: number): AttentionPosition | null {
+  inAttention(_layer: number, _structure: BatchStructure | null = null): AttentionPosition | null {
     return null;
   }
 }
 
 /** Adds the rows of a table of vectors `[maxSeqLen, C]` that belong to the places of `x`. */
 export function addRows(where: string, table: Tensor, x: Tensor, places: Places): Tensor {
+  return add(x, rowsOf(where, table, x, places));
+}
+
+/** The rows of a table of vectors `[maxSeqLen, C]` that belong to the places of `x`: `[T, C]` or `[B, T, C]`. */
+export function rowsOf(where: string, table: Tensor, x: Tensor, places: Places): Tensor {
   const room = table.shape[0]!;
   const end = lastPlace(x, places) + 1;
   if (end > room) throw tooManyPositions(where, end, room);
-  return add(x, typeof places === 'number' ? slice(table, 0, places, end) : embedding(table, places));
+  return typeof places === 'number' ? slice(table, 0, places, end) : embedding(table, places);
 }
 
 /** The last place that a token of `x` `[B, T, C]` has. */

@@ -9,59 +9,28 @@
 import { type Tensor, tensor } from '../../core/tensor.ts';
 import { ShapeError } from '../../errors.ts';
 import type { RelativeScores } from '../../ops/attention/relative.ts';
+import { add } from '../../ops/elementwise/binary.ts';
+import { tanh } from '../../ops/elementwise/unary.ts';
 import { embedding } from '../../ops/embedding/index.ts';
 import { permute } from '../../ops/shape/permute.ts';
 import { reshape } from '../../ops/shape/reshape.ts';
+import type { Mask } from '../attention/masks.ts';
 import { normal } from '../initializers.ts';
+import { Linear } from '../linear.ts';
 import { Module, type ModuleContext, type Parameter, parameter } from '../module.ts';
-import type { AttentionPosition, RelativeSizes } from './position.ts';
+import { BatchStructure, neededStructure } from '../source-structure.ts';
+import {
+  type AttentionPosition,
+  addRows,
+  type Places,
+  Position,
+  type PositionSizes,
+  type RelativeSizes,
+  rowsOf,
+} from './position.ts';
+import { SinusoidalPosition } from './sinusoidal.ts';
 
-/** The words from a word up to the root, itself first. */
-function pathToRoot(heads: readonly number[], word: number): number[] {
-  const path: number[] = [];
-  for (let at = word; at !== -1; at = heads[at]!) {
-    if (at === undefined || path.length > heads.length)
-      throw new ShapeError({
-        where: 'treeDepths',
-        expected: 'heads that make a tree, -1 above the root',
-        got: `[${heads.join(', ')}]`,
-      });
-    path.push(at);
-  }
-  return path;
-}
-
-/**
- * Edges from each word up to the root of its tree.
- *
- * @param heads - for each word the place of its head, −1 for the root
- * @returns `[T]`, 0 for the root: places for `SinusoidalPosition` or `LearnedPosition`
- * @throws {ShapeError} when the heads make no tree
- * @example
- * treeDepths([1, -1, 3, 1]); // Int32Array [1, 0, 2, 1]
- */
-export function treeDepths(heads: readonly number[]): Int32Array {
-  return Int32Array.from(heads, (_, word) => pathToRoot(heads, word).length - 1);
-}
-
-/**
- * Edges between each two words: up from one to their lowest common ancestor and down to the other.
- *
- * @param heads - for each word the place of its head, −1 for the root
- * @returns `[T, T]`
- * @throws {ShapeError} when the heads make no tree
- * @example
- * treeDistances([1, -1, 3, 1]); // from word 0: 0, 1, 3, 2
- */
-export function treeDistances(heads: readonly number[]): Int32Array {
-  const paths = heads.map((_, word) => pathToRoot(heads, word));
-  return Int32Array.from({ length: heads.length ** 2 }, (_, i) => {
-    const [a, b] = [paths[Math.floor(i / heads.length)]!, paths[i % heads.length]!];
-    let shared = 0; // words that both paths end with
-    while (shared < a.length && shared < b.length && a.at(-1 - shared) === b.at(-1 - shared)) shared++;
-    return a.length + b.length - 2 * shared;
-  });
-}
+const WHERE = 'structural positions';
 
 /** Learned scores for each head and distance in a tree; distances beyond the largest share its scores. */
 export class TreeDistanceScores extends Module {
@@ -84,29 +53,98 @@ export class TreeDistanceScores extends Module {
    * layer.forward(x, x, { mask, position: scores.inTrees([sentence.heads]) });
    */
   inTrees(trees: readonly (readonly number[])[]): AttentionPosition {
-    return { scores: (query, sizes) => this.scores(trees, query, sizes) };
+    const sentences = trees.map((heads) => ({ nodes: [...heads.keys()], heads, relations: [] }));
+    return this.within(new BatchStructure(sentences));
+  }
+
+  /** As `inTrees`, of a batch whose tokens may be pieces of words. */
+  within(structure: BatchStructure): AttentionPosition {
+    return { scores: (query, sizes) => this.scores(structure, query, sizes) };
   }
 
   private scores(
-    trees: readonly (readonly number[])[],
-    { device, shape }: Tensor,
-    { queries }: RelativeSizes,
+    structure: BatchStructure,
+    { device }: Tensor,
+    { queries, sequences }: RelativeSizes,
   ): RelativeScores {
-    const [batch, heads] = [shape[0]!, this.weight.shape[1]!];
-    if (trees.length !== batch || trees.some(({ length }) => length > queries)) {
-      const got = `trees of ${trees.map(({ length }) => length).join(', ')} words`;
-      const expected = `${batch} trees of at most ${queries} words`;
+    const sizes = structure.sequences.map(({ nodes }) => nodes.length);
+    if (sizes.length !== sequences || structure.longest > queries) {
+      const got = `trees of ${sizes.join(', ')} words`;
+      const expected = `${sequences} trees of at most ${queries} words`;
       throw new ShapeError({ where: 'TreeDistanceScores', expected, got });
     }
     const last = this.weight.shape[0]! - 1;
-    const ids = new Int32Array(batch * queries * queries).fill(last);
-    trees.forEach((tree, b) => {
-      treeDistances(tree).forEach((distance, i) => {
-        const [t, s] = [Math.floor(i / tree.length), i % tree.length];
-        ids[(b * queries + t) * queries + s] = Math.min(distance, last);
-      });
-    });
-    const each = embedding(this.weight, tensor(ids, [batch, queries * queries], { dtype: 'int32', device }));
-    return { bias: permute(reshape(each, [batch, queries, queries, heads]), [0, 3, 1, 2]) };
+    const ids = structure.distances(queries).map((edges) => (edges < 0 ? last : Math.min(edges, last)));
+    const pairs = tensor(ids, [sequences, queries * queries], { dtype: 'int32', device });
+    const each = reshape(embedding(this.weight, pairs), [sequences, queries, queries, this.weight.shape[1]!]);
+    return { bias: permute(each, [0, 3, 1, 2]) };
   }
+}
+
+/** What structural positions are made of. */
+export interface StructuralPositionOptions {
+  /** Also the place in the row, without which the order of words is unknown. */
+  readonly order: boolean;
+  /** The depth of a token's word, added to its vector. */
+  readonly depths: boolean;
+  /** Scores by the distance of two words. */
+  readonly distances: boolean;
+  readonly maxDistance: number;
+}
+
+/**
+ * Positions in a dependency tree, of an encoder whose texts bring one.
+ *
+ * Adds `sin(place)` or `sin(depth)`, or, with both, `tanh(U sin(place) + V sin(depth))`; attention adds a learned score
+ * for the number of edges between two words. Pieces of one word share its depth and are 0 edges apart.
+ */
+export class StructuralPosition extends Position {
+  /** U and V `[C, C]`, or null. */
+  readonly place: Linear | null;
+  readonly depth: Linear | null;
+  readonly distance: TreeDistanceScores | null;
+  /** `[maxSeqLen, C]` */
+  private readonly waves: Tensor;
+  private readonly options: StructuralPositionOptions;
+
+  constructor(
+    { width, maxSeqLen, numHeads }: Pick<PositionSizes, 'width' | 'maxSeqLen' | 'numHeads'>,
+    options: StructuralPositionOptions,
+    context: ModuleContext,
+  ) {
+    super();
+    const matrix = (): Linear | null =>
+      options.order && options.depths ? new Linear(width, width, context, { bias: false }) : null;
+    this.place = matrix();
+    this.depth = matrix();
+    const { distances, maxDistance } = options;
+    this.distance = distances ? new TreeDistanceScores({ numHeads, maxDistance }, context) : null;
+    this.waves = new SinusoidalPosition(width, maxSeqLen, context).addend;
+    this.options = options;
+  }
+
+  override forward(
+    x: Tensor,
+    places: Places = 0,
+    _mask: Mask | null = null,
+    structure: BatchStructure | null = null,
+  ): Tensor {
+    const { order, depths } = this.options;
+    const depth = depths ? depthsOf(neededStructure(WHERE, structure), x, places) : null;
+    if (!order && !depth) return x;
+    if (!order || !depth) return addRows(WHERE, this.waves, x, depth ?? places);
+    const inRow = this.place!.forward(rowsOf(WHERE, this.waves, x, places));
+    const inTree = this.depth!.forward(rowsOf(WHERE, this.waves, x, depth));
+    return add(x, tanh(add(inTree, inRow)));
+  }
+
+  override inAttention(_layer: number, structure: BatchStructure | null = null): AttentionPosition | null {
+    return this.distance?.within(neededStructure(WHERE, structure)) ?? null;
+  }
+}
+
+/** The depth of each token of `x`, int32 `[B, T]`; of packed sequences `[1, T]`. */
+function depthsOf(structure: BatchStructure, { shape, device }: Tensor, places: Places): Tensor {
+  const depths = structure.depths(typeof places === 'number' ? shape[1]! : 'packed');
+  return tensor(depths, shape.slice(0, 2), { dtype: 'int32', device });
 }

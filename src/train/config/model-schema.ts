@@ -32,6 +32,8 @@ const transformer = z.strictObject({
   finalNorm: z.boolean().optional(),
   normEps: z.number().positive().default(1e-5),
   position: variantSchema<PositionChoice>(positions).default('sinusoidal'),
+  encoderPosition: variantSchema<PositionChoice>(positions).optional(),
+  decoderPosition: variantSchema<PositionChoice>(positions).optional(),
   attention: variantSchema<AttentionChoice>(attentions).default('multi-head'),
   encoderAttention: variantSchema<AttentionChoice>(attentions).optional(),
   decoderAttention: variantSchema<AttentionChoice>(attentions).optional(),
@@ -73,6 +75,8 @@ export const modelSchema = z.union([
 /** The kinds that fields of the schema choose from, by path. */
 export const variantFields: Readonly<Record<string, Variants>> = {
   'model.position': positions,
+  'model.encoderPosition': positions,
+  'model.decoderPosition': positions,
   'model.attention': attentions,
   'model.encoderAttention': attentions,
   'model.decoderAttention': attentions,

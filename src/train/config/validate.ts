@@ -5,7 +5,13 @@ import { readLines } from '../../data/lines.ts';
 import { readers } from '../../data/readers.ts';
 import { ConfigError, type ConfigIssue, nearestName } from '../../errors.ts';
 import { kindsFor, type ModelTask, modelOptions } from '../../models/registry.ts';
-import { mechanismIssues, transformerDefaults } from '../../models/transformer-config.ts';
+import {
+  mechanismIssues,
+  positionChoice,
+  readsTrees,
+  type TransformerConfig,
+  transformerDefaults,
+} from '../../models/transformer-config.ts';
 import { choiceIssues, kindOf } from '../../nn/variants.ts';
 import { tokenizerIssues } from '../../tokenizers/config.ts';
 import { tokenizerKinds } from '../../tokenizers/kinds.ts';
@@ -14,8 +20,11 @@ import { modelKinds, variantFields } from './model-schema.ts';
 import {
   type Experiment,
   experimentSchema,
+  isPairExperiment,
+  isTaggingExperiment,
   isTextExperiment,
   type PairExperiment,
+  type TaggingExperiment,
   type TextExperiment,
 } from './schema.ts';
 
@@ -129,7 +138,7 @@ function article(type: string): string {
 /** The values that tell the members of a union apart. */
 function tagNames(path: readonly PropertyKey[], tag: string): string[] {
   if (tag === 'kind') return [...tokenizerKinds];
-  return path.length === 2 ? ['pairs', 'text'] : Object.keys(readers);
+  return path.length === 2 ? ['pairs', 'text', 'conll'] : Object.keys(readers);
 }
 
 function unionIssues(issue: z.core.$ZodIssueInvalidUnion, root: unknown): ConfigIssue[] {
@@ -167,14 +176,15 @@ function crossIssues(experiment: Experiment): ConfigIssue[] {
   };
   const { tokenizer, training, evaluation, model } = experiment;
   if (isTextExperiment(experiment)) textRules(experiment, need);
-  else pairRules(experiment as PairExperiment, need);
+  if (isTaggingExperiment(experiment)) taggingRules(experiment, need);
+  if (isPairExperiment(experiment)) pairRules(experiment, need);
   const { maxSteps, maxEpochs, maxMinutes } = training;
   need(
     [maxSteps, maxEpochs, maxMinutes].some(Boolean),
     'training',
     'expected maxSteps, maxEpochs or maxMinutes',
   );
-  const choices = ['loss', ...evaluation.metrics];
+  const choices = isTaggingExperiment(experiment) ? taggingMetrics : ['loss', ...evaluation.metrics];
   need(
     choices.includes(evaluation.selectBy),
     'evaluation.selectBy',
@@ -189,10 +199,9 @@ function crossIssues(experiment: Experiment): ConfigIssue[] {
     const fine = training[field] === undefined || model.kind !== 'nat';
     need(fine, `training.${field}`, 'expected a model that writes one token after the other, got kind "nat"');
   }
-  const clashes =
-    model.kind === 'transformer'
-      ? transformerClashes(model)
-      : (modelOptions[model.kind]?.clashes?.(model as never) ?? []);
+  const clashes = isTransformer(model)
+    ? transformerClashes(model)
+    : (modelOptions[model.kind]?.clashes?.(model as never) ?? []);
   issues.push(...clashes.map(({ path, message }) => ({ path: `model.${path}`, message })));
   return issues;
 }
@@ -218,13 +227,33 @@ function pairRules(experiment: PairExperiment, need: Need): void {
     'training.labelSmoothing',
     `expected 0 with model.copy, got ${labelSmoothing}`,
   );
-  const isUnbounded = model.kind === 'transformer' && kindOf(model.position) === 'none';
+  const config = isTransformer(model) ? configOf(model) : undefined;
+  const isUnbounded =
+    config &&
+    (['encoder', 'decoder'] as const).every((role) => kindOf(positionChoice(config, role)) === 'none');
   const longest = Math.max(data.maxSourceLength, data.maxTargetLength) + 1;
   need(
     isUnbounded || longest <= (model.maxSeqLen ?? longest),
     'model.maxSeqLen',
     `expected at least ${longest} (the longest text and its end token), got ${model.maxSeqLen}`,
   );
+  if (!config || !readsTrees(config)) return;
+  for (const part of ['all', 'train', 'validation', 'test'] as const) {
+    const format = data[part]?.format ?? 'conllu';
+    const message = `expected conllu, sources with the trees that the model looks at, got "${format}"`;
+    need(format === 'conllu', `data.${part}.format`, message);
+  }
+}
+
+type TransformerSection = Extract<Experiment['model'], { kind: 'transformer' }>;
+
+function isTransformer(model: Experiment['model']): model is TransformerSection {
+  return model.kind === 'transformer';
+}
+
+/** What a section says, with vocabularies that are not known yet. */
+function configOf(model: TransformerSection): TransformerConfig {
+  return { ...transformerDefaults, sourceVocabSize: 1, targetVocabSize: 1, ...model, finalNorm: false };
 }
 
 function textRules(experiment: TextExperiment, need: Need): void {
@@ -283,14 +312,37 @@ function textRules(experiment: TextExperiment, need: Need): void {
   );
 }
 
+/** What selects among the states of a tagger. */
+const taggingMetrics = ['loss', 'accuracy', 'precision', 'recall', 'f1'];
+
+function taggingRules(experiment: TaggingExperiment, need: Need): void {
+  const { data, evaluation, tokenizer, training } = experiment;
+  modelRule(experiment, ['tagging'], 'tagged sentences', need);
+  for (const field of ['scheduledSampling', 'reinforce'] as const)
+    need(training[field] === undefined, `training.${field}`, 'expected with pairs of texts only');
+  need(evaluation.stride === undefined, 'evaluation.stride', 'expected with a running text only');
+  need(
+    evaluation.metrics.length + (evaluation.test?.metrics.length ?? 0) === 0,
+    'evaluation.metrics',
+    'expected none: a tagger reports loss and accuracy, and precision, recall and f1 of spans',
+  );
+  need(
+    data.tag !== data.token,
+    'data.tag',
+    `expected another column than that of the tokens (${data.token})`,
+  );
+  need('source' in tokenizer, 'tokenizer', 'expected `source` for the tokens and `target` for the tags');
+  for (const [part, { kind }] of Object.entries(tokenizer))
+    need(kind === 'word', `tokenizer.${part}.kind`, `expected word: one id for each, got "${kind}"`);
+}
+
 /** What does not go together in the section of a Transformer. */
-function transformerClashes(model: Extract<Experiment['model'], { kind: 'transformer' }>): ConfigIssue[] {
+function transformerClashes(model: TransformerSection): ConfigIssue[] {
   if (model.headDim === undefined && model.dModel % model.numHeads !== 0) {
     const expected = `expected a divisor of dModel (${model.dModel}) or a headDim`;
     return [{ path: 'numHeads', message: `${expected}, got ${model.numHeads}` }];
   }
-  const sizes = { ...transformerDefaults, sourceVocabSize: 1, targetVocabSize: 1 };
-  return mechanismIssues({ ...sizes, ...model, finalNorm: false });
+  return mechanismIssues(configOf(model));
 }
 
 /**

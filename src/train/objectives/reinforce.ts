@@ -84,7 +84,8 @@ export function reinforce(
   const { bos, eos } = ids;
   const wasTraining = model.training;
   model.eval();
-  const sources = collate(unpacked(source), { padId: ids.pad });
+  const { structures } = source;
+  const sources = { ...collate(unpacked(source), { padId: ids.pad }), ...(structures && { structures }) };
   const common = { bos, eos, maxNewTokens: limits };
   const streams = Array.from({ length: sources.batch }, (_, n) => firstStream + n);
   const drawn = decoded(model, sources, limits, (session) =>

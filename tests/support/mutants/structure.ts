@@ -1,5 +1,5 @@
 /** Bugs in additive heads, and in attention to trees and graphs. */
-import { concat, MultiHeadAttention, slice, type Tensor } from '../../../src/index.ts';
+import { BatchStructure, concat, MultiHeadAttention, slice, type Tensor } from '../../../src/index.ts';
 import { Padded } from '../../../src/nn/attention/padded.ts';
 import { ExtendedVocabulary } from '../../../src/tokenizers/extended-vocabulary.ts';
 import {
@@ -8,6 +8,7 @@ import {
   unknownWordsComeBack,
 } from '../checks/copy.ts';
 import { additiveHeadsEqualLoops } from '../checks/scores.ts';
+import { treeEdgesEqualLoops, treesStayWithTheirTextsTogether } from '../checks/source-trees.ts';
 import { edgesHideNodes } from '../checks/structure.ts';
 import { type Mutant, mutateOp, mutateParams, patch } from './mutant.ts';
 
@@ -40,6 +41,33 @@ export const structureMutants: readonly Mutant[] = [
           },
       ),
     caughtBy: edgesHideNodes,
+  },
+  {
+    name: 'a batch takes the depths of its texts in the order of their lengths',
+    mutate: () =>
+      patch(
+        BatchStructure.prototype,
+        'depths',
+        (real) =>
+          function (this: BatchStructure, length) {
+            const sorted = this.sequences.toSorted((a, b) => a.nodes.length - b.nodes.length);
+            return real.call(new BatchStructure(sorted), length);
+          },
+      ),
+    caughtBy: treesStayWithTheirTextsTogether,
+  },
+  {
+    name: 'edges are looked at from the wrong end',
+    mutate: () =>
+      patch(
+        BatchStructure.prototype,
+        'pairs',
+        (real) =>
+          function (this: BatchStructure, key, length, of) {
+            return real.call(this, key, length, (tree, to, from) => of(tree, from, to));
+          },
+      ),
+    caughtBy: treeEdgesEqualLoops,
   },
   {
     name: 'each row of a batch copies the words of the row before',
