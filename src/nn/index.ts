@@ -43,14 +43,18 @@ export { Packing, Segments, type Visible } from './attention/packing.ts';
 export { continuedPattern, type PatternOptions, paddedPattern, sparsePattern } from './attention/patterns.ts';
 export { SelfAttention, type SelfAttentionLayerOptions } from './attention/self.ts';
 export {
-  BahdanauAttention,
-  LuongAttention,
+  type Aligned,
+  type Guidance,
   SourceAttention,
-  type SourceAttentionKind,
   type SourceAttentionOptions,
   type SourceMemory,
-  sourceAttentions,
 } from './attention/source.ts';
+export {
+  BahdanauAttention,
+  LuongAttention,
+  type SourceAttentionKind,
+  sourceAttentions,
+} from './attention/source-kinds.ts';
 export { type Auxiliary, collectAuxiliary, type Measure } from './auxiliary.ts';
 export { type CaptureOptions, capture } from './capture.ts';
 export {

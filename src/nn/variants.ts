@@ -11,15 +11,19 @@ export type OptionRule =
   | { readonly type: 'number'; readonly default?: number; readonly min?: number; readonly above?: number }
   | { readonly type: 'rate'; readonly default?: number }
   | { readonly type: 'flag'; readonly default?: boolean }
-  | { readonly type: 'choice'; readonly of: readonly string[]; readonly default?: string };
+  | { readonly type: 'choice'; readonly of: readonly string[]; readonly default?: string }
+  /** A name or a group of another registry. */
+  | { readonly type: 'kind'; readonly of: Variants; readonly default?: string };
 
 export type OptionRules = Readonly<Record<string, OptionRule>>;
 
 type ValueOf<R extends OptionRule> = R extends { type: 'choice'; of: readonly (infer V)[] }
   ? V
-  : R extends { type: 'flag' }
-    ? boolean
-    : number;
+  : R extends { type: 'kind'; of: infer V extends Variants }
+    ? Choice<V>
+    : R extends { type: 'flag' }
+      ? boolean
+      : number;
 type FilledValue<R extends OptionRule> = R extends { default: unknown } ? ValueOf<R> : ValueOf<R> | undefined;
 
 /** The options of a kind, with every default filled in. */
@@ -41,7 +45,9 @@ export function ruleIssues(rules: OptionRules, fields: Readonly<Record<string, u
   return Object.entries(rules).flatMap(([path, rule]) => {
     const value = fields[path];
     const isLeftOut = value === undefined && rule.default === undefined;
-    return isLeftOut || fits(rule, value) ? [] : [misfit(path, rule, value)];
+    if (isLeftOut) return [];
+    if (rule.type === 'kind') return choiceIssues(path, rule.of, value);
+    return fits(rule, value) ? [] : [misfit(path, rule, value)];
   });
 }
 
@@ -99,12 +105,15 @@ function expectation(rule: OptionRule): string {
       return 'true or false';
     case 'choice':
       return `one of ${rule.of.join(', ')}`;
+    case 'kind':
+      return `one of ${Object.keys(rule.of).join(', ')}`;
   }
 }
 
 function fits(rule: OptionRule, value: unknown): boolean {
   if (rule.type === 'flag') return typeof value === 'boolean';
   if (rule.type === 'choice') return rule.of.includes(value as string);
+  if (rule.type === 'kind') return choiceIssues('', rule.of, value).length === 0;
   if (typeof value !== 'number' || !Number.isFinite(value)) return false;
   if (rule.type === 'rate') return value >= 0 && value < 1;
   if (rule.type === 'count') return Number.isSafeInteger(value) && value >= (rule.min ?? 1);
