@@ -17,6 +17,7 @@ import type { Mutant } from './support/mutants/mutant.ts';
 import { quantizeMutants } from './support/mutants/quantize.ts';
 import { recurrentMutants } from './support/mutants/recurrent.ts';
 import { structureMutants } from './support/mutants/structure.ts';
+import { taggingMutants } from './support/mutants/tagging.ts';
 import { tokenizerMutants } from './support/mutants/tokenizers.ts';
 
 // One seed, so that a bug is caught in every run or in none; the properties draw a new one each time.
@@ -36,6 +37,7 @@ const mutants: readonly Mutant[] = [
   ...tokenizerMutants,
   ...recurrentMutants,
   ...structureMutants,
+  ...taggingMutants,
 ];
 
 /** Whether an assertion failed, and not the code: a bug that throws by itself needs no test. */

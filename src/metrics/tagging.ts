@@ -27,10 +27,23 @@ const letters: Readonly<Record<string, Part>> = {
 
 const spanTag = /^([BIMELSUW])-(.+)$/;
 
-function read(tag: string | undefined): { readonly part: Part; readonly type: string } {
+/** A tag taken apart. */
+interface Parts {
+  readonly part: Part;
+  readonly type: string;
+}
+
+function read(tag: string | undefined): Parts {
   const found = spanTag.exec(tag ?? 'O');
   return found ? { part: letters[found[1]!]!, type: found[2]! } : { part: 'O', type: '' };
 }
+
+/** Not for users: where spans begin and end. */
+export const spanRules = {
+  /** Whether a token is of no span that the token before it is of. */
+  isNew: (before: Parts, now: Parts): boolean =>
+    before.type !== now.type || 'ES'.includes(before.part) || 'BS'.includes(now.part),
+};
 
 /** Whether all tags are those of spans, and some span is among them. */
 export function areSpanTags(tags: Iterable<string>): boolean {
@@ -49,8 +62,7 @@ export function spansOf(tags: readonly string[]): Span[] {
   let start: number | undefined;
   for (let i = 0; i <= tags.length; i++) {
     const [before, now] = [read(tags[i - 1]), read(tags[i])];
-    const isOther = before.type !== now.type || before.part === 'E' || before.part === 'S';
-    const isNew = isOther || now.part === 'B' || now.part === 'S';
+    const isNew = spanRules.isNew(before, now);
     if (start !== undefined && isNew) {
       spans.push({ type: before.type, start, end: i });
       start = undefined;

@@ -10,8 +10,17 @@ import type { DecodingState } from './encoder-decoder.ts';
 export interface RecurrentSteps {
   /** Tokens `[rows, 1]` and the states before to those after. */
   run(tokens: Tensor, states: RecurrentStates): { readonly output: Tensor; readonly states: RecurrentStates };
-  /** `[rows, 1, C]` to `[rows, V]`. */
-  logits(output: Tensor, memory: SourceMemory | null, mask: Mask | null): Tensor;
+  /**
+   * `[rows, 1, C]` to `[rows, V]`, and the weights `[rows, S]` where the next step needs them.
+   *
+   * @param before - the weights of the step before; null at first
+   */
+  logits(
+    output: Tensor,
+    memory: SourceMemory | null,
+    mask: Mask | null,
+    before: Tensor | null,
+  ): { readonly logits: Tensor; readonly weights: Tensor | null };
 }
 
 /** Calls `change` on every tensor of states. */
@@ -26,6 +35,8 @@ export class RecurrentDecoding implements DecodingState {
   private states: RecurrentStates;
   private memory: SourceMemory | null;
   private mask: Mask | null;
+  /** Where each text looked last, for attention that remembers. */
+  private weights: Tensor | null = null;
   private readonly steps: RecurrentSteps;
 
   constructor(
@@ -44,7 +55,10 @@ export class RecurrentDecoding implements DecodingState {
     const before = this.states;
     this.states = mapStates(states, (state) => state.keep());
     mapStates(before, disposed);
-    return this.steps.logits(output, this.memory, this.mask);
+    const said = this.steps.logits(output, this.memory, this.mask, this.weights);
+    this.weights?.dispose();
+    this.weights = said.weights?.keep() ?? null;
+    return said.logits;
   }
 
   select(places: readonly number[]): void {
@@ -57,6 +71,7 @@ export class RecurrentDecoding implements DecodingState {
       this.memory = { keys: isShared ? own : chosen(keys), values: own };
     }
     if (this.mask) this.mask = chosen(this.mask);
+    if (this.weights) this.weights = chosen(this.weights);
   }
 
   dispose(): void {
@@ -64,6 +79,7 @@ export class RecurrentDecoding implements DecodingState {
     this.memory?.keys.dispose();
     this.memory?.values.dispose();
     this.mask?.dispose();
+    this.weights?.dispose();
   }
 }
 

@@ -1,5 +1,5 @@
 /** Configuration of the recurrent encoder–decoder, checked as a whole. */
-import { type SourceAttentionKind, sourceAttentions } from '../nn/attention/source.ts';
+import { type SourceAttentionKind, sourceAttentions } from '../nn/attention/source-kinds.ts';
 import { choiceIssues, type OptionRules } from '../nn/variants.ts';
 import { type RecurrentCell, recurrentCells } from '../ops/recurrent/cells.ts';
 import { ConfigChecks } from './config-checks.ts';
@@ -44,11 +44,7 @@ export const recurrentSeq2SeqRules = {
   numLayers: { type: 'count', default: recurrentSeq2SeqDefaults.numLayers },
   cell: { type: 'choice', of: Object.keys(recurrentCells), default: recurrentSeq2SeqDefaults.cell },
   bidirectional: { type: 'flag', default: recurrentSeq2SeqDefaults.bidirectional },
-  attention: {
-    type: 'choice',
-    of: Object.keys(sourceAttentions),
-    default: recurrentSeq2SeqDefaults.attention,
-  },
+  attention: { type: 'variant', of: sourceAttentions, default: recurrentSeq2SeqDefaults.attention },
   dropout: { type: 'rate', default: recurrentSeq2SeqDefaults.dropout },
 } as const satisfies OptionRules;
 

@@ -17,7 +17,8 @@ import { Random } from '../core/random.ts';
 import { type Tensor, tensor } from '../core/tensor.ts';
 import { type Mask, paddingMask } from '../nn/attention/masks.ts';
 import { Packing, Segments, type Visible } from '../nn/attention/packing.ts';
-import { type SourceAttention, type SourceMemory, sourceAttentions } from '../nn/attention/source.ts';
+import { maskOfRows, type SourceAttention, type SourceMemory } from '../nn/attention/source.ts';
+import { sourceAttentions } from '../nn/attention/source-kinds.ts';
 import { Embedding } from '../nn/embedding.ts';
 import { uniform } from '../nn/initializers.ts';
 import { Linear } from '../nn/linear.ts';
@@ -29,7 +30,7 @@ import { Dropout } from '../nn/residual.ts';
 import { makeVariant } from '../nn/variants.ts';
 import { tanh } from '../ops/elementwise/unary.ts';
 import { reshape } from '../ops/shape/reshape.ts';
-import { concat } from '../ops/shape/slice.ts';
+import { concat, slice } from '../ops/shape/slice.ts';
 import {
   type DecodingState,
   EncoderDecoder,
@@ -64,7 +65,20 @@ class AttentiveOutput extends Module {
 
   /** states `[B, T, C]` */
   forward(states: Tensor, memory: SourceMemory, visible: Visible): Tensor {
-    const contexts = this.attention.attendTo(states, memory, visible);
+    return this.combine(this.attention.attendTo(states, memory, visible), states);
+  }
+
+  /** As `forward`, from the weights `[B, S]` of the step before; gives those of the last step too. */
+  step(states: Tensor, memory: SourceMemory, visible: Mask | null, before: Tensor | null) {
+    const { contexts, weights } = this.attention.align(states, memory, maskOfRows(visible), before);
+    const [batch, , S] = weights.shape as [number, number, number];
+    return {
+      output: this.combine(contexts, states),
+      weights: reshape(slice(weights, 1, -1), [batch, S]),
+    };
+  }
+
+  private combine(contexts: Tensor, states: Tensor): Tensor {
     return tanh(this.combination.forward(concat([contexts, states], 2)));
   }
 }
@@ -146,8 +160,20 @@ export class RecurrentSeq2Seq extends EncoderDecoder {
 
   /** Decoder states `[B, T, C]` to logits `[B, T, V]`. */
   logits(states: Tensor, memory: SourceMemory | null, visible: Visible): Tensor {
-    const top = this.output ? this.output.forward(states, memory!, visible) : states;
+    return this.project(this.output ? this.output.forward(states, memory!, visible) : states);
+  }
+
+  private project(top: Tensor): Tensor {
     return this.expose('logits', this.projection.forward(this.dropped.forward(top)));
+  }
+
+  /** One step `[B, 1, C]` to logits `[B, V]`, and the weights that the next step needs. */
+  private stepLogits(states: Tensor, memory: SourceMemory | null, mask: Mask | null, before: Tensor | null) {
+    const rows = (logits: Tensor): Tensor => reshape(logits, [states.shape[0]!, -1]);
+    if (!this.output?.attention.remembers)
+      return { logits: rows(this.logits(states, memory, mask)), weights: null };
+    const { output, weights } = this.output.step(states, memory!, mask, before);
+    return { logits: rows(this.project(output)), weights };
   }
 
   override decodingOf({ ids, mask, batch, length }: SourceBatch): DecodingState {
@@ -160,8 +186,7 @@ export class RecurrentSeq2Seq extends EncoderDecoder {
     const visible: Mask | null = mask.includes(0) ? paddingMask(mask, batch, length, { device }) : null;
     return new RecurrentDecoding(sources, visible, {
       run: (tokens, states) => this.run(tokens, Sequences.steps(tokens.shape[0]!, device), states),
-      logits: (states, memory, hidden) =>
-        reshape(this.logits(states, memory, hidden), [states.shape[0]!, -1]),
+      logits: (states, memory, hidden, before) => this.stepLogits(states, memory, hidden, before),
     });
   }
 }

@@ -42,14 +42,18 @@ export { MultiHeadAttention, type MultiHeadAttentionOptions } from './attention/
 export { Packing, Segments, type Visible } from './attention/packing.ts';
 export { continuedPattern, type PatternOptions, paddedPattern, sparsePattern } from './attention/patterns.ts';
 export {
-  BahdanauAttention,
-  LuongAttention,
+  type Aligned,
+  type Guidance,
   SourceAttention,
-  type SourceAttentionKind,
   type SourceAttentionOptions,
   type SourceMemory,
-  sourceAttentions,
 } from './attention/source.ts';
+export {
+  BahdanauAttention,
+  LuongAttention,
+  type SourceAttentionKind,
+  sourceAttentions,
+} from './attention/source-kinds.ts';
 export { type Auxiliary, collectAuxiliary, type Measure } from './auxiliary.ts';
 export { type CaptureOptions, capture } from './capture.ts';
 export {

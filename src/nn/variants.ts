@@ -44,9 +44,10 @@ export function defaultsOf<R extends OptionRules>(rules: R): DefaultsOf<R> {
 export function ruleIssues(rules: OptionRules, fields: Readonly<Record<string, unknown>>): ConfigIssue[] {
   return Object.entries(rules).flatMap(([path, rule]) => {
     const value = fields[path];
-    if (rule.type === 'variant') return optionIssues(path, rule.of, value);
     const isLeftOut = value === undefined && rule.default === undefined;
-    return isLeftOut || fits(rule, value) ? [] : [misfit(path, rule, value)];
+    if (isLeftOut) return [];
+    if (rule.type === 'variant') return optionIssues(path, rule.of, value);
+    return fits(rule, value) ? [] : [misfit(path, rule, value)];
   });
 }
 

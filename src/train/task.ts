@@ -1,4 +1,4 @@
-/** What the Trainer asks of what it trains: all in which translation and language modelling differ. */
+/** What the Trainer asks of what it trains: all in which translation, language modelling and tagging differ. */
 import type { Device } from '../core/device.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { StoredTensor } from '../formats/safetensors.ts';

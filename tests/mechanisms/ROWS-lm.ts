@@ -20,7 +20,7 @@ export const rows: readonly Mechanism[] = [
     name: 'Transformer-XL',
     file: 'src/models/transformer-xl.ts',
     verification:
-      'with memory the logits of one pass over the whole text; reach of layers times memory; no gradient into earlier segments; a run that is cut goes on bit for bit with its memory',
+      'with memory the logits of one pass over the whole text; reach of layers times memory; no gradient into earlier segments; a run that is cut goes on bit for bit with its memory; cached generation equals reading token by token',
     test: properties,
   },
   {

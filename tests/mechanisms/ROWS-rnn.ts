@@ -55,7 +55,7 @@ export const rows: readonly Mechanism[] = [
     name: 'Window tagger',
     file: 'src/models/window-tagger.ts',
     verification:
-      'the Jacobian reaches w words on each side and none beyond; weights and operations grow as 2 w + 1',
+      'the Jacobian reaches w words on each side and none beyond; weights and operations grow as 2 w + 1; trained from YAML, its spans scored as conlleval prints them (tests/tagging.test.ts)',
     test: properties,
   },
   {

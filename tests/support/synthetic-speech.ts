@@ -31,7 +31,7 @@ import {
   tensor,
   zeros,
 } from '../../src/index.ts';
-import { BahdanauAttention } from '../../src/nn/attention/source.ts';
+import { BahdanauAttention } from '../../src/nn/attention/source-kinds.ts';
 import { additiveScores } from '../../src/ops/additive-attention/scores.ts';
 import { clipFactor, gradientNorm } from '../../src/train/clip.ts';
 

@@ -8,17 +8,24 @@ import { additiveScores } from '../../ops/additive-attention/scores.ts';
 import { add } from '../../ops/elementwise/binary.ts';
 import { matmul } from '../../ops/matmul/index.ts';
 import { reshape } from '../../ops/shape/reshape.ts';
+import { concat, slice } from '../../ops/shape/slice.ts';
 import { softmax } from '../../ops/softmax/index.ts';
 import { keepWhere } from '../../ops/where/index.ts';
 import { Conv1d } from '../convolution/conv1d.ts';
 import { uniform } from '../initializers.ts';
 import { Linear } from '../linear.ts';
-import { Module, type ModuleContext, type Parameter, parameter } from '../module.ts';
+import { type ModuleContext, type Parameter, parameter } from '../module.ts';
 import type { Mask } from './masks.ts';
-import type { SourceAttentionOptions, SourceMemory } from './source.ts';
+import {
+  type Aligned,
+  type Guidance,
+  SourceAttention,
+  type SourceAttentionOptions,
+  type SourceMemory,
+} from './source.ts';
 
 /** Sizes of location-aware attention. */
-export interface LocationAwareOptions extends SourceAttentionOptions {
+export interface LocationAwareOptions extends SourceAttentionOptions, Guidance {
   /** Features of the last weights at each place. Default 8. */
   readonly filters?: number;
   /** Places that a feature sees. Default 11. */
@@ -26,7 +33,7 @@ export interface LocationAwareOptions extends SourceAttentionOptions {
 }
 
 /** `score(s, h_j) = vᵀ tanh(W s + V h_j + U f_j)` with `f = F ∗ α_{t−1}`, step by step. */
-export class LocationAwareAttention extends Module {
+export class LocationAwareAttention extends SourceAttention {
   readonly query: Linear;
   readonly key: Linear;
   /** F */
@@ -37,7 +44,7 @@ export class LocationAwareAttention extends Module {
   readonly vector: Parameter;
 
   constructor(options: LocationAwareOptions, context: ModuleContext) {
-    super();
+    super(options);
     const { queryWidth, memoryWidth, filters = 8, taps = 11 } = options;
     this.query = new Linear(queryWidth, queryWidth, context);
     this.key = new Linear(memoryWidth, queryWidth, context, { bias: false });
@@ -46,8 +53,11 @@ export class LocationAwareAttention extends Module {
     this.vector = parameter([queryWidth], uniform(1 / Math.sqrt(queryWidth)), context);
   }
 
-  /** Prepares encoder states `[B, S, E]`. */
-  project(memory: Tensor): SourceMemory {
+  override get remembers(): boolean {
+    return true;
+  }
+
+  override project(memory: Tensor): SourceMemory {
     return { keys: this.key.forward(memory), values: memory };
   }
 
@@ -74,6 +84,29 @@ export class LocationAwareAttention extends Module {
     const scores = reshape(additiveScores(query, places, this.vector), [batch, length]);
     const weights = softmax(mask ? keepWhere(scores, mask, Number.NEGATIVE_INFINITY) : scores);
     const context = matmul(reshape(weights, [batch, 1, length]), values);
-    return { context: reshape(context, [batch, values.shape[2]!]), weights: this.expose('weights', weights) };
+    return { context: reshape(context, [batch, values.shape[2]!]), weights };
+  }
+
+  /** Step by step: no step can begin before the weights of the one before it are there. */
+  override align(query: Tensor, memory: SourceMemory, mask: Mask | null, before: Tensor | null): Aligned {
+    const [batch, T, width] = query.shape as [number, number, number];
+    const S = memory.keys.shape[1]!;
+    const hidden: Mask | null = mask && tensor(mask.data, [batch, S], { dtype: 'bool', device: mask.device });
+    let last = before ?? this.start(memory);
+    const steps = Array.from({ length: T }, (_, t) => {
+      const state = reshape(slice(query, 1, t, t + 1), [batch, width]);
+      const { context, weights } = this.step(state, memory, last, hidden);
+      last = weights;
+      return {
+        context: reshape(context, [batch, 1, context.shape[1]!]),
+        weights: reshape(weights, [batch, 1, S]),
+      };
+    });
+    const joined = (part: 'context' | 'weights'): Tensor =>
+      concat(
+        steps.map((step) => step[part]),
+        1,
+      );
+    return { contexts: joined('context'), weights: joined('weights') };
   }
 }

@@ -1,40 +1,54 @@
 /**
  * Attention that reads the source once, from left to right.
  *
- * In training the weights are the expectation over all paths; in decoding it stops at the first place whose
- * probability is at least one half, so that each step goes on where the one before stopped.
+ * The weights are the expectation over all paths; decoding goes on from the expectation of the step before. `stop`
+ * decides instead: at the first place whose probability is at least one half.
  *
  * Paper: Raffel et al., Online and Linear-Time Attention by Enforcing Monotonic Alignments, 2017,
  * https://arxiv.org/abs/1704.00784
  */
-import type { Random } from '../../core/random.ts';
+import { Random } from '../../core/random.ts';
 import { type Tensor, tensor } from '../../core/tensor.ts';
 import { additiveScores } from '../../ops/additive-attention/scores.ts';
 import { add } from '../../ops/elementwise/binary.ts';
 import { sigmoid } from '../../ops/elementwise/unary.ts';
 import { matmul } from '../../ops/matmul/index.ts';
-import { monotonicAlignment } from '../../ops/monotonic-alignment/index.ts';
+import { continuedAlignment, monotonicAlignment } from '../../ops/monotonic-alignment/index.ts';
 import { keepWhere } from '../../ops/where/index.ts';
+import { nextDropoutKey } from '../dropout-keys.ts';
 import { constant, uniform } from '../initializers.ts';
 import { Linear } from '../linear.ts';
-import { Module, type ModuleContext, type Parameter, parameter } from '../module.ts';
+import { type ModuleContext, type Parameter, parameter } from '../module.ts';
 import type { Mask } from './masks.ts';
-import type { SourceAttentionOptions } from './source.ts';
+import {
+  type Aligned,
+  type Guidance,
+  SourceAttention,
+  type SourceAttentionOptions,
+  type SourceMemory,
+} from './source.ts';
 
 /** First value of the score's offset: it starts by going on. */
 const firstOffset = -1;
 
 /** `α = monotonicAlignment(σ(score))` with `score(s, h) = vᵀ tanh(W s + U h) + r`. */
-export class MonotonicAttention extends Module {
+export class MonotonicAttention extends SourceAttention {
   readonly query: Linear;
   readonly key: Linear;
   /** v */
   readonly vector: Parameter;
   /** r */
   readonly offset: Parameter;
+  /** Standard deviation of the noise on the scores in training, which teaches the model to decide. */
+  private readonly noise: number;
 
-  constructor({ queryWidth, memoryWidth }: SourceAttentionOptions, context: ModuleContext) {
-    super();
+  constructor(
+    { queryWidth, memoryWidth }: SourceAttentionOptions,
+    context: ModuleContext,
+    { noise = 0, ...guidance }: Guidance & { readonly noise?: number } = {},
+  ) {
+    super(guidance);
+    this.noise = noise;
     this.query = new Linear(queryWidth, queryWidth, context);
     this.key = new Linear(memoryWidth, queryWidth, context, { bias: false });
     this.vector = parameter([queryWidth], uniform(1 / Math.sqrt(queryWidth)), context);
@@ -51,11 +65,38 @@ export class MonotonicAttention extends Module {
    * @returns contexts `[B, T, E]` and weights `[B, T, S]`
    */
   forward(states: Tensor, memory: Tensor, mask: Mask | null = null, noise: Random | null = null) {
-    const scores = this.scores(states, memory);
-    const added = noise ? add(scores, normalNoise(scores, noise)) : scores;
-    const stops = sigmoid(mask ? keepWhere(added, mask, Number.NEGATIVE_INFINITY) : added);
-    const weights = this.expose('weights', monotonicAlignment(stops));
+    const stops = this.stops(states, this.project(memory), mask, noise, 1);
+    const weights = monotonicAlignment(stops);
     return { context: matmul(weights, memory), weights };
+  }
+
+  override get remembers(): boolean {
+    return true;
+  }
+
+  override project(memory: Tensor): SourceMemory {
+    return { keys: this.key.forward(memory), values: memory };
+  }
+
+  override align(query: Tensor, memory: SourceMemory, mask: Mask | null, before: Tensor | null): Aligned {
+    const isNoisy = this.training && this.noise > 0;
+    const noise = isNoisy ? new Random(nextDropoutKey()[0], 'monotonic-attention') : null;
+    const stops = this.stops(query, memory, mask, noise, this.noise);
+    const weights = before ? continuedAlignment(stops, before) : monotonicAlignment(stops);
+    return { contexts: matmul(weights, memory.values), weights };
+  }
+
+  /** Probability of stopping at each place when it comes by, `[B, T, S]`. */
+  private stops(
+    states: Tensor,
+    memory: SourceMemory,
+    mask: Mask | null,
+    noise: Random | null,
+    deviation: number,
+  ): Tensor {
+    const scores = this.scores(states, memory);
+    const added = noise ? add(scores, normalNoise(scores, noise, deviation)) : scores;
+    return sigmoid(mask ? keepWhere(added, mask, Number.NEGATIVE_INFINITY) : added);
   }
 
   /**
@@ -67,18 +108,18 @@ export class MonotonicAttention extends Module {
    * @returns the place where it stops; S when it runs off the end and sees nothing
    */
   stop(state: Tensor, memory: Tensor, from: number): number {
-    const { data } = this.scores(state, memory);
+    const { data } = this.scores(state, this.project(memory));
     for (let s = from; s < data.length; s++) if (data[s]! >= 0) return s; // σ(score) ≥ ½
     return data.length;
   }
 
-  private scores(states: Tensor, memory: Tensor): Tensor {
-    const all = additiveScores(this.query.forward(states), this.key.forward(memory), this.vector);
+  private scores(states: Tensor, { keys }: SourceMemory): Tensor {
+    const all = additiveScores(this.query.forward(states), keys, this.vector);
     return add(all, this.offset);
   }
 }
 
-function normalNoise(like: Tensor, random: Random): Tensor {
-  const values = Float64Array.from({ length: like.size }, () => random.normal());
+function normalNoise(like: Tensor, random: Random, deviation: number): Tensor {
+  const values = Float64Array.from({ length: like.size }, () => deviation * random.normal());
   return tensor(values, like.shape, { device: like.device });
 }

@@ -1,19 +1,18 @@
 /**
- * Attention of a recurrent decoder to the states of its encoder: score every source state, softmax, weighted sum.
+ * Attention of a recurrent decoder to the states of its encoder: score every source state, weigh, sum.
  *
- * Papers: Bahdanau, Cho & Bengio 2014, https://arxiv.org/abs/1409.0473 (additive); Luong, Pham & Manning 2015,
- * https://arxiv.org/abs/1508.04025 (dot and general).
+ * The kinds are in `source-kinds.ts`.
  */
 import type { Tensor } from '../../core/tensor.ts';
-import { additiveAttention, additiveAttentionParts } from '../../ops/additive-attention/index.ts';
-import { attention, attentionParams } from '../../ops/attention/index.ts';
-import { attentionParts } from '../../ops/attention/reference.ts';
+import { tensor } from '../../core/tensor.ts';
+import { scale } from '../../ops/elementwise/scale.ts';
 import { reshape } from '../../ops/shape/reshape.ts';
-import { uniform } from '../initializers.ts';
-import { Linear } from '../linear.ts';
-import { Module, type ModuleContext, type Parameter, parameter } from '../module.ts';
-import { type Choice, variant } from '../variants.ts';
-import { Segments, type Visible } from './packing.ts';
+import { contributeLoss, isCollecting } from '../auxiliary.ts';
+import { Module } from '../module.ts';
+import { guidedAttentionLoss } from './guided.ts';
+import type { Mask } from './masks.ts';
+import { type Packing, Segments, type Visible } from './packing.ts';
+import { Padded } from './padded.ts';
 
 /** What a decoder looks at: computed once for each source. */
 export interface SourceMemory {
@@ -31,91 +30,94 @@ export interface SourceAttentionOptions {
   readonly memoryWidth: number;
 }
 
+/** How strongly training draws the weights to the diagonal; see `guidedAttentionLoss`. */
+export interface Guidance {
+  /** Of the loss beside the mean loss of a token; 0, the default, leaves it out. */
+  readonly guidedWeight?: number;
+  /** How far off the diagonal costs nothing. Default 0.2. */
+  readonly guidedWidth?: number;
+}
+
+/** Where decoder states looked. */
+export interface Aligned {
+  /** `[B, T, E]` */
+  readonly contexts: Tensor;
+  /** `[B, T, S]` */
+  readonly weights: Tensor;
+}
+
+interface PaddedLengths {
+  readonly queryLengths?: readonly number[];
+  readonly keyLengths?: readonly number[];
+}
+
+function lengthsOf({ starts, count }: Packing): number[] {
+  return Array.from({ length: count }, (_, n) => starts[n + 1]! - starts[n]!);
+}
+
+/** A mask `[B, 1, 1, S]` as it meets weights `[B, T, S]`. */
+export function maskOfRows(mask: Mask | null): Mask | null {
+  const [batch, , , length] = (mask?.shape ?? []) as [number, number, number, number];
+  return mask && tensor(mask.data, [batch, 1, length], { dtype: 'bool', device: mask.device });
+}
+
 /** How well a decoder state matches each encoder state, and the average that follows. */
 export abstract class SourceAttention extends Module {
+  private readonly guidance: Required<Guidance>;
+
+  constructor({ guidedWeight = 0, guidedWidth = 0.2 }: Guidance = {}) {
+    super();
+    this.guidance = { guidedWeight, guidedWidth };
+  }
+
+  /** Whether the weights of a step follow from those of the step before, which decoding must then keep. */
+  get remembers(): boolean {
+    return false;
+  }
+
   /** Prepares encoder states `[B, S, E]`. */
   abstract project(memory: Tensor): SourceMemory;
 
   /**
+   * Looks, with all weights in the open.
+   *
    * @param query - decoder states `[B, T, C]`
+   * @param mask - `[B, 1, S]`, true for tokens, or null
+   * @param before - weights of the step before the first one, `[B, S]`; null where texts begin
+   */
+  abstract align(query: Tensor, memory: SourceMemory, mask: Mask | null, before: Tensor | null): Aligned;
+
+  /**
+   * @param query - decoder states `[B, T, C]`, from the beginning of the texts unless a kind remembers nothing
    * @param visible - mask `[B, 1, 1, S]`, the bounds of packed sequences, or null
    * @returns contexts `[B, T, E]`
    */
-  abstract attendTo(query: Tensor, memory: SourceMemory, visible: Visible): Tensor;
-}
-
-function split(visible: Visible) {
-  const segments = visible instanceof Segments ? visible.tensor : null;
-  return { segments, mask: visible instanceof Segments ? null : visible };
-}
-
-/** `score(s, h) = vᵀ tanh(W s + U h)`. Paper: Bahdanau et al. 2014, §A.1.2. */
-export class BahdanauAttention extends SourceAttention {
-  readonly query: Linear;
-  readonly key: Linear;
-  /** v */
-  readonly vector: Parameter;
-
-  constructor({ queryWidth, memoryWidth }: SourceAttentionOptions, context: ModuleContext) {
-    super();
-    this.query = new Linear(queryWidth, queryWidth, context);
-    this.key = new Linear(memoryWidth, queryWidth, context, { bias: false });
-    this.vector = parameter([queryWidth], uniform(1 / Math.sqrt(queryWidth)), context);
+  attendTo(query: Tensor, memory: SourceMemory, visible: Visible): Tensor {
+    if (!(visible instanceof Segments)) return this.look(query, memory, maskOfRows(visible), {});
+    const { queries, keys } = visible;
+    const [from, to] = [new Padded(queries), new Padded(keys)];
+    const values = to.unpack(memory.values);
+    const own = { keys: memory.keys === memory.values ? values : to.unpack(memory.keys), values };
+    const lengths = { queryLengths: lengthsOf(queries), keyLengths: lengthsOf(keys) };
+    return from.pack(this.look(from.unpack(query), own, maskOfRows(to.mask), lengths));
   }
 
-  override project(memory: Tensor): SourceMemory {
-    return { keys: this.key.forward(memory), values: memory };
+  /** Whether nobody needs the weights. */
+  protected get isHidden(): boolean {
+    return !this.wants('weights') && !this.isGuided;
   }
 
-  override attendTo(query: Tensor, { keys, values }: SourceMemory, visible: Visible): Tensor {
-    const own = this.query.forward(query);
-    if (!this.wants('weights')) return additiveAttention(own, keys, values, this.vector, split(visible));
-    const { weights, output } = additiveAttentionParts(own, keys, values, this.vector, split(visible));
-    this.expose('weights', reshape(weights, [1, 1, ...weights.shape]));
-    return output;
+  private get isGuided(): boolean {
+    return this.guidance.guidedWeight > 0 && isCollecting();
+  }
+
+  private look(query: Tensor, memory: SourceMemory, mask: Mask | null, lengths: PaddedLengths): Tensor {
+    const { contexts, weights } = this.align(query, memory, mask, null);
+    const [batch, T, S] = weights.shape as [number, number, number];
+    this.expose('weights', reshape(weights, [batch, 1, T, S]));
+    const { guidedWeight, guidedWidth } = this.guidance;
+    if (this.isGuided)
+      contributeLoss(scale(guidedAttentionLoss(weights, { width: guidedWidth, ...lengths }), guidedWeight));
+    return contexts;
   }
 }
-
-/** `score(s, h) = s · h`, or with a matrix between them `sᵀ W h`. Paper: Luong et al. 2015, §3.1. */
-export class LuongAttention extends SourceAttention {
-  /** W; null for the dot score, whose sides have one width. */
-  readonly key: Linear | null;
-
-  constructor(
-    { queryWidth, memoryWidth }: SourceAttentionOptions,
-    context: ModuleContext,
-    { score = 'general' }: { readonly score?: 'dot' | 'general' } = {},
-  ) {
-    super();
-    this.key = score === 'general' ? new Linear(memoryWidth, queryWidth, context, { bias: false }) : null;
-  }
-
-  override project(memory: Tensor): SourceMemory {
-    return { keys: this.key ? this.key.forward(memory) : memory, values: memory };
-  }
-
-  override attendTo(query: Tensor, { keys, values }: SourceMemory, visible: Visible): Tensor {
-    const { segments, mask } = split(visible);
-    const options = { numHeads: 1, scale: 1, segments };
-    if (!this.wants('weights')) return attention(query, keys, values, mask, options);
-    const parts = attentionParts(query, keys, values, mask, attentionParams(query, keys, options), segments);
-    this.expose('weights', parts.weights);
-    return parts.output;
-  }
-}
-
-type Args = readonly [options: SourceAttentionOptions, context: ModuleContext];
-
-/** How a recurrent decoder looks at its source, by name. */
-export const sourceAttentions = {
-  /** Not at all. */
-  none: variant<Record<never, never>, Args, SourceAttention | null>({}, () => null),
-  bahdanau: variant({}, (_, ...args: Args): SourceAttention | null => new BahdanauAttention(...args)),
-  luong: variant(
-    { score: { type: 'choice', of: ['general', 'dot'], default: 'general' } },
-    ({ score }, ...args: Args): SourceAttention | null => new LuongAttention(...args, { score }),
-  ),
-} as const;
-
-/** A kind of attention of a recurrent decoder: its name, or a group with options. */
-export type SourceAttentionKind = Choice<typeof sourceAttentions>;

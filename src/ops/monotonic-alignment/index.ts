@@ -10,19 +10,19 @@
  */
 import { defineOp } from '../../core/op.ts';
 import { formatShape, sizeOf } from '../../core/shape.ts';
-import type { Tensor } from '../../core/tensor.ts';
+import { type Tensor, tensor } from '../../core/tensor.ts';
 import { ShapeError } from '../../errors.ts';
 
 type None = Record<never, never>;
 
-/** α and q of one batch entry of `T · S` probabilities. */
-function walk(p: ArrayLike<number>, T: number, S: number) {
+/** α and q of one batch entry of `T · S` probabilities; `first` is the α before them, all at the first place by default. */
+function walk(p: ArrayLike<number>, T: number, S: number, first?: ArrayLike<number>) {
   const [alpha, reached] = [new Float64Array(T * S), new Float64Array(T * S)];
   for (let t = 0; t < T; t++) {
     let passing = 0;
     for (let s = 0; s < S; s++) {
       const at = t * S + s;
-      const before = t > 0 ? alpha[at - S]! : Number(s === 0);
+      const before = t > 0 ? alpha[at - S]! : (first?.[s] ?? Number(s === 0));
       reached[at] = passing + before;
       alpha[at] = p[at]! * reached[at]!;
       passing = (1 - p[at]!) * reached[at]!;
@@ -104,4 +104,26 @@ const op = defineOp<readonly [p: Tensor], None>({
  */
 export function monotonicAlignment(p: Tensor): Tensor {
   return op(p, {});
+}
+
+/**
+ * As `monotonicAlignment`, for outputs that follow others; for decoding, without a gradient.
+ *
+ * @param p - `[B, T, S]`
+ * @param before - the row of the output before them, `[B, S]`
+ * @returns `[B, T, S]`
+ * @throws {ShapeError} when the shapes do not belong together
+ */
+export function continuedAlignment(p: Tensor, before: Tensor): Tensor {
+  const [T, S] = [p.shape.at(-2)!, p.shape.at(-1)!];
+  if (p.shape.length !== 3 || formatShape(before.shape) !== formatShape([p.shape[0]!, S])) {
+    const got = `${formatShape(p.shape)} and ${formatShape(before.shape)}`;
+    throw new ShapeError({ where: 'continuedAlignment', expected: 'p [B, T, S] and before [B, S]', got });
+  }
+  const values = new Float64Array(p.size);
+  eachEntry(p, (from, to) => {
+    const first = before.data.subarray(from / T, to / T);
+    values.set(walk(p.data.subarray(from, to), T, S, first).alpha, from);
+  });
+  return tensor(values, p.shape, { device: p.device });
 }

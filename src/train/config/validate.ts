@@ -12,7 +12,7 @@ import {
   type TransformerConfig,
   transformerDefaults,
 } from '../../models/transformer-config.ts';
-import { choiceIssues, kindOf } from '../../nn/variants.ts';
+import { choiceIssues, kindOf, type Variants } from '../../nn/variants.ts';
 import { tokenizerIssues } from '../../tokenizers/config.ts';
 import { tokenizerKinds } from '../../tokenizers/kinds.ts';
 import type { TokenizerConfig } from '../../tokenizers/types.ts';
@@ -141,9 +141,17 @@ function tagNames(path: readonly PropertyKey[], tag: string): string[] {
   return path.length === 2 ? ['pairs', 'text', 'conll'] : Object.keys(readers);
 }
 
+/** The kinds that a field of the wanted architecture chooses from. */
+function variantsAt(path: readonly PropertyKey[], root: unknown): Variants | undefined {
+  const own = modelOptions[String(valueAt(root, ['model', 'kind']))]?.options;
+  if (path[0] !== 'model' || !own) return variantFields[dotted(path)];
+  const rule = own[String(path[1])];
+  return path.length === 2 && rule?.type === 'variant' ? rule.of : undefined;
+}
+
 function unionIssues(issue: z.core.$ZodIssueInvalidUnion, root: unknown): ConfigIssue[] {
   const place = dotted(issue.path);
-  const variants = variantFields[place];
+  const variants = variantsAt(issue.path, root);
   if (variants) return choiceIssues(place, variants, valueAt(root, issue.path));
   if (place === 'model') return modelIssues(issue, root);
   const tag = (issue as { discriminator?: string }).discriminator;

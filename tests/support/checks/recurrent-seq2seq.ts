@@ -2,18 +2,27 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import {
+  add,
+  backward,
+  capture,
+  collectAuxiliary,
   type DecodingState,
+  mul,
   noGrad,
   Random,
   type RecurrentCell,
   RecurrentSeq2Seq,
   type RecurrentSeq2SeqConfig,
   type SourceAttentionKind,
+  scale,
   scope,
+  sum,
+  type Tensor,
 } from '../../../src/index.ts';
 import { roundingOf } from '../devices.ts';
+import { DIFFERENCE_NOISE, finiteDifferences } from '../finite-differences.ts';
 import { disturb } from '../models.ts';
-import { expectNear, idTensor, rowOf } from '../numbers.ts';
+import { expectNear, gradientOf, idTensor, rowOf } from '../numbers.ts';
 
 const VOCAB = 9;
 
@@ -29,10 +38,11 @@ export function tinyRecurrent(
 
 const kind = fc.record({
   cell: fc.constantFrom<RecurrentCell>('elman', 'lstm', 'gru'),
-  attention: fc.constantFrom<SourceAttentionKind>('none', 'bahdanau', 'luong', {
-    kind: 'luong',
-    score: 'dot',
-  }),
+  attention: fc.constantFrom<SourceAttentionKind>(
+    ...(['none', 'bahdanau', 'luong', 'monotonic'] as const),
+    { kind: 'luong', score: 'dot' },
+    { kind: 'location-aware', taps: 3, filters: 2 },
+  ),
   bidirectional: fc.boolean(),
 });
 const ids = (least: number) =>
@@ -127,4 +137,66 @@ export function recurrentFutureChangesNothing(): void {
     }),
     { numRuns: 25 },
   );
+}
+
+const guided = { guidedWeight: 3, guidedWidth: 0.3 };
+/** Kinds with the guided loss, and the plain ones of which every weight depends on the one before. */
+export const guidedKinds: readonly Exclude<SourceAttentionKind, string>[] = [
+  { kind: 'bahdanau', ...guided },
+  { kind: 'luong', ...guided },
+  { kind: 'monotonic', ...guided },
+  { kind: 'location-aware', taps: 3, filters: 2, ...guided },
+];
+
+const twoPairs: Pairs = [
+  { source: [3, 1, 4, 1], target: [2, 7, 1] },
+  { source: [5, 6], target: [1, 4, 1, 4, 2] },
+];
+
+/** The mean loss of a batch with what its attention contributes, as training adds them up. */
+function trainingLoss(model: RecurrentSeq2Seq, batch: Pairs): Tensor {
+  const { result, auxiliary } = collectAuxiliary(() =>
+    model.forwardPacked(packed(batch.map(({ source }) => source)), packed(batch.map(({ target }) => target))),
+  );
+  return auxiliary.losses.reduce((total, loss) => add(total, loss), scale(sum(mul(result, result)), 0.05));
+}
+
+/** The guided loss of a batch: the weights of each pair, looked at alone, times what each place costs. */
+export function guidedLossIsThatOfEachPair(device = 'reference'): void {
+  for (const attention of guidedKinds) {
+    const model = tinyRecurrent({ attention, cell: 'gru' }, device);
+    const [plain, whole] = [{ ...attention, guidedWeight: 0 }, attention].map((kind) => {
+      const own = tinyRecurrent({ attention: kind, cell: 'gru' }, device);
+      return scope(() => trainingLoss(own, twoPairs).item());
+    });
+    let [cost, pairs] = [0, 0];
+    for (const { source, target } of twoPairs) {
+      const [T, S] = [target.length, source.length];
+      const { tensors } = noGrad(() =>
+        capture(model, ['output.attention.weights'], () => {
+          model.forwardPacked(packed([source]), packed([target]));
+        }),
+      );
+      const weights = tensors.get('output.attention.weights')!;
+      expect(weights.shape).toEqual([1, 1, T, S]);
+      for (let t = 0; t < T; t++)
+        for (let s = 0; s < S; s++)
+          cost += weights.data[t * S + s]! * (1 - Math.exp(-((s / S - t / T) ** 2) / (2 * 0.3 ** 2)));
+      pairs += T * S;
+    }
+    expectNear([whole! - plain!], [(3 * cost) / pairs], 100 * roundingOf(device), JSON.stringify(attention));
+  }
+}
+
+/** Gradients of every parameter, the guided loss included, against central differences. */
+export function guidedGradientsAreDifferences(): void {
+  for (const attention of guidedKinds) {
+    const model = tinyRecurrent({ attention, cell: 'gru', dModel: 4, numLayers: 1 });
+    scope(() => backward(trainingLoss(model, twoPairs)));
+    for (const [path, parameter] of model.namedParameters()) {
+      if (!path.startsWith('output.')) continue;
+      const wanted = finiteDifferences(() => trainingLoss(model, twoPairs).item(), parameter);
+      expectNear(gradientOf(parameter), wanted, 1e-6 + DIFFERENCE_NOISE, `${attention.kind}: ${path}`);
+    }
+  }
 }

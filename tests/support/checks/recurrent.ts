@@ -22,7 +22,7 @@ import {
   type Tensor,
   tensor,
 } from '../../../src/index.ts';
-import { BahdanauAttention } from '../../../src/nn/attention/source.ts';
+import { BahdanauAttention } from '../../../src/nn/attention/source-kinds.ts';
 import { roundingOf } from '../devices.ts';
 import { disturb } from '../models.ts';
 import { expectNear, gradientOf, leaf, rowOf } from '../numbers.ts';

@@ -1,7 +1,11 @@
 /** What scores of tags are; each check throws when they are not. */
 import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { expect } from 'vitest';
+import { Tagger } from '../../../src/generate/tagger.ts';
+import { Random, WindowTagger } from '../../../src/index.ts';
 import { taggingScores } from '../../../src/metrics/tagging.ts';
+import { trainTokenizer } from '../../../src/tokenizers/train.ts';
 
 interface Case {
   readonly right: readonly string[];
@@ -20,4 +24,26 @@ export function spansAreWhatConllevalSees(): void {
       Object.fromEntries(Object.entries(scores).map(([name, x]) => [name, x.toFixed(2)])),
     );
   }
+}
+
+/** Each sentence is tagged as it is alone, whatever stands beside it in the packed batch. */
+export function neighboursChangeNoTag(): void {
+  const tokenizers = {
+    source: trainTokenizer({ kind: 'word' }, ['a b c d e']),
+    target: trainTokenizer({ kind: 'word' }, ['O B-X I-X B-Y']),
+  };
+  const sizes = { vocabSize: tokenizers.source.vocabSize, numTags: tokenizers.target.vocabSize };
+  const context = { random: new Random(5, 'init'), device: 'reference' };
+  const tagger = new Tagger(
+    new WindowTagger({ ...sizes, dModel: 6, dFf: 8, window: 2 }, context),
+    tokenizers,
+  );
+  const sentence = fc.array(fc.constantFrom(...'abcde', 'unknown'), { maxLength: 6 });
+  fc.assert(
+    fc.property(fc.array(sentence, { maxLength: 5 }), (sentences) => {
+      const alone = sentences.map((tokens) => tagger.tag([tokens])[0]!);
+      expect(tagger.tag(sentences)).toEqual(alone);
+      for (const { tokens, tags } of alone) expect(tags).toHaveLength(tokens.length);
+    }),
+  );
 }

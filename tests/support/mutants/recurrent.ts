@@ -1,6 +1,8 @@
 /** Bugs in recurrent layers, convolutions and the attention of recurrent decoders. */
 import {
+  BahdanauAttention,
   concat,
+  MonotonicAttention,
   Recurrent,
   RecurrentSeq2Seq,
   type RecurrentStates,
@@ -23,7 +25,11 @@ import {
   sourceAttentionEqualsLoops,
   statesCarryOver,
 } from '../checks/recurrent.ts';
-import { recurrentFutureChangesNothing, recurrentStepsEqualForward } from '../checks/recurrent-seq2seq.ts';
+import {
+  guidedLossIsThatOfEachPair,
+  recurrentFutureChangesNothing,
+  recurrentStepsEqualForward,
+} from '../checks/recurrent-seq2seq.ts';
 import { type Mutant, mutateOp, mutateParams, patch } from './mutant.ts';
 
 interface RecurrentParams {
@@ -172,6 +178,32 @@ const attentions: readonly Mutant[] = [
       real({ ...context, inputs: [reshape(p, [T, 1, S])] });
     }),
     caughtBy: monotonicEqualsPaths,
+  },
+  {
+    name: 'decoding forgets where monotonic attention stopped',
+    mutate: () =>
+      patch(
+        MonotonicAttention.prototype,
+        'align',
+        (real) =>
+          function (this: MonotonicAttention, query, memory, mask) {
+            return real.call(this, query, memory, mask, null);
+          },
+      ),
+    caughtBy: recurrentStepsEqualForward,
+  },
+  {
+    name: 'the guided loss sees weights on padding',
+    mutate: () =>
+      patch(
+        BahdanauAttention.prototype,
+        'align',
+        (real) =>
+          function (this: BahdanauAttention, query, memory) {
+            return real.call(this, query, memory, null);
+          },
+      ),
+    caughtBy: guidedLossIsThatOfEachPair,
   },
   {
     name: 'the decoder starts every step from nothing',
