@@ -63,3 +63,10 @@ export {
 } from './running-text.ts';
 export { type SourceText, structureOf, textOf } from './source-text.ts';
 export { corruptSpans, restoreSpans, type SpanCorruptionOptions } from './span-corruption.ts';
+export {
+  type MaskedTokens,
+  type MaskingIds,
+  type MaskingRates,
+  maskingRandom,
+  maskTokens,
+} from './token-masking.ts';

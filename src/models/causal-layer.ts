@@ -1,6 +1,6 @@
 /** Causal self-attention, to earlier segments too, and a feed-forward network, each in a residual connection. */
 import type { Tensor } from '../core/tensor.ts';
-import type { KeyValueCache } from '../nn/attention/cache.ts';
+import type { AttentionCache } from '../nn/attention/layer.ts';
 import { MultiHeadAttention } from '../nn/attention/multi-head.ts';
 import { FeedForward } from '../nn/feed-forwards/feed-forward.ts';
 import { Module, type ModuleContext } from '../nn/module.ts';
@@ -71,13 +71,13 @@ export class CausalLayer extends Module {
   }
 
   /** Room for the keys and values of `room` tokens in each of `batch` texts. */
-  makeCache(batch: number, room: number): KeyValueCache {
+  makeCache(batch: number, room: number): AttentionCache {
     const { selfAttention } = this;
-    return selfAttention.makeCache(batch, room, selfAttention.output.weight) as KeyValueCache;
+    return selfAttention.makeCache(batch, room, selfAttention.output.weight);
   }
 
   /** The new tokens `[B, T, C]` join the cache and attend to it. */
-  step(x: Tensor, cache: KeyValueCache, { position = null, reach }: CausalStep = {}): Tensor {
+  step(x: Tensor, cache: AttentionCache, { position = null, reach }: CausalStep = {}): Tensor {
     const window = reach === undefined ? null : ([reach, 0] as const);
     const attended = this.selfAttentionResidual.forward(x, (y) =>
       this.selfAttention.step(y, cache, position, window),

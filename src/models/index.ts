@@ -23,6 +23,11 @@ export {
   type SegmentLossOptions,
   type SegmentReading,
 } from './language-model.ts';
+export {
+  MaskedLanguageModel,
+  type MaskedLanguageModelConfig,
+  maskedLanguageModelDefaults,
+} from './masked-language-model.ts';
 export { NonAutoregressive } from './non-autoregressive.ts';
 export {
   checkNonAutoregressiveConfig,
@@ -51,6 +56,7 @@ export {
   segmentLanguageModelDefaults,
 } from './segment-language-model-config.ts';
 export { SegmentMemory } from './segment-memory.ts';
+export type { SingleStackConfig } from './single-stack-config.ts';
 export { Decoder, Encoder } from './stacks.ts';
 export { TaggingModel } from './tagging-model.ts';
 export type { TextCache } from './text-cache.ts';

@@ -44,7 +44,7 @@ export const recurrentSeq2SeqRules = {
   numLayers: { type: 'count', default: recurrentSeq2SeqDefaults.numLayers },
   cell: { type: 'choice', of: Object.keys(recurrentCells), default: recurrentSeq2SeqDefaults.cell },
   bidirectional: { type: 'flag', default: recurrentSeq2SeqDefaults.bidirectional },
-  attention: { type: 'kind', of: sourceAttentions, default: recurrentSeq2SeqDefaults.attention },
+  attention: { type: 'variant', of: sourceAttentions, default: recurrentSeq2SeqDefaults.attention },
   dropout: { type: 'rate', default: recurrentSeq2SeqDefaults.dropout },
 } as const satisfies OptionRules;
 

@@ -1,7 +1,9 @@
 /** What language models keep of texts that grow: keys and values of every layer, or the last inputs of every layer. */
 import type { Tensor } from '../core/tensor.ts';
-import { type KeyValueCache, selected } from '../nn/attention/cache.ts';
+import { selected } from '../nn/attention/cache.ts';
+import type { AttentionCache } from '../nn/attention/layer.ts';
 import { remembered } from './segment-memory.ts';
+import { truncateCaches } from './transformer-cache.ts';
 
 /** What a language model keeps of the texts that it continues. */
 export interface TextCache {
@@ -14,11 +16,11 @@ export interface TextCache {
   dispose(): void;
 }
 
-/** Keys and values of every layer: grows by a token a step. */
+/** What the attention of every layer keeps, mostly keys and values: grows by a token a step. */
 export class AttentionCaches implements TextCache {
-  readonly layers: readonly KeyValueCache[];
+  readonly layers: readonly AttentionCache[];
 
-  constructor(layers: readonly KeyValueCache[]) {
+  constructor(layers: readonly AttentionCache[]) {
     this.layers = layers;
   }
 
@@ -30,8 +32,9 @@ export class AttentionCaches implements TextCache {
     for (const layer of this.layers) layer.select(places);
   }
 
+  /** @throws {HeedError} when an attention layer cannot */
   truncate(length: number): void {
-    for (const layer of this.layers) layer.truncate(length);
+    truncateCaches(this.layers, length);
   }
 
   dispose(): void {

@@ -12,14 +12,14 @@ export type OptionRule =
   | { readonly type: 'rate'; readonly default?: number }
   | { readonly type: 'flag'; readonly default?: boolean }
   | { readonly type: 'choice'; readonly of: readonly string[]; readonly default?: string }
-  /** A name or a group of another registry. */
-  | { readonly type: 'kind'; readonly of: Variants; readonly default?: string };
+  /** A mechanism: a kind's name, or a group of `kind` and its options. */
+  | { readonly type: 'variant'; readonly of: Variants; readonly default?: string };
 
 export type OptionRules = Readonly<Record<string, OptionRule>>;
 
 type ValueOf<R extends OptionRule> = R extends { type: 'choice'; of: readonly (infer V)[] }
   ? V
-  : R extends { type: 'kind'; of: infer V extends Variants }
+  : R extends { type: 'variant'; of: infer V extends Variants }
     ? Choice<V>
     : R extends { type: 'flag' }
       ? boolean
@@ -46,7 +46,7 @@ export function ruleIssues(rules: OptionRules, fields: Readonly<Record<string, u
     const value = fields[path];
     const isLeftOut = value === undefined && rule.default === undefined;
     if (isLeftOut) return [];
-    if (rule.type === 'kind') return choiceIssues(path, rule.of, value);
+    if (rule.type === 'variant') return optionIssues(path, rule.of, value);
     return fits(rule, value) ? [] : [misfit(path, rule, value)];
   });
 }
@@ -105,15 +105,15 @@ function expectation(rule: OptionRule): string {
       return 'true or false';
     case 'choice':
       return `one of ${rule.of.join(', ')}`;
-    case 'kind':
-      return `one of ${Object.keys(rule.of).join(', ')}`;
+    case 'variant':
+      return `one of ${Object.keys(rule.of).join(', ')}, or a group of kind and options`;
   }
 }
 
 function fits(rule: OptionRule, value: unknown): boolean {
   if (rule.type === 'flag') return typeof value === 'boolean';
   if (rule.type === 'choice') return rule.of.includes(value as string);
-  if (rule.type === 'kind') return choiceIssues('', rule.of, value).length === 0;
+  if (rule.type === 'variant') return optionIssues('', rule.of, value).length === 0;
   if (typeof value !== 'number' || !Number.isFinite(value)) return false;
   if (rule.type === 'rate') return value >= 0 && value < 1;
   if (rule.type === 'count') return Number.isSafeInteger(value) && value >= (rule.min ?? 1);

@@ -1,5 +1,6 @@
 /** The task of an experiment: what its data is decides what is trained. */
 import type { Device } from '../core/device.ts';
+import { modelOptions } from '../models/registry.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import {
   type Experiment,
@@ -9,6 +10,7 @@ import {
 } from './config/schema.ts';
 import type { TrainingEvent } from './events.ts';
 import { prepareLanguageModelTask } from './language-model-task.ts';
+import { prepareMaskedLanguageModelTask } from './masked-language-model-task.ts';
 import { prepare } from './prepare-run.ts';
 import { prepareTaggingTask } from './tagging-task.ts';
 import type { TrainingTask } from './task.ts';
@@ -21,7 +23,11 @@ export function prepareTask(
   device: Device,
   onEvent: (event: TrainingEvent) => void,
 ): TrainingTask {
-  if (isTextExperiment(experiment)) return prepareLanguageModelTask(experiment, checkpoint, device, onEvent);
+  if (isTextExperiment(experiment)) {
+    const isMasked = modelOptions[experiment.model.kind]?.task === 'masked-language-model';
+    const make = isMasked ? prepareMaskedLanguageModelTask : prepareLanguageModelTask;
+    return make(experiment, checkpoint, device, onEvent);
+  }
   if (isTaggingExperiment(experiment)) return prepareTaggingTask(experiment, checkpoint, device, onEvent);
   const pairs = experiment as PairExperiment;
   return new TranslationTask(pairs, prepare(pairs, checkpoint, device, onEvent));

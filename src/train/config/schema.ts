@@ -101,6 +101,14 @@ const text = z.strictObject({
   train: z.string().optional().describe('file, instead of `path`'),
   validation: z.string().optional(),
   test: z.string().optional(),
+  masking: z
+    .strictObject({
+      rate: z.number().gt(0).max(1).default(0.15).describe('probability that a token is hidden'),
+      mask: share.default(0.8).describe('share of those that become the mask'),
+      random: share.default(0.1).describe('and that become a random token; the rest stay as they are'),
+    })
+    .optional()
+    .describe('what a masked language model has to say'),
   segmentLength: count.describe('tokens that the model reads at once'),
   batchSize: count.describe('segments of a batch; texts side by side for a model with memory'),
 });

@@ -146,7 +146,7 @@ function variantsAt(path: readonly PropertyKey[], root: unknown): Variants | und
   const own = modelOptions[String(valueAt(root, ['model', 'kind']))]?.options;
   if (path[0] !== 'model' || !own) return variantFields[dotted(path)];
   const rule = own[String(path[1])];
-  return path.length === 2 && rule?.type === 'kind' ? rule.of : undefined;
+  return path.length === 2 && rule?.type === 'variant' ? rule.of : undefined;
 }
 
 function unionIssues(issue: z.core.$ZodIssueInvalidUnion, root: unknown): ConfigIssue[] {
@@ -207,20 +207,23 @@ function crossIssues(experiment: Experiment): ConfigIssue[] {
     const fine = training[field] === undefined || model.kind !== 'nat';
     need(fine, `training.${field}`, 'expected a model that writes one token after the other, got kind "nat"');
   }
-  if (isTransformer(model)) issues.push(...transformerIssues(model));
+  const clashes = isTransformer(model)
+    ? transformerClashes(model)
+    : (modelOptions[model.kind]?.clashes?.(model as never) ?? []);
+  issues.push(...clashes.map(({ path, message }) => ({ path: `model.${path}`, message })));
   return issues;
 }
 
 /** The kind of model fits the data. */
-function modelRule({ model }: Experiment, task: ModelTask, what: string, need: Need): void {
-  const kinds = kindsFor(task);
+function modelRule({ model }: Experiment, tasks: readonly ModelTask[], what: string, need: Need): void {
+  const kinds = tasks.flatMap(kindsFor);
   const expected = `expected one of ${kinds.join(', ')} for ${what}, got "${model.kind}"`;
   need(kinds.includes(model.kind), 'model.kind', expected);
 }
 
 function pairRules(experiment: PairExperiment, need: Need): void {
   const { data, model, evaluation, tokenizer, training } = experiment;
-  modelRule(experiment, 'translation', 'pairs of texts', need);
+  modelRule(experiment, ['translation'], 'pairs of texts', need);
   need(Boolean(data.all) !== Boolean(data.train), 'data', 'expected either `all` with `split`, or `train`');
   need(!data.all || Boolean(data.split), 'data.split', 'expected with `data.all`');
   need(evaluation.stride === undefined, 'evaluation.stride', 'expected with a running text only');
@@ -265,8 +268,26 @@ function textRules(experiment: TextExperiment, need: Need): void {
   const { data, model, evaluation, tokenizer, training } = experiment;
   for (const field of ['scheduledSampling', 'reinforce'] as const)
     need(training[field] === undefined, `training.${field}`, 'expected with pairs of texts only');
-  const { segmentLength, split } = data;
-  modelRule(experiment, 'language-model', 'a running text', need);
+  const { segmentLength, split, masking } = data;
+  modelRule(experiment, ['language-model', 'masked-language-model'], 'a running text', need);
+  const isMasked = kindsFor('masked-language-model').includes(model.kind);
+  const masked = kindsFor('masked-language-model').join(', ');
+  need(
+    isMasked || !masking,
+    'data.masking',
+    `expected with a masked language model (${masked}), got kind "${model.kind}"`,
+  );
+  const sum = (masking?.mask ?? 0) + (masking?.random ?? 0);
+  need(
+    sum <= 1 + 1e-9,
+    'data.masking',
+    `expected shares of mask and random that sum to at most 1, got ${sum}`,
+  );
+  need(
+    !isMasked || evaluation.stride === undefined,
+    'evaluation.stride',
+    'expected with a model of the next token only',
+  );
   need(Boolean(data.path) !== Boolean(data.train), 'data', 'expected either `path`, or `train`');
   const isSplit = data.path !== undefined;
   for (const part of ['validation', 'test'] as const)
@@ -295,7 +316,7 @@ function textRules(experiment: TextExperiment, need: Need): void {
   need(
     metrics.length + (test?.metrics.length ?? 0) === 0,
     'evaluation.metrics',
-    'expected none: a language model reports loss, perplexity and bitsPerCharacter',
+    'expected none: a language model reports loss and perplexity, and bitsPerCharacter or accuracy',
   );
 }
 
@@ -304,7 +325,7 @@ const taggingMetrics = ['loss', 'accuracy', 'precision', 'recall', 'f1'];
 
 function taggingRules(experiment: TaggingExperiment, need: Need): void {
   const { data, evaluation, tokenizer, training } = experiment;
-  modelRule(experiment, 'tagging', 'tagged sentences', need);
+  modelRule(experiment, ['tagging'], 'tagged sentences', need);
   for (const field of ['scheduledSampling', 'reinforce'] as const)
     need(training[field] === undefined, `training.${field}`, 'expected with pairs of texts only');
   need(evaluation.stride === undefined, 'evaluation.stride', 'expected with a running text only');
@@ -324,12 +345,12 @@ function taggingRules(experiment: TaggingExperiment, need: Need): void {
 }
 
 /** What does not go together in the section of a Transformer. */
-function transformerIssues(model: TransformerSection): ConfigIssue[] {
+function transformerClashes(model: TransformerSection): ConfigIssue[] {
   if (model.headDim === undefined && model.dModel % model.numHeads !== 0) {
     const expected = `expected a divisor of dModel (${model.dModel}) or a headDim`;
-    return [{ path: 'model.numHeads', message: `${expected}, got ${model.numHeads}` }];
+    return [{ path: 'numHeads', message: `${expected}, got ${model.numHeads}` }];
   }
-  return mechanismIssues(configOf(model)).map(({ path, message }) => ({ path: `model.${path}`, message }));
+  return mechanismIssues(configOf(model));
 }
 
 /**

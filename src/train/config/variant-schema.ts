@@ -14,7 +14,7 @@ function typeOf(rule: OptionRule): z.ZodType {
       return z.boolean();
     case 'choice':
       return z.enum([...rule.of] as [string, ...string[]]);
-    case 'kind':
+    case 'variant':
       return variantSchema(rule.of);
   }
 }
