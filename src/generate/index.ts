@@ -10,6 +10,7 @@ export {
   LanguageModelSession,
 } from './language-model.ts';
 export { type BeamOptions, type DecodingOptions, type Hypothesis, lengthPenalty } from './options.ts';
+export { type AheadSession, blockwiseSearch } from './parallel/blockwise.ts';
 export { type JacobiOptions, jacobiSearch } from './parallel/jacobi.ts';
 export { type SpeculativeOptions, speculativeSearch } from './parallel/speculative.ts';
 export type { ParallelResult } from './parallel/verify.ts';

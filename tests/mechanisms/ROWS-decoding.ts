@@ -25,10 +25,10 @@ export const rows: readonly Mechanism[] = [
   },
   {
     id: 'I19',
-    name: 'Speculative and Jacobi decoding',
+    name: 'Blockwise, speculative and Jacobi decoding',
     ...parallel,
     verification:
-      'token-identical to greedy on 1000 prompts with fewer passes; drafted and drawn texts against the exact probabilities of the large model by χ²',
+      'token-identical to greedy on 1000 prompts with fewer passes; drafted and drawn texts against the exact probabilities of the large model by χ²; the loss of heads for later tokens equals loops over the labels (src/generate/parallel/blockwise.test.ts)',
   },
   {
     id: 'K7',

@@ -214,6 +214,12 @@ function pairRules(experiment: PairExperiment, need: Need): void {
   need(evaluation.stride === undefined, 'evaluation.stride', 'expected with a running text only');
   const copies = model.kind === 'transformer' && model.copy;
   need(!copies || 'shared' in tokenizer, 'model.copy', 'expected `tokenizer.shared`: one vocabulary');
+  const isBlockwise = model.kind === 'transformer' && model.blockwise !== undefined;
+  need(
+    !copies || !isBlockwise,
+    'model.blockwise',
+    'expected none with copy: heads for later tokens copy nothing',
+  );
   const { labelSmoothing } = training;
   need(
     !copies || labelSmoothing === 0,
