@@ -110,6 +110,11 @@ export abstract class EncoderDecoder extends Module {
     return 1;
   }
 
+  /** Ids beyond the vocabulary that stand for hidden spans, see `SentinelVocabulary`. */
+  get sentinels(): number {
+    return 0;
+  }
+
   /** Whether ids beyond the vocabulary stand for words of the source that it lacks, see `ExtendedVocabulary`. */
   get copies(): boolean {
     return false;

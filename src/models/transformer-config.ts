@@ -70,6 +70,8 @@ export interface TransformerConfig {
    * label smoothing.
    */
   readonly copy: boolean;
+  /** Of the ids of both vocabularies, how many at their end stand for hidden spans; none by default. */
+  readonly sentinels?: number | undefined;
   /** k: heads that say the k − 1 tokens after the next one, for blockwise decoding; none by default. */
   readonly blockwise?: number | undefined;
   /** Heads that were taken out; see `pruneHeads`. */

@@ -136,6 +136,10 @@ export class Transformer extends EncoderDecoder {
     return this.config.blockwise ?? 1;
   }
 
+  override get sentinels(): number {
+    return this.config.sentinels ?? 0;
+  }
+
   override get copies(): boolean {
     return this.pointer !== null;
   }

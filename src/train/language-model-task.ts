@@ -134,11 +134,25 @@ class LanguageModelTask implements TrainingTask {
   }
 }
 
-function readParts({ folder, path, split, train, validation, test }: TextSection): TextParts {
+/** The parts of the text of an experiment. */
+export function readTextParts({ folder, path, split, train, validation, test }: TextSection): TextParts {
   const read = (file: string | undefined): string =>
     file === undefined ? '' : readText(folder === undefined ? file : join(folder, file));
   if (path !== undefined) return splitText(read(path), split ?? { validation: 0.05, test: 0.05 });
   return { train: read(train), validation: read(validation), test: read(test) };
+}
+
+/** @throws {DataError} when the text has not a whole segment to train on */
+export function requireSegment({ path, train, segmentLength }: TextSection, tokens: number): void {
+  if (tokens > segmentLength) return;
+  const file = path ?? train!;
+  throw new DataError({
+    where: file,
+    file,
+    expected: `more than ${segmentLength} tokens to train on (data.segmentLength)`,
+    got: String(tokens),
+    hint: 'give more text, or lower data.segmentLength',
+  });
 }
 
 /**
@@ -153,7 +167,7 @@ export function prepareLanguageModelTask(
   onEvent: (event: TrainingEvent) => void,
 ): TrainingTask {
   const { data } = experiment;
-  const parts = readParts(data);
+  const parts = readTextParts(data);
   const prepared = prepareModel<CausalLanguageModel>(
     experiment,
     {
@@ -171,15 +185,6 @@ export function prepareLanguageModelTask(
     validation: encode(parts.validation),
     test: encode(parts.test),
   };
-  if (texts.train.ids.length <= data.segmentLength) {
-    const file = data.path ?? data.train!;
-    throw new DataError({
-      where: file,
-      file,
-      expected: `more than ${data.segmentLength} tokens to train on (data.segmentLength)`,
-      got: String(texts.train.ids.length),
-      hint: 'give more text, or lower data.segmentLength',
-    });
-  }
+  requireSegment(data, texts.train.ids.length);
   return new LanguageModelTask(experiment, prepared, texts);
 }

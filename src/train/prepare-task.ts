@@ -5,6 +5,7 @@ import { type Experiment, isTextExperiment, type PairExperiment } from './config
 import type { TrainingEvent } from './events.ts';
 import { prepareLanguageModelTask } from './language-model-task.ts';
 import { prepare } from './prepare-run.ts';
+import { prepareSpanCorruptionTask } from './span-corruption-task.ts';
 import type { TrainingTask } from './task.ts';
 import { TranslationTask } from './translation-task.ts';
 
@@ -15,7 +16,10 @@ export function prepareTask(
   device: Device,
   onEvent: (event: TrainingEvent) => void,
 ): TrainingTask {
-  if (isTextExperiment(experiment)) return prepareLanguageModelTask(experiment, checkpoint, device, onEvent);
+  if (isTextExperiment(experiment)) {
+    const prepare = experiment.data.corruption ? prepareSpanCorruptionTask : prepareLanguageModelTask;
+    return prepare(experiment, checkpoint, device, onEvent);
+  }
   const pairs = experiment as PairExperiment;
   return new TranslationTask(pairs, prepare(pairs, checkpoint, device, onEvent));
 }

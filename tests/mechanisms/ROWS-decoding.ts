@@ -93,7 +93,8 @@ export const rows: readonly Mechanism[] = [
     id: 'J15',
     name: 'Span corruption',
     file: 'src/data/span-corruption.ts',
-    verification: 'source and target together are the text',
+    verification:
+      'source and target together are the text, other spans in every epoch; a model trained through `data.corruption` fills spans of a held-out text (tests/span-training.test.ts)',
     test: 'src/data/span-corruption.test.ts',
   },
 ];

@@ -260,7 +260,9 @@ function textRules(experiment: TextExperiment, need: Need): void {
   for (const field of ['scheduledSampling', 'reinforce'] as const)
     need(training[field] === undefined, `training.${field}`, 'expected with pairs of texts only');
   const { segmentLength, split } = data;
-  modelRule(experiment, 'language-model', 'a running text', need);
+  const { corruption } = data;
+  if (corruption) corruptionRules(experiment, need);
+  else modelRule(experiment, 'language-model', 'a running text', need);
   need(Boolean(data.path) !== Boolean(data.train), 'data', 'expected either `path`, or `train`');
   const isSplit = data.path !== undefined;
   for (const part of ['validation', 'test'] as const)
@@ -287,10 +289,24 @@ function textRules(experiment: TextExperiment, need: Need): void {
     'expected with a model without memory only',
   );
   need(
-    metrics.length + (test?.metrics.length ?? 0) === 0,
+    corruption !== undefined || metrics.length + (test?.metrics.length ?? 0) === 0,
     'evaluation.metrics',
     'expected none: a language model reports loss, perplexity and bitsPerCharacter',
   );
+}
+
+/** Of hidden spans, which an encoder–decoder fills. */
+function corruptionRules({ data, model, evaluation }: TextExperiment, need: Need): void {
+  const isFitting = isTransformer(model) && !model.copy && !readsTrees(configOf(model));
+  const got = isTransformer(model) ? 'one that copies or reads trees' : `"${model.kind}"`;
+  need(isFitting, 'model.kind', `expected a plain transformer for hidden spans, got ${got}`);
+  const room = data.segmentLength + 2;
+  need(
+    model.maxSeqLen === undefined || room <= model.maxSeqLen,
+    'model.maxSeqLen',
+    `expected at least ${room} (data.segmentLength, a sentinel and an end token), got ${model.maxSeqLen}`,
+  );
+  need(evaluation.stride === undefined, 'evaluation.stride', 'expected without data.corruption only');
 }
 
 /** What does not go together in the section of a Transformer. */
