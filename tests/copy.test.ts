@@ -130,6 +130,11 @@ describe('an experiment that copies', () => {
     const [said] = await model.translate(['my name is Zaphod , hello'], { alignments: true });
     expect(said!.text).toBe('hello Zaphod');
     expect(said!.alignment!.sourceTokens).toContain('Zaphod');
+    const draft = tinyModel({}, model.model.device.name);
+    const withDraft = () => model.translate(['a'], { parallel: { kind: 'speculative', draft } });
+    await expect(async () => withDraft()).rejects.toThrow(
+      'draft: expected one that copies, as this model does',
+    );
   }, 60_000);
 
   it('says what does not go with it', () => {

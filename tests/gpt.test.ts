@@ -28,11 +28,16 @@ interface TorchCase {
   readonly gradients: Readonly<Record<string, readonly number[]>>;
 }
 
-const torch = JSON.parse(readFileSync(new URL('fixtures/gpt-torch.json', import.meta.url), 'utf8')) as {
+interface TorchFile {
   readonly ids: number[][];
   readonly labels: number[][];
   readonly cases: readonly TorchCase[];
-};
+}
+
+const [gpt2, variants] = ['gpt-torch', 'gpt-variants-torch'].map(
+  (name) => JSON.parse(readFileSync(new URL(`fixtures/${name}.json`, import.meta.url), 'utf8')) as TorchFile,
+);
+const torch = { ...gpt2!, cases: [...gpt2!.cases, ...variants!.cases] };
 
 /** Parameters by the rule that the fixture's description gives. */
 function ruledModel({ config, gradients }: TorchCase, device: string): Gpt {

@@ -11,6 +11,7 @@ import { efficientMutants } from './support/mutants/efficient.ts';
 import { gptMutants } from './support/mutants/gpt.ts';
 import { languageModelMutants } from './support/mutants/language-models.ts';
 import { layerMutants } from './support/mutants/layers.ts';
+import { maskedMutants } from './support/mutants/masked.ts';
 import { modelMutants } from './support/mutants/model.ts';
 import type { Mutant } from './support/mutants/mutant.ts';
 import { quantizeMutants } from './support/mutants/quantize.ts';
@@ -29,6 +30,7 @@ const mutants: readonly Mutant[] = [
   ...blockMutants,
   ...modelMutants,
   ...gptMutants,
+  ...maskedMutants,
   ...quantizeMutants,
   ...decodingMutants,
   ...tokenizerMutants,

@@ -37,13 +37,16 @@ static void compute_part(void *context, int64_t task) {
   s->compute(&part);
 }
 
-// Splits C into parts worth a task each: first its columns, so that B is read once, then its rows.
+enum { MANY_PARTS = 16 };
+
+// Splits C into parts worth a task each: first its columns, so that B is read once, then, where these are few, its rows.
 static void compute_split(const matmul *g, void (*compute)(const matmul *g)) {
   int64_t flopsPerColumn = max64(1, 2 * g->M * g->K);
   int64_t columns = max64(1, ceil_div(TASK_FLOPS, flopsPerColumn));
   columns = min64(ceil_div(columns, 2 * NR) * 2 * NR, max64(1, g->N));
   int64_t rows = max64(1, ceil_div(TASK_FLOPS, max64(1, 2 * columns * g->K)));
-  rows = min64(ceil_div(rows, 2 * MR) * 2 * MR, max64(1, g->M));
+  rows = ceil_div(g->N, columns) >= MANY_PARTS ? g->M : ceil_div(rows, 2 * MR) * 2 * MR;
+  rows = min64(rows, max64(1, g->M));
   split_job s = {g, compute, rows, columns, ceil_div(g->M, rows)};
   heed_parallel_for(s.rowTasks * ceil_div(g->N, columns), compute_part, &s);
 }

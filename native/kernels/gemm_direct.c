@@ -92,16 +92,34 @@ static void column_panel(const matmul *g, int64_t j, int64_t width) {
   }
 }
 
-enum { K_BLOCK = 512 };
+enum { K_BLOCK = 512, COPY_MIN_ROWS = 8 * MR, ALIASING = 256 };
+
+// Rows of B that are a multiple of a kilobyte apart share few places of a cache: a panel that many rows of A need is
+// copied first.
+static int wants_copy(const matmul *g) { return g->M >= COPY_MIN_ROWS && g->bk % ALIASING == 0 && g->N >= NR; }
+
+static void copied_panel(const matmul *part, const float *bias, int64_t j, float *panel) {
+  matmul own = *part;
+  own.B = panel;
+  own.bk = NR;
+  own.C = part->C + j;
+  own.bias = bias ? bias + j : NULL;
+  pack_panel(panel, NR, part->B + j, 1, part->bk, NR, part->K);
+  column_panel(&own, 0, NR);
+}
 
 void matmul_direct(const matmul *g) {
   matmul part = *g;
+  float *panel = wants_copy(g) ? heed_scratch(HEED_SCRATCH_B, NR * K_BLOCK * sizeof(float)) : NULL;
   int64_t k = 0;
   do { // at least once: K = 0 leaves the bias
     part.K = min64(K_BLOCK, g->K - k);
     part.A = g->A + k * g->ak;
     part.B = g->B + k * g->bk;
-    for (int64_t j = 0; j < g->N; j += NR) column_panel(&part, j, min64(NR, g->N - j));
+    for (int64_t j = 0; j < g->N; j += NR) {
+      if (panel && g->N - j >= NR) copied_panel(&part, g->bias, j, panel);
+      else column_panel(&part, j, min64(NR, g->N - j));
+    }
     part.accumulate = 1;
     k += K_BLOCK;
   } while (k < g->K);

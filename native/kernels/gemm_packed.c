@@ -4,7 +4,7 @@
 #include "gemm.h"
 #include "simd.h"
 
-enum { TILE_ROWS = 168, TILE_COLUMNS = 32 * NR, SLAB_BYTES = 8 << 20, MAX_BLOCK = 32 * 32 };
+enum { TILE_ROWS = 168, TILE_COLUMNS = 32 * NR, SLAB_BYTES = 8 << 20, MAX_BLOCK = 32 * 32, STRIP = 64 };
 
 typedef struct {
   matmul g; // of one slab of columns
@@ -81,7 +81,10 @@ static void pack_columns_of_b(void *dst, const float *src, int64_t sj, int64_t s
   pack_panel(dst, NR, src, sj, sk, count, K);
 }
 
-const gemm_engine engine_fp32 = {.rows = MR, .columns = NR, .depth = 1, .bytes = 4, .kc = 256,
+// A tile of A should fit the second cache, which is of a megabyte where vectors have 16 lanes.
+enum { DEPTH = VL == 16 ? 1024 : 256 };
+
+const gemm_engine engine_fp32 = {.rows = MR, .columns = NR, .depth = 1, .bytes = 4, .kc = DEPTH,
                                  .pack_a = pack_rows_of_a, .pack_b = pack_columns_of_b, .block = block, .anyRows = 1};
 
 // A block that reaches over the edge of C goes through a full one.
@@ -109,9 +112,13 @@ static void pack_b(void *context, int64_t panel) {
 
 static void pack_a(const packed_job *s, char *dst, int64_t first, int64_t last, int64_t k, int64_t kc) {
   const matmul *g = &s->g;
-  for (int64_t i = first; i < last; i += s->e->rows) {
-    s->e->pack_a(dst + (i - first) * whole_groups(s, kc) * s->e->bytes, g->A + i * g->ai + k * g->ak, g->ai, g->ak,
-                 (int)min64(s->e->rows, last - i), kc);
+  int64_t strip = g->ai == 1 ? STRIP : kc; // where columns of A lie in memory, few pages at a time
+  for (int64_t from = 0; from < kc; from += strip) {
+    for (int64_t i = first; i < last; i += s->e->rows) {
+      int64_t at = (i - first) * whole_groups(s, kc) + from * s->e->rows;
+      s->e->pack_a(dst + at * s->e->bytes, g->A + i * g->ai + (k + from) * g->ak, g->ai, g->ak,
+                   (int)min64(s->e->rows, last - i), min64(strip, kc - from));
+    }
   }
 }
 

@@ -86,9 +86,9 @@ const flags: Readonly<Record<Field, Flag>> = {
 
 const fields = Object.keys(flags) as Field[];
 
-/** Adds `--sample` and what belongs to it. */
-export function addSamplingOptions(command: Command): Command {
-  command.option('--sample', 'draw the tokens; --n-best asks for several draws');
+/** Adds `--sample` and what belongs to it; `several` names the option that asks for several draws. */
+export function addSamplingOptions(command: Command, several = '--n-best'): Command {
+  command.option('--sample', `draw the tokens; ${several} asks for several draws`);
   for (const field of fields) command.option(flags[field].option, `with --sample: ${flags[field].help}`);
   return command;
 }

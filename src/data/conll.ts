@@ -1,8 +1,7 @@
 /**
- * Tagged sentences: a token and its tag on each line, a blank line after each sentence, as in CoNLL-2003.
+ * Tagged sentences in columns: a token and its tags on each line, an empty line after each sentence.
  *
- * Paper: Tjong Kim Sang & De Meulder, Introduction to the CoNLL-2003 Shared Task, 2003,
- * https://arxiv.org/abs/cs/0306050
+ * Format: Tjong Kim Sang & Buchholz 2000, https://aclanthology.org/W00-0726
  */
 import { readLines } from './lines.ts';
 import { ProblemList } from './problems.ts';
@@ -11,63 +10,60 @@ import { ProblemList } from './problems.ts';
 export interface TaggedSentence {
   readonly tokens: readonly string[];
   readonly tags: readonly string[];
-  /** Line of the first token, from 1. */
+  /** Line of its first token, from 1. */
   readonly line: number;
 }
 
-/** Tokens `[start, end)` that are one entity. */
-export interface EntitySpan {
-  readonly type: string;
-  readonly start: number;
-  readonly end: number;
+/** Which columns are read. */
+export interface ConllOptions {
+  /** Column of the tokens, from 0. Default 0. */
+  readonly token?: number | undefined;
+  /** Column of the tags; the last one by default. */
+  readonly tag?: number | undefined;
+}
+
+/** What CoNLL-2003 puts between documents. */
+const BETWEEN_DOCUMENTS = '-DOCSTART-';
+
+/** The cells of a line, separated by tabs where it has some, else by spaces. */
+function cellsOf(line: string): string[] {
+  return line.includes('\t') ? line.split('\t') : line.trim().split(/ +/);
 }
 
 /**
- * The sentences of a file. Columns are separated by white space; the first is the token, the last its tag.
+ * Sentences of a file in columns. Sentences of `-DOCSTART-` are left out.
  *
- * @throws {DataError} naming the first ten lines without a tag
+ * @throws {DataError} naming the first ten lines that lack a column, or have not as many as the first line
  * @example
  * const [{ tokens, tags }] = readConll('train.conll');
  */
-export function readConll(path: string): TaggedSentence[] {
-  const problems = new ProblemList(path, 'a token and its tag on each line, a blank line between sentences');
-  const sentences: { tokens: string[]; tags: string[]; line: number }[] = [];
-  let isOpen = false;
-  for (const [i, text] of readLines(path).entries()) {
-    const cells = text.trim().split(/\s+/u);
-    if (cells[0] === '') isOpen = false;
-    else if (cells.length < 2) problems.add(i + 1, `expected a token and its tag, got "${cells[0]}" alone`);
-    else {
-      if (!isOpen) sentences.push({ tokens: [], tags: [], line: i + 1 });
-      isOpen = true;
-      sentences.at(-1)!.tokens.push(cells[0]!);
-      sentences.at(-1)!.tags.push(cells.at(-1)!);
-    }
-  }
-  problems.throwIfAny();
-  return sentences;
-}
-
-/**
- * The entities that tags mark: B begins one, I and M go on, E and L end it, S and U are one by themselves (BIO, BIOES,
- * BMES, BILOU). As the shared task's own script has it, a tag that goes on with nothing begins an entity.
- *
- * @example
- * entitySpans(['B-PER', 'I-PER', 'O', 'S-LOC']); // PER 0 to 2, LOC 3 to 4
- */
-export function entitySpans(tags: readonly string[]): EntitySpan[] {
-  const spans: { type: string; start: number; end: number }[] = [];
-  let open: string | undefined;
-  for (const [i, tag] of tags.entries()) {
-    const [prefix, type] = tag === 'O' ? ['O', ''] : [tag.slice(0, 1), tag.slice(2)];
-    if (prefix === 'O') {
+export function readConll(path: string, { token = 0, tag }: ConllOptions = {}): TaggedSentence[] {
+  const problems = new ProblemList(path, 'a line is a token and its tags; an empty line ends a sentence');
+  const sentences: TaggedSentence[] = [];
+  let open: { tokens: string[]; tags: string[]; line: number } | undefined;
+  let columns: number | undefined;
+  for (const [i, line] of readLines(path).entries()) {
+    if (line.trim() === '') {
       open = undefined;
       continue;
     }
-    const isNew = 'BSU'.includes(prefix) || open !== type;
-    if (isNew) spans.push({ type, start: i, end: i + 1 });
-    else spans.at(-1)!.end = i + 1;
-    open = 'ELSU'.includes(prefix) ? undefined : type;
+    const cells = cellsOf(line);
+    const needed = Math.max(token + 1, (tag ?? 1) + 1, 2);
+    columns ??= cells.length;
+    if (cells.length < needed)
+      problems.add(i + 1, `expected at least ${needed} columns, got ${cells.length}`);
+    else if (cells.length !== columns)
+      problems.add(i + 1, `expected ${columns} columns, as the first line has, got ${cells.length}`);
+    const [own, ownTag] = [cells[token] ?? '', cells[tag ?? cells.length - 1] ?? ''];
+    if (cells.length >= needed && (own === '' || ownTag === ''))
+      problems.add(i + 1, `expected a token and a tag, got ${JSON.stringify(line)}`);
+    if (!open) {
+      open = { tokens: [], tags: [], line: i + 1 };
+      if (own !== BETWEEN_DOCUMENTS) sentences.push(open);
+    }
+    open.tokens.push(own);
+    open.tags.push(ownTag);
   }
-  return spans;
+  problems.throwIfAny();
+  return sentences;
 }

@@ -1,6 +1,7 @@
 /** Pairs of a sentence and its entities of one type, from tagged text: what is to be found becomes what is to be written. */
 import { ConfigError, DataError, nearestName } from '../errors.ts';
-import { entitySpans, readConll, type TaggedSentence } from './conll.ts';
+import { spansOf } from '../metrics/tagging.ts';
+import { readConll, type TaggedSentence } from './conll.ts';
 import { type Example, makeExample } from './examples.ts';
 
 /** Tagged sentences, see `readConll`. */
@@ -16,7 +17,7 @@ const BETWEEN = ' ; ';
 
 /** The entities of a type, tokens joined by spaces. */
 function entitiesOf({ tokens, tags }: TaggedSentence, type: string): string[] {
-  return entitySpans(tags)
+  return spansOf(tags)
     .filter((span) => span.type === type)
     .map(({ start, end }) => tokens.slice(start, end).join(' '));
 }
@@ -36,7 +37,7 @@ export function readEntities({ path, type }: EntitiesConfig): Example[] {
     return found.length > 0 ? [makeExample(sentence.tokens.join(' '), [found.join(BETWEEN)])] : [];
   });
   if (examples.length > 0) return examples;
-  const types = new Set(sentences.flatMap(({ tags }) => entitySpans(tags).map((span) => span.type)));
+  const types = new Set(sentences.flatMap(({ tags }) => spansOf(tags).map((span) => span.type)));
   const near = nearestName(type, [...types]);
   throw new DataError({
     where: path,

@@ -9,7 +9,7 @@ export {
 } from './batching.ts';
 export { type CmudictConfig, readCmudict } from './cmudict.ts';
 export { type CollateOptions, collate, type PaddedBatch, shiftRight } from './collate.ts';
-export { type EntitySpan, entitySpans, readConll, type TaggedSentence } from './conll.ts';
+export { type ConllOptions, readConll, type TaggedSentence } from './conll.ts';
 export { type DependencySentence, readConllu } from './conllu.ts';
 export { type EntitiesConfig, readEntities } from './entities.ts';
 export {
@@ -71,3 +71,10 @@ export {
   sentinelsOf,
   shuffledSpans,
 } from './span-corruption.ts';
+export {
+  type MaskedTokens,
+  type MaskingIds,
+  type MaskingRates,
+  maskingRandom,
+  maskTokens,
+} from './token-masking.ts';

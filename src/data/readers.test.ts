@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { dictionary } from 'cmu-pronouncing-dictionary';
 import { afterAll, describe, expect, it } from 'vitest';
 import { needData } from '../../tests/support/shared-data.ts';
-import { entitySpans } from './conll.ts';
+import { spansOf } from '../metrics/tagging.ts';
 import { trainingPairs } from './examples.ts';
 import { type DataConfig, readExamples } from './readers.ts';
 
@@ -161,7 +161,7 @@ describe('entities of tagged sentences', () => {
 
   it('begin where BIO, BIOES and BMES say, and where a tag goes on with nothing', () => {
     const spans = (tags: string) =>
-      entitySpans(tags.split(' '))
+      spansOf(tags.split(' '))
         .map(({ type, start, end }) => `${type}${start}-${end}`)
         .join(' ');
     expect(spans('B-X I-X O I-X I-Y')).toBe('X0-2 X3-4 Y4-5');
@@ -172,7 +172,7 @@ describe('entities of tagged sentences', () => {
   it('name lines without a tag, and the types that there are', () => {
     const bad = file('bad.conll', 'Ada B-PER\nmet\n');
     const read = (path: string, type: string) => () => readExamples({ format: 'entities', path, type });
-    expect(read(bad, 'PER')).toThrow(`${bad}:2: expected a token and its tag, got "met" alone`);
+    expect(read(bad, 'PER')).toThrow(`${bad}:2: expected at least 2 columns, got 1`);
     const good = file('good.conll', tagged);
     expect(read(good, 'PRE')).toThrow('no sentence has an entity of type "PRE"; hint: did you mean "PER"?');
     expect(read(good, 'TITLE')).toThrow('types are LOC, PER');

@@ -62,6 +62,10 @@ function checkWay(model: EncoderDecoder, options: BatchOptions, { sample, parall
       'one without',
       'train it with `model.blockwise`, or guess with jacobi or a draft model',
     );
+  if (parallel?.kind === 'speculative' && parallel.draft.copies !== model.copies) {
+    const one = model.copies ? 'one that copies, as this model does' : 'one that does not copy';
+    throw clash('draft', one, 'another', 'the two models must mean the same by every id');
+  }
   const isForced = prefixes?.some((prefix) => prefix.length > 0);
   const wanted = sample ? 'sample' : parallel ? 'parallel' : isForced ? 'prefixes' : undefined;
   if (model.writeWhole && wanted)

@@ -70,7 +70,10 @@ export function grow(session: DecodingSession, options: DecodingOptions, choose:
     for (const [i, { token, logProb }] of choose(last, texts).entries()) {
       const row = growing[i]!;
       row.logProb += logProb;
-      if (token !== options.eos) row.tokens.push(token);
+      if (token !== options.eos) {
+        row.tokens.push(token);
+        options.onToken?.(row.text, token);
+      }
       if (token === options.eos) finish(row, true);
       else if (row.tokens.length >= limitOf(options, row.text)) finish(row, false);
     }

@@ -1,14 +1,10 @@
 /** Decoding: from a model and a source to texts. */
 export { beamSearch } from './beam.ts';
 export type { DecodingWay, ParallelDecoding } from './decode-batch.ts';
+export { type FilledMask, fillMask } from './fill-mask.ts';
 export { greedySearch } from './greedy.ts';
-export {
-  type GenerateOptions,
-  generate,
-  type LanguageModel,
-  type LanguageModelCache,
-  LanguageModelSession,
-} from './language-model.ts';
+export { type GenerateOptions, generate } from './language-model.ts';
+export { LanguageModelSession } from './language-model-session.ts';
 export { type BeamOptions, type DecodingOptions, type Hypothesis, lengthPenalty } from './options.ts';
 export { type AheadSession, blockwiseSearch } from './parallel/blockwise.ts';
 export { type JacobiOptions, jacobiSearch } from './parallel/jacobi.ts';
@@ -32,6 +28,8 @@ export {
 } from './sampling/processors.ts';
 export { Sampler } from './sampling/sampler.ts';
 export { type BlockSession, type DecodingSession, ModelSession, type SessionOptions } from './session.ts';
+export { type TaggedTokens, Tagger } from './tagger.ts';
+export { type GeneratedText, TextGenerator, type TextOptions } from './text-generator.ts';
 export {
   type Alignment,
   type Candidate,

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { countsOf, expectDrawnFrom } from '../../tests/support/chi-square.ts';
 import { gptGreedy, gptLogits, tinyGpt } from '../../tests/support/gpts.ts';
 import { rowOf } from '../../tests/support/numbers.ts';
-import { generate, LanguageModelSession } from './language-model.ts';
+import { generate } from './language-model.ts';
+import { LanguageModelSession } from './language-model-session.ts';
 import { probabilitiesOf } from './sampling/distribution.ts';
 
 const model = tinyGpt().eval();

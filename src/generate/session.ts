@@ -84,7 +84,7 @@ export class ModelSession implements BlockSession {
   /** @throws {HeedError} when the model takes one token at a time only */
   extend(tokens: readonly (readonly number[])[]): Tensor {
     const { state, device } = this;
-    if (!state.extend) throw oneAtATime();
+    if (!state.extend) throw oneAtATime('ModelSession', oneAtATimeHint);
     const shape = [tokens.length, tokens[0]!.length];
     const logits = noGrad(() =>
       scope(() => state.extend!(tensor(tokens.flat(), shape, { dtype: 'int32', device }))),
@@ -115,7 +115,7 @@ export class ModelSession implements BlockSession {
 
   /** @throws {HeedError} when the model cannot take tokens back */
   truncate(length: number): void {
-    if (!this.state.truncate) throw oneAtATime();
+    if (!this.state.truncate) throw oneAtATime('ModelSession', oneAtATimeHint);
     if (length < this.length) this.state.truncate(length);
     this.length = length;
   }
@@ -139,10 +139,9 @@ function withoutHeads(): HeedError {
   });
 }
 
-function oneAtATime(): HeedError {
-  return new HeedError({
-    where: 'ModelSession',
-    problem: 'this session takes one token at a time and none back',
-    hint: 'make it without `best`, with a model whose attention keeps every token',
-  });
+const oneAtATimeHint = 'make it without `best`, with a model whose attention keeps every token';
+
+/** The error of a session that cannot do what blocks of tokens need. */
+export function oneAtATime(where: string, hint: string): HeedError {
+  return new HeedError({ where, problem: 'this session takes one token at a time and none back', hint });
 }

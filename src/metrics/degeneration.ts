@@ -54,6 +54,32 @@ export function repeatRate(texts: readonly string[], n = 4): number {
   return total === 0 ? 0 : 100 * (1 - different / total);
 }
 
+/** How much texts repeat themselves and each other, in percent. */
+export interface Degeneration {
+  readonly 'distinct-1': number;
+  readonly 'distinct-2': number;
+  readonly 'distinct-3': number;
+  /** Of four words in a row. */
+  readonly 'repeat-rate': number;
+  /** Absent for a single text. */
+  readonly 'self-bleu'?: number;
+}
+
+/**
+ * Every figure of this file for a set of texts.
+ *
+ * @param texts - words separated by white space
+ */
+export function degeneration(texts: readonly string[]): Degeneration {
+  return {
+    'distinct-1': distinct(texts, 1),
+    'distinct-2': distinct(texts, 2),
+    'distinct-3': distinct(texts, 3),
+    'repeat-rate': repeatRate(texts),
+    ...(texts.length > 1 && { 'self-bleu': selfBleu(texts) }),
+  };
+}
+
 /**
  * Self-BLEU: the mean BLEU of each text with all others as its references, in percent; high means that the texts are
  * alike.

@@ -12,7 +12,7 @@ export {
 } from './bootstrap.ts';
 export { type ChrfOptions, type ChrfResult, chrf, chrfStatistics, sentenceChrf } from './chrf.ts';
 export { type ItemStatistics, type References, referencesByItem } from './corpus.ts';
-export { distinct, repeatRate, selfBleu } from './degeneration.ts';
+export { type Degeneration, degeneration, distinct, repeatRate, selfBleu } from './degeneration.ts';
 export {
   type ErrorRateResult,
   type ErrorUnit,
@@ -40,4 +40,11 @@ export {
   type TextSize,
 } from './language-model.ts';
 export { getMetric, type Metric, type MetricOptions, type MetricReport, metrics } from './registry.ts';
+export {
+  areSpanTags,
+  type Span,
+  spansOf,
+  type TaggingScores,
+  taggingScores,
+} from './tagging.ts';
 export { type Threshold, type ThresholdGoal, tuneThreshold } from './threshold.ts';

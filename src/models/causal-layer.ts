@@ -1,5 +1,6 @@
 /** Causal self-attention, to earlier segments too, and a feed-forward network, each in a residual connection. */
 import type { Tensor } from '../core/tensor.ts';
+import type { AttentionCache } from '../nn/attention/layer.ts';
 import { MultiHeadAttention } from '../nn/attention/multi-head.ts';
 import { FeedForward } from '../nn/feed-forwards/feed-forward.ts';
 import { Module, type ModuleContext } from '../nn/module.ts';
@@ -31,6 +32,13 @@ export interface CausalPass {
   readonly onInput?: (input: Tensor) => void;
 }
 
+/** How a layer continues texts. */
+export interface CausalStep {
+  readonly position?: AttentionPosition | null;
+  /** Tokens that each one sees before it; all of them by default. */
+  readonly reach?: number | undefined;
+}
+
 /** A decoder layer without a source. */
 export class CausalLayer extends Module {
   readonly selfAttention: MultiHeadAttention;
@@ -59,6 +67,21 @@ export class CausalLayer extends Module {
       const causalOffset = memory?.shape[1] ?? 0;
       return this.selfAttention.forward(y, seen, { causal: true, causalOffset, position });
     });
+    return this.feedForwardResidual.forward(attended, (y) => this.feedForward.forward(y));
+  }
+
+  /** Room for the keys and values of `room` tokens in each of `batch` texts. */
+  makeCache(batch: number, room: number): AttentionCache {
+    const { selfAttention } = this;
+    return selfAttention.makeCache(batch, room, selfAttention.output.weight);
+  }
+
+  /** The new tokens `[B, T, C]` join the cache and attend to it. */
+  step(x: Tensor, cache: AttentionCache, { position = null, reach }: CausalStep = {}): Tensor {
+    const window = reach === undefined ? null : ([reach, 0] as const);
+    const attended = this.selfAttentionResidual.forward(x, (y) =>
+      this.selfAttention.step(y, cache, position, window),
+    );
     return this.feedForwardResidual.forward(attended, (y) => this.feedForward.forward(y));
   }
 }

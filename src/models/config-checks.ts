@@ -11,6 +11,11 @@ export class ConfigChecks<C extends object> {
     this.config = config;
   }
 
+  /** Whether nothing was noted so far. */
+  get fine(): boolean {
+    return this.issues.length === 0;
+  }
+
   /** Notes the field when it is not fine. */
   expect(path: keyof C & string, fine: boolean, expected: string): this {
     const got = JSON.stringify(this.config[path]);

@@ -8,7 +8,7 @@
  */
 import type { Device } from '../core/device.ts';
 import { Random } from '../core/random.ts';
-import type { Tensor } from '../core/tensor.ts';
+import { Tensor } from '../core/tensor.ts';
 import { type ConvActivation, ConvStack } from '../nn/convolution/stack.ts';
 import { Embedding } from '../nn/embedding.ts';
 import { Linear } from '../nn/linear.ts';
@@ -17,6 +17,7 @@ import { LayerNorm } from '../nn/norms/layer-norm.ts';
 import { type DefaultsOf, defaultsOf, type OptionRules } from '../nn/variants.ts';
 import { ConfigChecks } from './config-checks.ts';
 import { CausalLanguageModel } from './language-model.ts';
+import { InputCaches } from './text-cache.ts';
 
 /** Sizes of a convolutional language model. */
 export interface ConvLanguageModelConfig {
@@ -98,7 +99,29 @@ export class ConvLanguageModel extends CausalLanguageModel {
    * @returns logits `[B, T, V]`
    */
   forward(ids: Tensor, lengths?: ArrayLike<number>): Tensor {
-    const top = this.stack.forward(this.embedding.forward(ids), lengths);
-    return this.expose('logits', this.projection.forward(this.norm.forward(top)));
+    return this.project(this.stack.forward(this.embedding.forward(ids), lengths));
+  }
+
+  /** Keeps as many inputs of each layer as its windows reach back; `_room` may be anything. */
+  startDecoding(batch: number, _room: number): InputCaches {
+    const { dtype, device } = this.embedding.weight;
+    const zeros = (rows: number): Tensor => {
+      const made = Tensor.empty([batch, rows, this.config.dModel], dtype, device, 'InputCaches').keep();
+      made.data.fill(0);
+      return made;
+    };
+    return new InputCaches(this.stack.layers.map(({ convolution }) => zeros(convolution.before)));
+  }
+
+  protected grow(ids: Tensor, cache: InputCaches): Tensor {
+    const top = this.stack.step(this.embedding.forward(ids), cache.layers, (input, i) =>
+      cache.push(i, input),
+    );
+    cache.length += ids.shape[1]!;
+    return top;
+  }
+
+  protected project(x: Tensor): Tensor {
+    return this.expose('logits', this.projection.forward(this.norm.forward(x)));
   }
 }

@@ -4,7 +4,7 @@ import type { AttentionLayer } from '../nn/attention/layer.ts';
 import { MultiHeadAttention } from '../nn/attention/multi-head.ts';
 import type { Embedding } from '../nn/embedding.ts';
 import { FeedForward } from '../nn/feed-forwards/feed-forward.ts';
-import { Linear } from '../nn/linear.ts';
+import { Linear, type LinearPart } from '../nn/linear.ts';
 import { LayerNorm } from '../nn/norms/layer-norm.ts';
 import type { Norm } from '../nn/norms/norm.ts';
 import type { Position } from '../nn/position/position.ts';
@@ -51,7 +51,7 @@ export interface DecoderParts {
   readonly layers: readonly ((memory: Memory) => readonly (Tensor | null)[])[];
 }
 
-const affine = ({ weight, bias }: Linear): (Tensor | null)[] => [weight, bias];
+const affine = ({ weight, bias }: Linear | LinearPart): (Tensor | null)[] => [weight, bias];
 const norm = ({ weight, bias }: LayerNorm): Tensor[] => [weight, bias];
 
 /** A layer whose every part the kernel knows. */
@@ -87,8 +87,8 @@ export function decoderParts(model: DecoderModel): DecoderParts | undefined {
     normEps: config.normEps,
     attentionScale: selfAttention.scale,
     numHeads: config.numHeads,
-    keyWidth: selfAttention.key.weight.shape[0]! / config.numHeads,
-    valueWidth: selfAttention.value.weight.shape[0]! / config.numHeads,
+    keyWidth: selfAttention.headDim,
+    valueWidth: selfAttention.valueDim,
     dModel: config.dModel,
     dFf: feedForward.inner.weight.shape[0]!,
     activation: config.activation,
@@ -99,7 +99,8 @@ export function decoderParts(model: DecoderModel): DecoderParts | undefined {
 
 const isKnown = (layer: PlainLayer | undefined): layer is PlainLayer => layer !== undefined;
 const isLayerNorm = (norm: Norm): norm is LayerNorm => norm.constructor === LayerNorm;
-const isPlainLinear = (linear: Linear): boolean => linear.constructor === Linear && !linear.quantized;
+const isPlainLinear = (linear: Linear | LinearPart): boolean =>
+  linear instanceof Linear && linear.constructor === Linear && !linear.quantized;
 
 function plainLayer(layer: DecoderLayer): PlainLayer | undefined {
   const { selfAttention, crossAttention, feedForward, residuals } = layer;

@@ -9,105 +9,35 @@
 import type { Device } from '../core/device.ts';
 import { Random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
-import type { KeyValueCache } from '../nn/attention/cache.ts';
 import type { Mask } from '../nn/attention/masks.ts';
-import { SelfAttention } from '../nn/attention/self.ts';
-import { Embedding } from '../nn/embedding.ts';
-import { FeedForward } from '../nn/feed-forwards/feed-forward.ts';
-import { type Initializer, normal } from '../nn/initializers.ts';
+import type { Embedding } from '../nn/embedding.ts';
+import { normal } from '../nn/initializers.ts';
 import { Linear } from '../nn/linear.ts';
-import { Module, type ModuleContext } from '../nn/module.ts';
-import { makeNorm, type Norm } from '../nn/norms/index.ts';
-import { LearnedPosition } from '../nn/position/index.ts';
-import { Dropout, Residual, type Sublayer } from '../nn/residual.ts';
-import { reshape } from '../ops/shape/reshape.ts';
-import { slice } from '../ops/shape/slice.ts';
+import type { ModuleContext } from '../nn/module.ts';
+import type { Norm } from '../nn/norms/index.ts';
+import type { Position } from '../nn/position/index.ts';
+import type { Dropout } from '../nn/residual.ts';
+import type { StochasticDepth } from '../nn/stochastic-depth.ts';
 import { checkGptConfig, type GptConfig, gptDefaults } from './gpt-config.ts';
 import { CausalLanguageModel } from './language-model.ts';
+import type { SelfAttentionLayer } from './layers.ts';
+import { stepThroughLayers, throughLayers } from './stacks.ts';
+import { AttentionCaches } from './text-cache.ts';
+import { embedTokens, makeTokenStack, type TokenStack } from './token-stack.ts';
 
-/** First values: those that end a sublayer are smaller, so that the residual stream does not grow with depth. */
-function initializersOf({ initializerStd, numLayers }: GptConfig): {
-  inner: Initializer;
-  outer: Initializer;
-} {
-  return { inner: normal(initializerStd), outer: normal(initializerStd / Math.sqrt(2 * numLayers)) };
-}
-
-/** Masked self-attention and a feed-forward network, each in a pre-norm residual connection. */
-class GptLayer extends Module {
-  readonly selfAttention: SelfAttention;
-  readonly selfAttentionResidual: Residual;
-  readonly feedForward: FeedForward;
-  readonly feedForwardResidual: Residual;
-
-  constructor(config: GptConfig, context: ModuleContext) {
-    super();
-    const { dModel, numHeads, bias, activation, dropout, norm, normEps } = config;
-    const { inner, outer } = initializersOf(config);
-    const residual = { dModel, placement: 'pre', dropout, norm, normEps } as const;
-    this.selfAttention = new SelfAttention(
-      {
-        dModel,
-        numHeads,
-        bias,
-        dropout: config.attentionDropout,
-        initializer: inner,
-        outputInitializer: outer,
-      },
-      context,
-    );
-    this.selfAttentionResidual = new Residual(residual, context);
-    const dFf = config.dFf ?? 4 * dModel;
-    this.feedForward = new FeedForward(
-      { dModel, dFf, activation, bias, innerInitializer: inner, outerInitializer: outer },
-      context,
-    );
-    this.feedForwardResidual = new Residual(residual, context);
-  }
-
-  /** x `[B, T, C]` and what its self-attention does */
-  forward(x: Tensor, attend: Sublayer, visible: Mask | null = null): Tensor {
-    const attended = this.selfAttentionResidual.forward(x, attend, { visible });
-    return this.feedForwardResidual.forward(attended, (y) => this.feedForward.forward(y), { visible });
-  }
-}
-
-/** Keys and values of every layer: grows by a token a step. */
-export class GptCache {
-  readonly layers: readonly KeyValueCache[];
-
-  constructor(layers: readonly KeyValueCache[]) {
-    this.layers = layers;
-  }
-
-  /** Tokens so far. */
-  get length(): number {
-    return this.layers[0]!.length;
-  }
-
-  /** Keeps the texts at `places`, in that order. */
-  select(places: readonly number[]): void {
-    for (const layer of this.layers) layer.select(places);
-  }
-
-  /** Forgets the tokens from place `length` on. */
-  truncate(length: number): void {
-    for (const layer of this.layers) layer.truncate(length);
-  }
-
-  dispose(): void {
-    for (const layer of this.layers) layer.dispose();
-  }
-}
-
-/** A GPT-2 style language model: learned positions, pre-norm, a last norm, tied or separate output projection. */
-export class Gpt extends CausalLanguageModel {
+/**
+ * A GPT-2 style language model: learned positions, pre-norm, a last norm, tied or separate output projection. Positions,
+ * attention, norms and feed-forward networks are of any kind that the Transformer has, so that it is LLaMA's as well.
+ */
+export class Gpt extends CausalLanguageModel implements TokenStack {
   readonly config: GptConfig;
   readonly embedding: Embedding;
-  readonly position: LearnedPosition;
+  readonly position: Position;
   readonly embeddingDropout: Dropout;
-  readonly layers: readonly GptLayer[];
-  readonly norm: Norm;
+  readonly layers: readonly SelfAttentionLayer[];
+  readonly depth: StochasticDepth;
+  /** After the last layer, with pre-norm. */
+  readonly norm: Norm | null;
   /** Present only when the output does not use the token table. */
   readonly projection: Linear | null;
 
@@ -116,6 +46,12 @@ export class Gpt extends CausalLanguageModel {
    * @throws {ConfigError} listing every field that cannot be used
    * @example
    * const model = new Gpt({ vocabSize: 65, maxSeqLen: 64, dModel: 128, numLayers: 4, numHeads: 4 });
+   * @example
+   * const llama = new Gpt({
+   *   ...{ vocabSize: 65, maxSeqLen: 64, dModel: 128, dFf: 344, numLayers: 4, numHeads: 4 },
+   *   ...{ position: { kind: 'rope', layout: 'halves' }, norm: 'rms', feedForward: 'swiglu', bias: false },
+   *   ...{ attention: { kind: 'multi-head', numKvHeads: 2 }, tieEmbeddings: false },
+   * });
    */
   constructor(
     config: Partial<GptConfig> & Pick<GptConfig, 'vocabSize'>,
@@ -123,12 +59,14 @@ export class Gpt extends CausalLanguageModel {
   ) {
     super();
     this.config = checkGptConfig({ ...gptDefaults, ...config });
-    const { vocabSize, maxSeqLen, dModel, numLayers, dropout, normEps, initializerStd } = this.config;
-    this.embedding = new Embedding(vocabSize, dModel, context, { std: initializerStd });
-    this.position = new LearnedPosition(dModel, maxSeqLen, context, initializerStd);
-    this.embeddingDropout = new Dropout(dropout);
-    this.layers = Array.from({ length: numLayers }, () => new GptLayer(this.config, context));
-    this.norm = makeNorm(this.config.norm, { width: dModel, eps: normEps, causal: true }, context);
+    const { vocabSize, dModel, initializerStd } = this.config;
+    const parts = makeTokenStack(this.config, true, context);
+    this.embedding = parts.embedding;
+    this.position = parts.position;
+    this.embeddingDropout = parts.embeddingDropout;
+    this.layers = parts.layers;
+    this.depth = parts.depth;
+    this.norm = parts.norm;
     const output = { bias: false, initializer: normal(initializerStd) };
     this.projection = this.config.tieEmbeddings ? null : new Linear(dModel, vocabSize, context, output);
   }
@@ -151,55 +89,32 @@ export class Gpt extends CausalLanguageModel {
    * @throws {ShapeError} when an id is outside the vocabulary or T is above maxSeqLen
    */
   forward(ids: Tensor, mask: Mask | null = null): Tensor {
-    const top = this.layers.reduce(
-      (x, layer) => layer.forward(x, (y) => layer.selfAttention.forward(y, mask), mask),
-      this.embed(ids, 0),
+    const { position } = this;
+    const top = throughLayers(this, this.embed(ids, 0), { mask, position, causal: true });
+    return this.logits(top, mask);
+  }
+
+  startDecoding(batch: number, room: number): AttentionCaches {
+    const like = this.embedding.weight;
+    return new AttentionCaches(
+      this.layers.map(({ selfAttention }) => selfAttention.makeCache(batch, room, like)),
     );
-    return this.logits(this.norm.forward(top, mask));
   }
 
-  /**
-   * Prepares decoding.
-   *
-   * @param batch - texts that grow side by side
-   * @param room - most tokens of a text, its prompt included
-   */
-  startDecoding(batch: number, room: number): GptCache {
-    return new GptCache(this.layers.map(({ selfAttention }) => selfAttention.makeCache(batch, room)));
+  protected grow(ids: Tensor, cache: AttentionCaches): Tensor {
+    return stepThroughLayers(this, this.embed(ids, cache.length), cache.layers, this.position);
   }
 
-  /**
-   * Continues texts by new tokens: the whole prompt at first (prefill), then one token a step.
-   *
-   * @param ids - int32 `[B, T]`
-   * @returns logits after the last of them, `[B, V]`
-   */
-  step(ids: Tensor, cache: GptCache): Tensor {
-    const top = this.grow(ids, cache);
-    const [batch, length, width] = top.shape as [number, number, number];
-    const last = length === 1 ? top : slice(top, 1, -1);
-    return this.logits(this.norm.forward(reshape(last, [batch, width])));
-  }
-
-  /** As `step`, with the logits after each of the new tokens, `[B, T, V]`. */
-  extend(ids: Tensor, cache: GptCache): Tensor {
-    return this.logits(this.norm.forward(this.grow(ids, cache)));
-  }
-
-  /** The new tokens join the cache: ids `[B, T]` to `[B, T, C]`. */
-  private grow(ids: Tensor, cache: GptCache): Tensor {
-    return this.layers.reduce(
-      (x, layer, i) => layer.forward(x, (y) => layer.selfAttention.step(y, cache.layers[i]!)),
-      this.embed(ids, cache.length),
-    );
+  protected project(x: Tensor): Tensor {
+    return this.logits(x);
   }
 
   private embed(ids: Tensor, start: number): Tensor {
-    const x = this.position.forward(this.embedding.forward(ids), start);
-    return this.expose('embedded', this.embeddingDropout.forward(x));
+    return this.expose('embedded', embedTokens(this, ids, start));
   }
 
-  private logits(x: Tensor): Tensor {
+  private logits(top: Tensor, mask: Mask | null = null): Tensor {
+    const x = this.norm?.forward(top, mask) ?? top;
     return this.expose('logits', this.projection ? this.projection.forward(x) : this.embedding.project(x));
   }
 }

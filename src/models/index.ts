@@ -15,7 +15,7 @@ export {
   type WholeOptions,
   type WholeText,
 } from './encoder-decoder.ts';
-export { Gpt, GptCache } from './gpt.ts';
+export { Gpt } from './gpt.ts';
 export { checkGptConfig, type GptConfig, gptDefaults } from './gpt-config.ts';
 export {
   CausalLanguageModel,
@@ -23,6 +23,11 @@ export {
   type SegmentLossOptions,
   type SegmentReading,
 } from './language-model.ts';
+export {
+  MaskedLanguageModel,
+  type MaskedLanguageModelConfig,
+  maskedLanguageModelDefaults,
+} from './masked-language-model.ts';
 export { NonAutoregressive } from './non-autoregressive.ts';
 export {
   checkNonAutoregressiveConfig,
@@ -51,7 +56,10 @@ export {
   segmentLanguageModelDefaults,
 } from './segment-language-model-config.ts';
 export { SegmentMemory } from './segment-memory.ts';
+export type { SingleStackConfig } from './single-stack-config.ts';
 export { Decoder, Encoder } from './stacks.ts';
+export { TaggingModel } from './tagging-model.ts';
+export type { TextCache } from './text-cache.ts';
 export { Transformer } from './transformer.ts';
 export { TransformerCache } from './transformer-cache.ts';
 export { checkTransformerConfig, type TransformerConfig, transformerDefaults } from './transformer-config.ts';

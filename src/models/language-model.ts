@@ -3,7 +3,10 @@ import type { Device } from '../core/device.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { Module } from '../nn/module.ts';
 import { crossEntropy } from '../ops/cross-entropy/index.ts';
+import { reshape } from '../ops/shape/reshape.ts';
+import { slice } from '../ops/shape/slice.ts';
 import type { SegmentMemory } from './segment-memory.ts';
+import type { TextCache } from './text-cache.ts';
 
 /** What a model says of a segment. */
 export interface SegmentReading {
@@ -56,6 +59,38 @@ export abstract class CausalLanguageModel extends Module {
    */
   read(ids: Tensor, _memory: SegmentMemory | null): SegmentReading {
     return { logits: this.forward(ids), memory: null };
+  }
+
+  /**
+   * Prepares the continuation of texts.
+   *
+   * @param batch - texts that grow side by side
+   * @param room - most tokens of a text, its prompt included
+   */
+  abstract startDecoding(batch: number, room: number): TextCache;
+
+  /** The new tokens join the cache: ids `[B, T]` to what the last layer says of them, `[B, T, C]`. */
+  protected abstract grow(ids: Tensor, cache: TextCache): Tensor;
+
+  /** `[…, C]` of the last layer to logits `[…, V]`. */
+  protected abstract project(x: Tensor): Tensor;
+
+  /**
+   * Continues texts by new tokens: the whole prompt at first (prefill), then one token a step.
+   *
+   * @param ids - int32 `[B, T]`
+   * @returns logits after the last of them, `[B, V]`
+   */
+  step(ids: Tensor, cache: TextCache): Tensor {
+    const top = this.grow(ids, cache);
+    const [batch, length, width] = top.shape as [number, number, number];
+    const last = length === 1 ? top : slice(top, 1, -1);
+    return this.project(reshape(last, [batch, width]));
+  }
+
+  /** As `step`, with the logits after each of the new tokens, `[B, T, V]`. */
+  extend(ids: Tensor, cache: TextCache): Tensor {
+    return this.project(this.grow(ids, cache));
   }
 
   /** What training minimises: cross-entropy of the logits, unless a model has further losses. */

@@ -1,5 +1,5 @@
 /** Architectures by the name that a configuration gives them. */
-import { ConfigError, suggest } from '../errors.ts';
+import { ConfigError, type ConfigIssue, suggest } from '../errors.ts';
 import type { ModuleContext } from '../nn/module.ts';
 import { quantize } from '../nn/quantize.ts';
 import type { OptionRules } from '../nn/variants.ts';
@@ -12,8 +12,14 @@ import {
 import { EncoderDecoder } from './encoder-decoder.ts';
 
 import { Gpt } from './gpt.ts';
-import { type GptConfig, gptRules } from './gpt-config.ts';
+import { type GptConfig, gptDefaults, gptRules } from './gpt-config.ts';
 import { CausalLanguageModel } from './language-model.ts';
+import {
+  MaskedLanguageModel,
+  type MaskedLanguageModelConfig,
+  maskedLanguageModelDefaults,
+  maskedLanguageModelRules,
+} from './masked-language-model.ts';
 import { NonAutoregressive } from './non-autoregressive.ts';
 import { type NonAutoregressiveConfig, nonAutoregressiveRules } from './non-autoregressive-config.ts';
 import { RecurrentSeq2Seq } from './recurrent-seq2seq.ts';
@@ -23,13 +29,15 @@ import {
   type SegmentLanguageModelConfig,
   segmentLanguageModelRules,
 } from './segment-language-model-config.ts';
+import { type SingleStackConfig, singleStackClashes } from './single-stack-config.ts';
+import { TaggingModel } from './tagging-model.ts';
 import { Transformer } from './transformer.ts';
 
 import { type TransformerConfig, transformerDefaults } from './transformer-config.ts';
 import { TransformerXl } from './transformer-xl.ts';
 import { type TransformerXlConfig, transformerXlRules } from './transformer-xl-config.ts';
 
-import { WindowTagger, type WindowTaggerConfig } from './window-tagger.ts';
+import { WindowTagger, type WindowTaggerConfig, windowTaggerRules } from './window-tagger.ts';
 
 /** Configuration and class of each architecture; a new one is a line here and below. */
 interface Kinds {
@@ -41,6 +49,10 @@ interface Kinds {
   readonly 'segment-lm': {
     readonly config: SegmentLanguageModelConfig;
     readonly model: SegmentLanguageModel;
+  };
+  readonly 'masked-lm': {
+    readonly config: MaskedLanguageModelConfig;
+    readonly model: MaskedLanguageModel;
   };
   readonly 'transformer-xl': { readonly config: TransformerXlConfig; readonly model: TransformerXl };
   readonly 'window-tagger': { readonly config: WindowTaggerConfig; readonly model: WindowTagger };
@@ -57,23 +69,50 @@ const kinds: {
   nat: (config, context) => new NonAutoregressive(config, context),
   'conv-lm': (config, context) => new ConvLanguageModel(config, context),
   'segment-lm': (config, context) => new SegmentLanguageModel(config, context),
+  'masked-lm': (config, context) => new MaskedLanguageModel(config, context),
   'transformer-xl': (config, context) => new TransformerXl(config, context),
   'window-tagger': (config, context) => new WindowTagger(config, context),
 };
 
-/** What a kind of model learns from: pairs of texts, or one running text. */
-export type ModelTask = 'translation' | 'language-model';
+/** What a kind of model learns from: pairs of texts, one running text, such a text with hidden tokens, or tagged sentences. */
+export type ModelTask = 'translation' | 'language-model' | 'masked-language-model' | 'tagging';
 
-/** Rules of the fields of `model:` for each kind that an experiment can train, but for the Transformer's own. */
-export const modelOptions: Readonly<
-  Record<string, { readonly options: OptionRules; readonly task: ModelTask }>
-> = {
+/** The command that runs a model of each task. */
+const commands: Readonly<Record<ModelTask, string>> = {
+  translation: 'heed translate',
+  'language-model': 'heed generate',
+  'masked-language-model': 'fillMask of the library',
+  tagging: 'heed tag',
+};
+
+/** A kind that an experiment can train. */
+interface TrainableKind {
+  /** Rules of its fields. */
+  readonly options: OptionRules;
+  readonly task: ModelTask;
+  /** What does not go together in a section whose every field is fine by itself. */
+  readonly clashes?: (section: never) => ConfigIssue[];
+}
+
+/** A model of one stack; what the data says of it does not matter here. */
+function stackKind(options: OptionRules, task: ModelTask, isCausal: boolean): TrainableKind {
+  return {
+    options,
+    task,
+    clashes: (section: SingleStackConfig) => singleStackClashes(section, isCausal),
+  };
+}
+
+/** The kinds that an experiment can train with the rules of the fields of `model:`, but for the Transformer's own. */
+export const modelOptions: Readonly<Record<string, TrainableKind>> = {
   'lstm-seq2seq': { options: recurrentSeq2SeqRules, task: 'translation' },
   nat: { options: nonAutoregressiveRules, task: 'translation' },
-  gpt: { options: gptRules, task: 'language-model' },
+  gpt: stackKind(gptRules, 'language-model', true),
+  'masked-lm': stackKind(maskedLanguageModelRules, 'masked-language-model', false),
   'conv-lm': { options: convLanguageModelRules, task: 'language-model' },
   'segment-lm': { options: segmentLanguageModelRules, task: 'language-model' },
   'transformer-xl': { options: transformerXlRules, task: 'language-model' },
+  'window-tagger': { options: windowTaggerRules, task: 'tagging' },
 };
 
 /** The kinds that learn from such data. */
@@ -136,14 +175,45 @@ export function buildLanguageModel(
   throw wrongSort(description, 'a language model', 'language-model');
 }
 
+/**
+ * As `buildModel`, for models that say which tokens are hidden.
+ *
+ * @throws {ConfigError} when the kind is of another sort
+ */
+export function buildMaskedLanguageModel(
+  description: ModelDescription,
+  context: ModuleContext,
+): MaskedLanguageModel {
+  const model: unknown = buildModel(description, context);
+  if (model instanceof MaskedLanguageModel) return model;
+  throw wrongSort(description, 'a masked language model', 'masked-language-model');
+}
+
+/**
+ * As `buildModel`, for models that give each token a tag.
+ *
+ * @throws {ConfigError} when the kind is of another sort
+ */
+export function buildTaggingModel(description: ModelDescription, context: ModuleContext): TaggingModel {
+  const model: unknown = buildModel(description, context);
+  if (model instanceof TaggingModel) return model;
+  throw wrongSort(description, 'a model that tags', 'tagging');
+}
+
 function wrongSort({ kind }: ModelDescription, expected: string, task: ModelTask): ConfigError {
-  const hint = `such kinds are ${kindsFor(task).join(', ')}`;
+  const own = (Object.keys(commands) as ModelTask[]).find((other) => kindsFor(other).includes(kind));
+  const runs = own ? `; this one is run by ${commands[own]}` : '';
+  const hint = `such kinds are ${kindsFor(task).join(', ')}${runs}`;
   return new ConfigError({ where: 'model.kind', expected, got: `kind "${kind}"`, hint });
 }
 
 /** A description with every field of its configuration, also those that came after it was written. */
 export function completed(description: ModelDescription): ModelDescription {
-  if (description.kind !== 'transformer') return description;
+  const { kind } = description;
+  if (kind === 'gpt') return { ...description, config: { ...gptDefaults, ...description.config } };
+  if (kind === 'masked-lm')
+    return { ...description, config: { ...maskedLanguageModelDefaults, ...description.config } };
+  if (kind !== 'transformer') return description;
   const config = description.config as TransformerConfig;
   const finalNorm = config.finalNorm ?? config.normPlacement === 'pre';
   return { ...description, config: { ...transformerDefaults, ...config, finalNorm } } as ModelDescription;

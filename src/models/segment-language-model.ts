@@ -29,6 +29,7 @@ import {
   segmentLanguageModelDefaults,
 } from './segment-language-model-config.ts';
 import type { SegmentMemory } from './segment-memory.ts';
+import { AttentionCaches } from './text-cache.ts';
 
 /** Weight of the losses of tokens after the next one. */
 const FURTHER_TARGET_WEIGHT = 0.5;
@@ -94,6 +95,27 @@ export class SegmentLanguageModel extends CausalLanguageModel {
     return this.expose('logits', this.projections[0]!.forward(this.outputs(ids).at(-1)!));
   }
 
+  startDecoding(batch: number, room: number): AttentionCaches {
+    return new AttentionCaches(this.layers.map((layer) => layer.makeCache(batch, room)));
+  }
+
+  /** A text that grows is one segment. */
+  protected grow(ids: Tensor, cache: AttentionCaches): Tensor {
+    const start = cache.length;
+    return this.layers.reduce(
+      (x, layer, i) => layer.step(this.positions[i]!.forward(x, start), cache.layers[i]!),
+      this.embed(ids),
+    );
+  }
+
+  protected project(x: Tensor): Tensor {
+    return this.expose('logits', this.projections[0]!.forward(this.norm?.forward(x) ?? x));
+  }
+
+  private embed(ids: Tensor): Tensor {
+    return this.embeddingDropout.forward(this.embedding.forward(ids));
+  }
+
   override losses(
     ids: Tensor,
     labels: Tensor,
@@ -119,7 +141,7 @@ export class SegmentLanguageModel extends CausalLanguageModel {
 
   /** What each layer says, `[B, T, C]`, normalised. */
   private outputs(ids: Tensor): Tensor[] {
-    let x = this.embeddingDropout.forward(this.embedding.forward(ids));
+    let x = this.embed(ids);
     return this.layers.map((layer, i) => {
       x = layer.forward(this.positions[i]!.forward(x, 0));
       return this.norm?.forward(x) ?? x;

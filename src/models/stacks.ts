@@ -1,30 +1,70 @@
-/** Stacks of encoder and decoder layers. */
+/** Stacks of layers. */
 import type { Tensor } from '../core/tensor.ts';
+import type { AttentionCache } from '../nn/attention/layer.ts';
 import type { Visible } from '../nn/attention/packing.ts';
 import { Module, type ModuleContext } from '../nn/module.ts';
 import { makeNorm, type Norm } from '../nn/norms/index.ts';
 import type { Position } from '../nn/position/position.ts';
 import type { BatchStructure } from '../nn/source-structure.ts';
 import { StochasticDepth } from '../nn/stochastic-depth.ts';
-import { DecoderLayer, EncoderLayer } from './layers.ts';
+import { DecoderLayer, EncoderLayer, type SelfAttentionLayer } from './layers.ts';
+import type { LayerPlan, StackPlan } from './stack-plan.ts';
 import type { TransformerCache } from './transformer-cache.ts';
-import { normChoice, type StackRole, type TransformerConfig } from './transformer-config.ts';
+import { stackPlan, type TransformerConfig } from './transformer-config.ts';
+
+/** Layers, and what leaves some of them out in training. */
+export interface LayerStack {
+  readonly layers: readonly SelfAttentionLayer[];
+  readonly depth: StochasticDepth;
+}
+
+/** What the layers of a stack are told about their input. */
+export interface StackPass {
+  /** `[B, 1, 1, T]`, or the bounds of packed sequences. */
+  readonly mask?: Visible;
+  readonly position?: Position | null;
+  /** Whether a token sees no later ones; false by default. */
+  readonly causal?: boolean;
+  /** The trees of the texts, for mechanisms that look at them. */
+  readonly structure?: BatchStructure | null;
+}
+
+/** x `[B, T, C]` through all layers. */
+export function throughLayers(
+  { layers, depth }: LayerStack,
+  x: Tensor,
+  { mask = null, position = null, causal = false, structure = null }: StackPass,
+): Tensor {
+  return layers.reduce((y, layer, i) => {
+    const own = position?.inAttention(i, structure) ?? null;
+    return depth.through(y, i, (branchScale) =>
+      layer.forward(y, { mask, position: own, branchScale, causal, structure }),
+    );
+  }, x);
+}
+
+/** As `throughLayers`, for new tokens of which the caches hold what came before. */
+export function stepThroughLayers(
+  { layers }: LayerStack,
+  x: Tensor,
+  caches: readonly AttentionCache[],
+  position: Position,
+): Tensor {
+  return layers.reduce((y, layer, i) => layer.step(y, caches[i]!, position.inAttention(i)), x);
+}
 
 /** A stack of encoder layers. */
 export class Encoder extends Module {
   readonly layers: readonly EncoderLayer[];
   readonly norm: Norm | null;
-  private readonly depth: StochasticDepth;
+  readonly depth: StochasticDepth;
 
   constructor(config: TransformerConfig, context: ModuleContext) {
     super();
-    this.layers = stack(
-      config.numEncoderLayers,
-      config.shareLayers,
-      (i) => new EncoderLayer(config, context, `encoder.layers.${i}`),
-    );
-    this.norm = finalNorm(config, 'encoder', context);
-    this.depth = new StochasticDepth(config.stochasticDepth, config.numEncoderLayers);
+    const plan = stackPlan(config, 'encoder');
+    this.layers = makeLayers(plan, (layer) => new EncoderLayer(layer, context));
+    this.norm = finalNorm(plan, context);
+    this.depth = new StochasticDepth(plan.stochasticDepth, plan.numLayers);
   }
 
   /**
@@ -38,12 +78,7 @@ export class Encoder extends Module {
     position: Position | null = null,
     structure: BatchStructure | null = null,
   ): Tensor {
-    const top = this.layers.reduce((y, layer, i) => {
-      const own = position?.inAttention(i, structure) ?? null;
-      return this.depth.through(y, i, (branchScale) =>
-        layer.forward(y, { mask, position: own, branchScale, structure }),
-      );
-    }, x);
+    const top = throughLayers(this, x, { mask, position, structure });
     return this.norm ? this.norm.forward(top, mask) : top;
   }
 }
@@ -56,13 +91,10 @@ export class Decoder extends Module {
 
   constructor(config: TransformerConfig, context: ModuleContext) {
     super();
-    this.layers = stack(
-      config.numDecoderLayers,
-      config.shareLayers,
-      (i) => new DecoderLayer(config, context, `decoder.layers.${i}`),
-    );
-    this.norm = finalNorm(config, 'decoder', context);
-    this.depth = new StochasticDepth(config.stochasticDepth, config.numDecoderLayers);
+    const plan = stackPlan(config, 'decoder');
+    this.layers = makeLayers(plan, (layer) => new DecoderLayer(layer, context));
+    this.norm = finalNorm(plan, context);
+    this.depth = new StochasticDepth(plan.stochasticDepth, plan.numLayers);
   }
 
   /**
@@ -103,12 +135,14 @@ export class Decoder extends Module {
   }
 }
 
-function stack<T>(count: number, shared: boolean, make: (i: number) => T): T[] {
-  const first = make(0);
-  return Array.from({ length: count }, (_, i) => (i === 0 || shared ? first : make(i)));
+/** The layers of a stack: one for all places, or one for each. */
+export function makeLayers<L>(plan: StackPlan, make: (layer: LayerPlan) => L): L[] {
+  const first = make(plan.layer(0));
+  const isShared = (i: number): boolean => i === 0 || plan.shareLayers;
+  return Array.from({ length: plan.numLayers }, (_, i) => (isShared(i) ? first : make(plan.layer(i))));
 }
 
-function finalNorm(config: TransformerConfig, role: StackRole, context: ModuleContext): Norm | null {
-  if (!config.finalNorm) return null;
-  return makeNorm(normChoice(config, role), { width: config.dModel, eps: config.normEps }, context);
+/** The norm at the end of a stack, or null. */
+export function finalNorm({ finalNorm: norm }: StackPlan, context: ModuleContext): Norm | null {
+  return norm && makeNorm(norm.choice, norm.sizes, context);
 }

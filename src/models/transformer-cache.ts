@@ -57,16 +57,10 @@ export class TransformerCache {
    * @throws {HeedError} when an attention layer cannot
    */
   truncate(length: number): void {
-    for (const { self } of this.layers) {
-      if (!self.truncate) {
-        throw new HeedError({
-          where: 'TransformerCache.truncate',
-          problem: 'this kind of attention keeps no single tokens, so that none can be taken back',
-          hint: 'decode one token at a time',
-        });
-      }
-      self.truncate(length);
-    }
+    truncateCaches(
+      this.layers.map(({ self }) => self),
+      length,
+    );
   }
 
   dispose(): void {
@@ -78,5 +72,23 @@ export class TransformerCache {
       cross.keys.dispose();
       cross.values.dispose();
     }
+  }
+}
+
+/**
+ * Forgets the tokens of all layers from place `length` on.
+ *
+ * @throws {HeedError} when an attention layer cannot
+ */
+export function truncateCaches(caches: readonly AttentionCache[], length: number): void {
+  for (const cache of caches) {
+    if (!cache.truncate) {
+      throw new HeedError({
+        where: 'truncate',
+        problem: 'this kind of attention keeps no single tokens, so that none can be taken back',
+        hint: 'decode one token at a time',
+      });
+    }
+    cache.truncate(length);
   }
 }

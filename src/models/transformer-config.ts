@@ -11,6 +11,7 @@ import { type NormPlacement, normPlacements } from '../nn/residual.ts';
 import { choiceIssues, kindOf } from '../nn/variants.ts';
 import { type Activation, activations } from '../ops/activate/index.ts';
 import { keptHeads, type PrunedHeads, prunedHeadsIssues } from './pruned-heads.ts';
+import type { AttentionPlan, LayerPlan, StackPlan } from './stack-plan.ts';
 
 /** Sizes and variants of a Transformer. */
 export interface TransformerConfig {
@@ -179,7 +180,7 @@ export function checkTransformerConfig(config: TransformerConfig): TransformerCo
 }
 
 /** The kind of attention of a role: what the configuration says of the role, or of all self-attention. */
-export function attentionChoice(config: TransformerConfig, role: AttentionRole): AttentionChoice {
+function attentionChoice(config: TransformerConfig, role: AttentionRole): AttentionChoice {
   const { attention, encoderAttention, decoderAttention, crossAttention } = config;
   if (role === 'cross') return crossAttention ?? 'multi-head';
   return (role === 'encoder' ? encoderAttention : decoderAttention) ?? attention;
@@ -190,11 +191,7 @@ export function attentionChoice(config: TransformerConfig, role: AttentionRole):
  *
  * @param path - of the layer, which may have lost heads
  */
-export function attentionSizes(
-  config: TransformerConfig,
-  role: AttentionRole,
-  path?: string,
-): AttentionSizes {
+function attentionSizes(config: TransformerConfig, role: AttentionRole, path?: string): AttentionSizes {
   const { dModel, attentionDropout, attentionScale, maxSeqLen, prunedHeads } = config;
   const numHeads =
     path === undefined ? config.numHeads : keptHeads(config.numHeads, prunedHeads, path).length;
@@ -206,7 +203,7 @@ export function attentionSizes(
 }
 
 /** What the feed-forward networks are made for. */
-export function feedForwardSizes(config: TransformerConfig): FeedForwardSizes {
+function feedForwardSizes(config: TransformerConfig): FeedForwardSizes {
   const { dModel, dFf, activation, activationDropout } = config;
   return { dModel, dFf, activation, dropout: activationDropout };
 }
@@ -215,7 +212,7 @@ export function feedForwardSizes(config: TransformerConfig): FeedForwardSizes {
 export type StackRole = 'encoder' | 'decoder';
 
 /** The kind of norm of a stack: what the configuration says of the stack, or of all norms. */
-export function normChoice(config: TransformerConfig, role: StackRole): NormChoice {
+function normChoice(config: TransformerConfig, role: StackRole): NormChoice {
   return (role === 'encoder' ? config.encoderNorm : config.decoderNorm) ?? config.norm;
 }
 
@@ -224,9 +221,41 @@ function normSizes({ dModel, normEps }: TransformerConfig, role: StackRole): Nor
   return { width: dModel, eps: normEps, causal: role === 'decoder' };
 }
 
-/** Factors of DeepNorm for a stack. */
-export function deepFactors(config: TransformerConfig, role: StackRole): DeepNormFactors {
+/** Factors of DeepNorm for a stack; 1 without it. */
+function deepFactors(config: TransformerConfig, role: StackRole): DeepNormFactors {
+  if (config.normPlacement !== 'deep') return { inputScale: 1, gain: 1 };
   return deepNormFactors(role, { encoder: config.numEncoderLayers, decoder: config.numDecoderLayers });
+}
+
+/** What a layer of a stack is made of. */
+function layerPlan(config: TransformerConfig, role: StackRole, index: number): LayerPlan {
+  const { dModel, normPlacement: placement, dropout, normEps } = config;
+  const norm = normChoice(config, role);
+  const { inputScale, gain } = deepFactors(config, role);
+  const attention = (of: AttentionRole, name: string): AttentionPlan => ({
+    choice: attentionChoice(config, of),
+    sizes: attentionSizes(config, of, `${role}.layers.${index}.${name}`),
+  });
+  return {
+    selfAttention: attention(role, 'selfAttention'),
+    crossAttention: role === 'decoder' ? attention('cross', 'crossAttention') : null,
+    feedForward: { choice: config.feedForward, sizes: feedForwardSizes(config) },
+    residual: { dModel, placement, dropout, norm, normEps, inputScale },
+    isParallel: config.parallelResidual,
+    gain,
+  };
+}
+
+/** What a stack is made of. */
+export function stackPlan(config: TransformerConfig, role: StackRole): StackPlan {
+  const { finalNorm, shareLayers, stochasticDepth } = config;
+  return {
+    numLayers: role === 'encoder' ? config.numEncoderLayers : config.numDecoderLayers,
+    shareLayers,
+    stochasticDepth,
+    finalNorm: finalNorm ? { choice: normChoice(config, role), sizes: normSizes(config, role) } : null,
+    layer: (index) => layerPlan(config, role, index),
+  };
 }
 
 /** The kind of position information of a stack: what the configuration says of the stack, or of both. */

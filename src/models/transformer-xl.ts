@@ -20,6 +20,7 @@ import { Dropout } from '../nn/residual.ts';
 import { CausalLayer } from './causal-layer.ts';
 import { CausalLanguageModel, type SegmentReading } from './language-model.ts';
 import { remembered, SegmentMemory } from './segment-memory.ts';
+import { AttentionCaches } from './text-cache.ts';
 import {
   checkTransformerXlConfig,
   type TransformerXlConfig,
@@ -92,12 +93,36 @@ export class TransformerXl extends CausalLanguageModel {
     return { logits, memory: room > 0 ? new SegmentMemory(kept) : null };
   }
 
+  startDecoding(batch: number, room: number): AttentionCaches {
+    return new AttentionCaches(this.layers.map((layer) => layer.makeCache(batch, room)));
+  }
+
+  /**
+   * Every token is a segment of its own, as if `read` were given one token at a time: it sees the `memoryLength` tokens
+   * before it, whose keys and values are kept. A model without memory sees the whole text.
+   */
+  protected grow(ids: Tensor, cache: AttentionCaches): Tensor {
+    const reach = this.hasMemory ? this.memoryLength : undefined;
+    return this.layers.reduce(
+      (x, layer, i) => layer.step(x, cache.layers[i]!, { position: this.position.inAttention(i), reach }),
+      this.embed(ids),
+    );
+  }
+
+  protected project(x: Tensor): Tensor {
+    const output = this.norm?.forward(x) ?? x;
+    return this.expose('logits', this.projection?.forward(output) ?? this.embedding.project(output));
+  }
+
+  private embed(ids: Tensor): Tensor {
+    return this.expose('embedded', this.embeddingDropout.forward(this.embedding.forward(ids)));
+  }
+
   private run(
     ids: Tensor,
     memory: SegmentMemory | null,
     onInput: (input: Tensor, layer: number) => void,
   ): Tensor {
-    const embedded = this.embeddingDropout.forward(this.embedding.forward(ids));
     const top = this.layers.reduce(
       (x, layer, i) =>
         layer.forward(x, {
@@ -105,9 +130,8 @@ export class TransformerXl extends CausalLanguageModel {
           position: this.position.inAttention(i),
           onInput: (input) => onInput(input, i),
         }),
-      this.expose('embedded', embedded),
+      this.embed(ids),
     );
-    const output = this.norm?.forward(top) ?? top;
-    return this.expose('logits', this.projection?.forward(output) ?? this.embedding.project(output));
+    return this.project(top);
   }
 }

@@ -8,15 +8,18 @@
  *
  * Shapes: B batch · T tokens · C dModel · F dFf.
  */
+import type { Device } from '../core/device.ts';
 import { Random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { Conv1d } from '../nn/convolution/conv1d.ts';
 import { Embedding } from '../nn/embedding.ts';
 import { Linear } from '../nn/linear.ts';
-import { Module, type ModuleContext } from '../nn/module.ts';
+import type { ModuleContext } from '../nn/module.ts';
 import { Dropout } from '../nn/residual.ts';
+import type { OptionRules } from '../nn/variants.ts';
 import { relu } from '../ops/elementwise/unary.ts';
 import { ConfigChecks } from './config-checks.ts';
+import { TaggingModel } from './tagging-model.ts';
 
 /** Sizes of a window tagger. */
 export interface WindowTaggerConfig {
@@ -38,8 +41,16 @@ export const windowTaggerDefaults = {
   dropout: 0,
 } as const satisfies Partial<WindowTaggerConfig>;
 
+/** Rules of its fields in an experiment. */
+export const windowTaggerRules = {
+  dModel: { type: 'count', default: 50 },
+  window: { type: 'count', min: 0, default: 2 },
+  dFf: { type: 'count', default: 300 },
+  dropout: { type: 'rate', default: 0 },
+} as const satisfies OptionRules;
+
 /** `W₂ relu(W₁ [x_{t−w}; …; x_{t+w}] + b₁) + b₂`, zeros outside the sentence. */
-export class WindowTagger extends Module {
+export class WindowTagger extends TaggingModel {
   readonly config: WindowTaggerConfig;
   readonly embedding: Embedding;
   /** The fully connected layer on every window: a convolution. */
@@ -69,6 +80,15 @@ export class WindowTagger extends Module {
     this.inner = new Conv1d(inner, context);
     this.outer = new Linear(dFf, numTags, context);
     this.dropped = new Dropout(dropout);
+  }
+
+  /** Windows slide over sentences of any length. */
+  get maxSeqLen(): number {
+    return Number.MAX_SAFE_INTEGER;
+  }
+
+  get device(): Device {
+    return this.embedding.weight.device;
   }
 
   /**

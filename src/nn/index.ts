@@ -41,7 +41,6 @@ export { MonotonicAttention } from './attention/monotonic.ts';
 export { MultiHeadAttention, type MultiHeadAttentionOptions } from './attention/multi-head.ts';
 export { Packing, Segments, type Visible } from './attention/packing.ts';
 export { continuedPattern, type PatternOptions, paddedPattern, sparsePattern } from './attention/patterns.ts';
-export { SelfAttention, type SelfAttentionLayerOptions } from './attention/self.ts';
 export {
   BahdanauAttention,
   LuongAttention,

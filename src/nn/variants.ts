@@ -11,15 +11,19 @@ export type OptionRule =
   | { readonly type: 'number'; readonly default?: number; readonly min?: number; readonly above?: number }
   | { readonly type: 'rate'; readonly default?: number }
   | { readonly type: 'flag'; readonly default?: boolean }
-  | { readonly type: 'choice'; readonly of: readonly string[]; readonly default?: string };
+  | { readonly type: 'choice'; readonly of: readonly string[]; readonly default?: string }
+  /** A mechanism: a kind's name, or a group of `kind` and its options. */
+  | { readonly type: 'variant'; readonly of: Variants; readonly default?: string };
 
 export type OptionRules = Readonly<Record<string, OptionRule>>;
 
 type ValueOf<R extends OptionRule> = R extends { type: 'choice'; of: readonly (infer V)[] }
   ? V
-  : R extends { type: 'flag' }
-    ? boolean
-    : number;
+  : R extends { type: 'variant'; of: infer V extends Variants }
+    ? Choice<V>
+    : R extends { type: 'flag' }
+      ? boolean
+      : number;
 type FilledValue<R extends OptionRule> = R extends { default: unknown } ? ValueOf<R> : ValueOf<R> | undefined;
 
 /** The options of a kind, with every default filled in. */
@@ -40,6 +44,7 @@ export function defaultsOf<R extends OptionRules>(rules: R): DefaultsOf<R> {
 export function ruleIssues(rules: OptionRules, fields: Readonly<Record<string, unknown>>): ConfigIssue[] {
   return Object.entries(rules).flatMap(([path, rule]) => {
     const value = fields[path];
+    if (rule.type === 'variant') return optionIssues(path, rule.of, value);
     const isLeftOut = value === undefined && rule.default === undefined;
     return isLeftOut || fits(rule, value) ? [] : [misfit(path, rule, value)];
   });
@@ -99,12 +104,15 @@ function expectation(rule: OptionRule): string {
       return 'true or false';
     case 'choice':
       return `one of ${rule.of.join(', ')}`;
+    case 'variant':
+      return `one of ${Object.keys(rule.of).join(', ')}, or a group of kind and options`;
   }
 }
 
 function fits(rule: OptionRule, value: unknown): boolean {
   if (rule.type === 'flag') return typeof value === 'boolean';
   if (rule.type === 'choice') return rule.of.includes(value as string);
+  if (rule.type === 'variant') return optionIssues('', rule.of, value).length === 0;
   if (typeof value !== 'number' || !Number.isFinite(value)) return false;
   if (rule.type === 'rate') return value >= 0 && value < 1;
   if (rule.type === 'count') return Number.isSafeInteger(value) && value >= (rule.min ?? 1);

@@ -26,12 +26,13 @@ export interface WordPieces {
 /** Common part of the tokenizers; a kind says how text is split, how a word is encoded and how pieces join. */
 export abstract class BaseTokenizer implements Tokenizer {
   abstract readonly kind: TokenizerKind;
-  readonly specialTokens: SpecialTokens<number> = specialIds;
+  readonly specialTokens: SpecialTokens<number>;
   readonly vocabulary: Vocabulary;
   readonly normalizers: readonly NormalizerName[];
 
   constructor(vocabulary: Vocabulary, normalizers: readonly NormalizerName[]) {
     this.vocabulary = vocabulary;
+    this.specialTokens = vocabulary.specialIds;
     this.normalizers = normalizers;
   }
 
@@ -96,7 +97,7 @@ export abstract class BaseTokenizer implements Tokenizer {
     for (let i = 0; i < ids.length; i++) {
       const id = ids[i]!;
       token(id);
-      if (!skipSpecialTokens || !isSpecial(id)) kept.push(id);
+      if (!skipSpecialTokens || !this.vocabulary.isSpecial(id)) kept.push(id);
     }
     return this.join(kept, token);
   }
@@ -121,7 +122,7 @@ export abstract class BaseTokenizer implements Tokenizer {
   }
 }
 
-/** True for the ids of special tokens. */
+/** True for the ids of the special tokens before the pieces. */
 export function isSpecial(id: number): boolean {
   return id < numSpecialTokens;
 }

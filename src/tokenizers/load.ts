@@ -3,7 +3,7 @@ import type { CommonParts } from './kind.ts';
 import { kinds, tokenizerKinds } from './kinds.ts';
 import { normalizerNames, wellFormed } from './normalize.ts';
 import { SavedFields, show } from './saved-fields.ts';
-import { numSpecialTokens, specialTexts, specialTokensProblem } from './special-tokens.ts';
+import { lastTexts, numSpecialTokens, specialTexts, specialTokensProblem } from './special-tokens.ts';
 import type { SpecialTokens, Tokenizer } from './types.ts';
 
 /**
@@ -37,7 +37,8 @@ export function loadTokenizer(json: unknown, file = 'tokenizer'): Tokenizer {
 function readSpecialTokens(fields: SavedFields): SpecialTokens<string> {
   const given = fields.object('specialTokens');
   const text = (name: string): string => given.get(name) as string;
-  const tokens = { pad: text('pad'), unk: text('unk'), bos: text('bos'), eos: text('eos') };
+  const mask = given.get('mask') === undefined ? {} : { mask: text('mask') };
+  const tokens = { pad: text('pad'), unk: text('unk'), bos: text('bos'), eos: text('eos'), ...mask };
   const problem = specialTokensProblem(tokens);
   if (problem) fields.fail(`specialTokens to be ${problem}`, show(tokens), 'give pad, unk, bos and eos');
   return tokens;
@@ -59,8 +60,10 @@ function readPieces(fields: SavedFields, specialTokens: SpecialTokens<string>): 
     if (token === '' || wellFormed(token) !== token) fields.fail('pieces of text', show(token));
     tokens[index] = token;
   }
-  specialTexts(specialTokens).forEach((text, id) => {
+  const end = tokens.length - lastTexts(specialTokens).length;
+  specialTexts(specialTokens).forEach((text, i) => {
+    const id = i < numSpecialTokens ? i : end;
     if (tokens[id] !== text) fields.fail(`'${text}' as id ${id}`, show(tokens[id]));
   });
-  return tokens.slice(numSpecialTokens) as string[];
+  return tokens.slice(numSpecialTokens, end) as string[];
 }

@@ -10,12 +10,14 @@ export type PreTokenizerName = 'whitespace' | 'punctuation' | 'byteLevel' | 'ber
 /** Which model turns a word into pieces. */
 export type TokenizerKind = 'word' | 'char' | 'bpe' | 'wordpiece' | 'unigram';
 
-/** One value for each special token. Their ids are 0, 1, 2, 3 in this order. */
+/** One value for each special token. Their ids are 0, 1, 2, 3 in this order; that of `mask` is the last one. */
 export interface SpecialTokens<T> {
   readonly pad: T;
   readonly unk: T;
   readonly bos: T;
   readonly eos: T;
+  /** Stands for a hidden token; only tokenizers of masked language models have it. */
+  readonly mask?: T;
 }
 
 /**

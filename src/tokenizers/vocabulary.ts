@@ -1,9 +1,9 @@
 /** Pieces and their ids, with the special tokens kept apart from what text is looked up in. */
 import { TokenizerError } from '../errors.ts';
-import { numSpecialTokens, specialTexts } from './special-tokens.ts';
+import { firstTexts, lastTexts, numSpecialTokens, specialIds, specialTexts } from './special-tokens.ts';
 import type { SpecialTokens } from './types.ts';
 
-/** token ↔ id. Ids 0 … 3 are the special tokens, the pieces follow in their order. */
+/** token ↔ id. Ids 0 … 3 are special tokens, the pieces follow in their order, and the mask token where there is one. */
 export class Vocabulary {
   readonly tokens: readonly string[];
   readonly specialTokens: SpecialTokens<string>;
@@ -13,7 +13,7 @@ export class Vocabulary {
   /** @param pieces - ordinary pieces, none equal to a special token's text */
   constructor(specialTokens: SpecialTokens<string>, pieces: readonly string[]) {
     this.specialTokens = specialTokens;
-    this.tokens = [...specialTexts(specialTokens), ...pieces];
+    this.tokens = [...firstTexts(specialTokens), ...pieces, ...lastTexts(specialTokens)];
     this.pieces = new Map(pieces.map((piece, index) => [piece, index + numSpecialTokens]));
   }
 
@@ -36,10 +36,22 @@ export class Vocabulary {
     return token;
   }
 
+  /** Ids of the special tokens. */
+  get specialIds(): SpecialTokens<number> {
+    const { mask } = this.specialTokens;
+    return mask === undefined ? specialIds : { ...specialIds, mask: this.size - 1 };
+  }
+
+  /** Whether an id is that of a special token. */
+  isSpecial(id: number): boolean {
+    return id < numSpecialTokens || (this.specialTokens.mask !== undefined && id === this.size - 1);
+  }
+
   /** The id of a piece or special token. */
   id(token: string): number | undefined {
-    const special = specialTexts(this.specialTokens).indexOf(token);
-    return special >= 0 ? special : this.pieces.get(token);
+    return specialTexts(this.specialTokens).includes(token)
+      ? this.tokens.indexOf(token)
+      : this.pieces.get(token);
   }
 
   /** As it is saved: token → id. */

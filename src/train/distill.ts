@@ -6,7 +6,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FormatError } from '../errors.ts';
-import { isTextExperiment, type PairExperiment } from './config/schema.ts';
+import { isPairExperiment } from './config/schema.ts';
 import { validateExperiment } from './config/validate.ts';
 import { readParts } from './prepare-data.ts';
 
@@ -29,15 +29,15 @@ export function trainingSources(folder: string): string[] {
   }
   const { config } = JSON.parse(readFileSync(file, 'utf8')) as { config: unknown };
   const experiment = validateExperiment(config, file);
-  if (isTextExperiment(experiment)) {
+  if (!isPairExperiment(experiment)) {
     throw new FormatError({
       where: folder,
       file,
-      problem: 'it was trained on a running text, not on pairs',
+      problem: 'it was not trained on pairs of texts',
       hint: 'a teacher translates: name the run of an encoder–decoder model',
     });
   }
-  const { data } = experiment as PairExperiment;
+  const { data } = experiment;
   const examples = readParts(data).train.slice(0, data.maxTrainExamples);
   return [...new Set(examples.map(({ source }) => source))];
 }

@@ -7,7 +7,15 @@ export { experimentJsonSchema, loadExperiment, validateExperiment } from './conf
 export { type Evaluation, evaluateExamples } from './evaluate.ts';
 export type { TrainingEvent } from './events.ts';
 export { evaluateText, type TextEvaluation, type TextLoss } from './language-modeling.ts';
-export { LoadedModel, type LoadOptions, loadModel } from './load-model.ts';
+export { LoadedModel, type LoadOptions, loadLanguageModel, loadModel, loadTagger } from './load-model.ts';
+export {
+  evaluateMasked,
+  type MaskedBatch,
+  type MaskedScore,
+  type Masking,
+  maskedLosses,
+  maskWindows,
+} from './masked-language-modeling.ts';
 export {
   type ReinforceIds,
   type ReinforceOptions,

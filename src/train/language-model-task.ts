@@ -1,45 +1,19 @@
 /** Training a language model on one running text. */
-import { join } from 'node:path';
 import type { Device } from '../core/device.ts';
-import { makeExample } from '../data/examples.ts';
-import {
-  orderedSegments,
-  readText,
-  shuffledSegments,
-  splitText,
-  type TextParts,
-} from '../data/running-text.ts';
-import { DataError } from '../errors.ts';
+import { orderedSegments, shuffledSegments, type TextParts } from '../data/running-text.ts';
 import type { StoredTensor } from '../formats/safetensors.ts';
 import { languageModelScores } from '../metrics/language-model.ts';
 import type { CausalLanguageModel } from '../models/language-model.ts';
 import { buildLanguageModel } from '../models/registry.ts';
 import { SegmentMemory } from '../models/segment-memory.ts';
-import type { Tokenizer } from '../tokenizers/types.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import type { TextExperiment, TextSection } from './config/schema.ts';
+import type { TextExperiment } from './config/schema.ts';
 import type { TrainingEvent } from './events.ts';
 import { evaluateText, type TextEvaluation, TextTrainer } from './language-modeling.ts';
-import { buildTokenizers } from './prepare-data.ts';
-import { type PreparedModel, prepareModel } from './prepare-model.ts';
+import type { PreparedModel } from './prepare-model.ts';
+import { type EncodedText, prepareText } from './prepare-text.ts';
 import type { TestResult } from './results.ts';
 import type { EpochBatches, TrainingTask, ValidationResult } from './task.ts';
-
-/** A text as tokens. */
-export interface EncodedText {
-  readonly ids: Int32Array;
-  /** Code points from the second token on: those that are predicted. */
-  readonly characters: number;
-}
-
-/** The tokens of a text, and how many of its characters are predicted. */
-export function encodeText(tokenizer: Tokenizer, text: string): EncodedText {
-  const { ids, offsets } = tokenizer.encodeWithOffsets(text);
-  const predicted = text.slice(offsets[0]?.[1] ?? 0);
-  let characters = 0;
-  for (const _ of predicted) characters++;
-  return { ids: Int32Array.from(ids), characters };
-}
 
 /**
  * Loss, perplexity and bits per character of a text.
@@ -134,27 +108,6 @@ class LanguageModelTask implements TrainingTask {
   }
 }
 
-/** The parts of the text of an experiment. */
-export function readTextParts({ folder, path, split, train, validation, test }: TextSection): TextParts {
-  const read = (file: string | undefined): string =>
-    file === undefined ? '' : readText(folder === undefined ? file : join(folder, file));
-  if (path !== undefined) return splitText(read(path), split ?? { validation: 0.05, test: 0.05 });
-  return { train: read(train), validation: read(validation), test: read(test) };
-}
-
-/** @throws {DataError} when the text has not a whole segment to train on */
-export function requireSegment({ path, train, segmentLength }: TextSection, tokens: number): void {
-  if (tokens > segmentLength) return;
-  const file = path ?? train!;
-  throw new DataError({
-    where: file,
-    file,
-    expected: `more than ${segmentLength} tokens to train on (data.segmentLength)`,
-    got: String(tokens),
-    hint: 'give more text, or lower data.segmentLength',
-  });
-}
-
 /**
  * Reads the text and makes tokenizer and model, fresh or from a checkpoint.
  *
@@ -166,25 +119,7 @@ export function prepareLanguageModelTask(
   device: Device,
   onEvent: (event: TrainingEvent) => void,
 ): TrainingTask {
-  const { data } = experiment;
-  const parts = readTextParts(data);
-  const prepared = prepareModel<CausalLanguageModel>(
-    experiment,
-    {
-      learnTokenizers: () => buildTokenizers(experiment, [makeExample(parts.train, [''])]),
-      sizes: ({ target }) => ({ vocabSize: target.vocabSize }),
-      build: buildLanguageModel,
-    },
-    checkpoint,
-    device,
-    (text) => onEvent({ type: 'note', text }),
-  );
-  const encode = (text: string): EncodedText => encodeText(prepared.tokenizers.target, text);
-  const texts = {
-    train: encode(parts.train),
-    validation: encode(parts.validation),
-    test: encode(parts.test),
-  };
-  requireSegment(data, texts.train.ids.length);
+  const sort = { build: buildLanguageModel };
+  const { prepared, texts } = prepareText(experiment, sort, checkpoint, device, onEvent);
   return new LanguageModelTask(experiment, prepared, texts);
 }

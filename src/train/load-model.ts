@@ -2,10 +2,23 @@
 import { defaultDevice } from '../core/device.ts';
 import type { SourceText } from '../data/source-text.ts';
 import { FormatError } from '../errors.ts';
-import { type TranslateOptions, type Translation, Translator } from '../generate/translator.ts';
+import { Tagger } from '../generate/tagger.ts';
+import { TextGenerator } from '../generate/text-generator.ts';
+import {
+  type Tokenizers,
+  type TranslateOptions,
+  type Translation,
+  Translator,
+} from '../generate/translator.ts';
 import type { EncoderDecoder } from '../models/encoder-decoder.ts';
-import { buildEncoderDecoder } from '../models/registry.ts';
-import { type CheckpointFacts, findModel, restoreModel } from './checkpoint.ts';
+import {
+  buildEncoderDecoder,
+  buildLanguageModel,
+  buildTaggingModel,
+  type ModelDescription,
+} from '../models/registry.ts';
+import type { Module, ModuleContext } from '../nn/module.ts';
+import { type Checkpoint, type CheckpointFacts, findModel, restoreModel } from './checkpoint.ts';
 
 /** How a model is loaded. */
 export interface LoadOptions {
@@ -47,16 +60,12 @@ export class LoadedModel {
   }
 }
 
-/**
- * Loads the model of a run folder (or of a checkpoint inside it).
- *
- * @param path - `runs/pronounce`
- * @throws {FormatError} when there is no usable model, or the newest is damaged and `strict` is set
- * @example
- * const model = await loadModel('runs/pronounce');
- * const [{ text }] = await model.translate(['attention']); // 'AH T EH N SH AH N'
- */
-export async function loadModel(path: string, options: LoadOptions = {}): Promise<LoadedModel> {
+/** The newest model of a folder that can be used, with notes on those that cannot. */
+function load<M extends Module>(
+  path: string,
+  options: LoadOptions,
+  build: (description: ModelDescription, context: ModuleContext) => M,
+): { readonly model: M; readonly tokenizers: Tokenizers; readonly checkpoint: Checkpoint } {
   const { checkpoint, damaged } = findModel(path);
   for (const { problem, path: bad } of damaged) {
     if (options.strict) {
@@ -70,10 +79,49 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
     }
     options.onNote?.(`${problem}; using ${checkpoint.path}`);
   }
-  const { model, tokenizers } = restoreModel(
-    checkpoint,
-    options.device ?? defaultDevice().name,
-    buildEncoderDecoder,
-  );
+  const restored = restoreModel(checkpoint, options.device ?? defaultDevice().name, build);
+  return { ...restored, checkpoint };
+}
+
+/**
+ * Loads the model of a run folder (or of a checkpoint inside it).
+ *
+ * @param path - `runs/pronounce`
+ * @throws {FormatError} when there is no usable model, or the newest is damaged and `strict` is set
+ * @throws {ConfigError} when the model does not translate
+ * @example
+ * const model = await loadModel('runs/pronounce');
+ * const [{ text }] = await model.translate(['attention']); // 'AH T EH N SH AH N'
+ */
+export async function loadModel(path: string, options: LoadOptions = {}): Promise<LoadedModel> {
+  const { model, tokenizers, checkpoint } = load(path, options, buildEncoderDecoder);
   return new LoadedModel(new Translator(model, tokenizers), checkpoint.facts, checkpoint.path);
+}
+
+/**
+ * Loads the language model of a run folder (or of a checkpoint inside it).
+ *
+ * @throws {FormatError} as `loadModel`
+ * @throws {ConfigError} when it is not a language model
+ * @example
+ * const generator = await loadLanguageModel('runs/shakespeare');
+ * const [[{ text }]] = generator.generate(['ROMEO:'], { sample: { temperature: 0.8 } });
+ */
+export async function loadLanguageModel(path: string, options: LoadOptions = {}): Promise<TextGenerator> {
+  const { model, tokenizers } = load(path, options, buildLanguageModel);
+  return new TextGenerator(model, tokenizers.target);
+}
+
+/**
+ * Loads the tagger of a run folder (or of a checkpoint inside it).
+ *
+ * @throws {FormatError} as `loadModel`
+ * @throws {ConfigError} when the model does not tag
+ * @example
+ * const tagger = await loadTagger('runs/resume');
+ * const [{ tags }] = tagger.tag([['Anna', 'lives', 'in', 'Rome']]);
+ */
+export async function loadTagger(path: string, options: LoadOptions = {}): Promise<Tagger> {
+  const { model, tokenizers } = load(path, options, buildTaggingModel);
+  return new Tagger(model, tokenizers);
 }

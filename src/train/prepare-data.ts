@@ -10,7 +10,7 @@ import { ConfigError, DataError } from '../errors.ts';
 import type { Tokenizers } from '../generate/translator.ts';
 import { pairCodec } from '../tokenizers/pair-codec.ts';
 import { trainTokenizer } from '../tokenizers/train.ts';
-import type { TokenizerConfig, TrainingReport } from '../tokenizers/types.ts';
+import type { SpecialTokens, TokenizerConfig, TrainingReport } from '../tokenizers/types.ts';
 import type { DataSection, Experiment, ReaderSection } from './config/schema.ts';
 
 /** Examples of the three parts; the last two may be empty. */
@@ -82,16 +82,21 @@ export interface LearnedTokenizers {
   readonly notes: readonly string[];
 }
 
-/** Learns the tokenizers of an experiment from the training texts. */
+/**
+ * Learns the tokenizers of an experiment from the training texts.
+ *
+ * @param specialTokens - texts of special tokens that are not the usual ones
+ */
 export function buildTokenizers(
   { tokenizer }: Pick<Experiment, 'tokenizer'>,
   train: readonly Example[],
+  specialTokens: Partial<SpecialTokens<string>> = {},
 ): LearnedTokenizers {
   const sources = train.map(({ source }) => source);
   const targets = trainingPairs(train).map(({ target }) => target);
   const notes: string[] = [];
   const learn = (config: object, lines: readonly string[], name: string) => {
-    const trained = trainTokenizer(config as TokenizerConfig, lines);
+    const trained = trainTokenizer({ ...(config as TokenizerConfig), specialTokens }, lines);
     const shortage = shortageOf(trained.report, name);
     if (shortage) notes.push(shortage);
     return trained;

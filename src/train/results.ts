@@ -27,6 +27,12 @@ export interface TestResult {
   readonly samples: readonly SampleRecord[];
 }
 
+/** As many as `count` of a list, spread evenly over it. */
+export function pickEvenly<T>(list: readonly T[], count: number): T[] {
+  const step = Math.max(1, Math.floor(list.length / Math.max(1, count)));
+  return list.filter((_, i) => i % step === 0).slice(0, count);
+}
+
 /** Writes samples and scores into the run folder. */
 export function writeResults(
   { published }: Experiment,

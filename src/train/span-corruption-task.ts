@@ -3,15 +3,13 @@ import type { Device } from '../core/device.ts';
 import type { TokenPair } from '../data/batching.ts';
 import { type Example, makeExample } from '../data/examples.ts';
 import { heldOutSpans, type SegmentCorruption, sentinelsOf, shuffledSpans } from '../data/span-corruption.ts';
-import type { EncoderDecoder } from '../models/encoder-decoder.ts';
+import type { Tokenizers } from '../generate/translator.ts';
 import { buildEncoderDecoder } from '../models/registry.ts';
 import { SentinelVocabulary } from '../tokenizers/sentinels.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { TextExperiment } from './config/schema.ts';
 import type { TrainingEvent } from './events.ts';
-import { encodeText, readTextParts, requireSegment } from './language-model-task.ts';
-import { buildTokenizers } from './prepare-data.ts';
-import { prepareModel } from './prepare-model.ts';
+import { type EncodedText, prepareText } from './prepare-text.ts';
 import type { TrainingTask } from './task.ts';
 import { TranslationTask } from './translation-task.ts';
 
@@ -29,44 +27,34 @@ export function prepareSpanCorruptionTask(
   const { data, training } = experiment;
   const { segmentLength: length, batchSize } = data;
   const { rate: density, meanLength: meanSpanLength } = data.corruption!;
-  const parts = readTextParts(data);
   const sentinels = sentinelsOf({ length, density, meanSpanLength });
-  const prepared = prepareModel<EncoderDecoder>(
-    experiment,
-    {
-      learnTokenizers: () => buildTokenizers(experiment, [makeExample(parts.train, [''])]),
-      sizes: ({ target: { vocabSize, specialTokens } }) => ({
-        sourceVocabSize: vocabSize + sentinels,
-        targetVocabSize: vocabSize + sentinels,
-        sentinels,
-        paddingId: specialTokens.pad,
-        unknownId: specialTokens.unk,
-      }),
-      build: buildEncoderDecoder,
-    },
-    checkpoint,
-    device,
-    (text) => onEvent({ type: 'note', text }),
-  );
+  const sort = {
+    sizes: ({ target: { vocabSize, specialTokens } }: Tokenizers) => ({
+      sourceVocabSize: vocabSize + sentinels,
+      targetVocabSize: vocabSize + sentinels,
+      sentinels,
+      paddingId: specialTokens.pad,
+      unknownId: specialTokens.unk,
+    }),
+    build: buildEncoderDecoder,
+  };
+  const { prepared, texts } = prepareText(experiment, sort, checkpoint, device, onEvent);
   const tokenizer = prepared.tokenizers.target;
-  const ids = (text: string): Int32Array => encodeText(tokenizer, text).ids;
-  const train = ids(parts.train);
-  requireSegment(data, train.length);
   const corruption: SegmentCorruption = {
     ...{ length, density, meanSpanLength },
     sentinels: Array.from({ length: sentinels }, (_, i) => tokenizer.vocabSize + i),
   };
   const codec = new SentinelVocabulary(tokenizer, sentinels, '');
-  const held = (text: string): TokenPair[] => heldOutSpans(ids(text), corruption);
+  const held = ({ ids }: EncodedText): TokenPair[] => heldOutSpans(ids, corruption);
   const asTexts = ({ source, target }: TokenPair): Example =>
     makeExample(codec.decode([...source]), [codec.decode([...target])]);
-  const validation = held(parts.validation);
+  const validation = held(texts.validation);
   return new TranslationTask(experiment, {
     ...prepared,
-    trainPairs: (epoch) => shuffledSpans(train, corruption, { seed: training.seed, epoch }),
+    trainPairs: (epoch) => shuffledSpans(texts.train.ids, corruption, { seed: training.seed, epoch }),
     limits: { maxTokens: batchSize * (length + 2), maxSentences: batchSize },
     validation,
     validationExamples: validation.map(asTexts),
-    testExamples: held(parts.test).map(asTexts),
+    testExamples: held(texts.test).map(asTexts),
   });
 }

@@ -11,7 +11,7 @@ import { comparedReferences, evaluateExamples, scoresOf } from './evaluate.ts';
 import type { TrainingEvent } from './events.ts';
 import { TrainingObjective } from './objectives/training-objective.ts';
 import type { Prepared } from './prepare-run.ts';
-import type { SampleRecord, TestResult } from './results.ts';
+import { pickEvenly, type SampleRecord, type TestResult } from './results.ts';
 import { epochBatches, makeBatch, type PairBatch, Seq2SeqObjective } from './seq2seq.ts';
 import type { EpochBatches, TrainingTask, ValidationResult } from './task.ts';
 
@@ -96,7 +96,7 @@ export class TranslationTask implements TrainingTask {
       examples.length > 0
         ? scoresOf(evaluateExamples(translator, examples, section).reports, evaluation.labels)
         : {};
-    const shown = pick(examples.length > 0 ? examples : validationExamples, evaluation.samples);
+    const shown = pickEvenly(examples.length > 0 ? examples : validationExamples, evaluation.samples);
     return { metrics, samples: makeSamples(translator, shown, section) };
   }
 
@@ -117,12 +117,6 @@ export class TranslationTask implements TrainingTask {
     );
     return sums.reduce((t, { loss }) => t + loss, 0) / sums.reduce((t, { tokens }) => t + tokens, 0);
   }
-}
-
-/** Examples spread evenly over a list. */
-function pick(examples: readonly Example[], count: number): Example[] {
-  const step = Math.max(1, Math.floor(examples.length / Math.max(1, count)));
-  return examples.filter((_, i) => i % step === 0).slice(0, count);
 }
 
 const unaligned: Alignment = { sourceTokens: [], targetTokens: [], weights: [], heads: [] };

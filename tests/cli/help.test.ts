@@ -7,7 +7,19 @@ import { expectMistake, heed } from '../support/heed-binary.ts';
 
 const cwd = root;
 const commands = [
-  ...['train', 'translate', 'evaluate', 'distill', 'score', 'compare', 'quantize', 'inspect', 'report'],
+  ...[
+    'train',
+    'translate',
+    'generate',
+    'tag',
+    'evaluate',
+    'distill',
+    'score',
+    'compare',
+    'quantize',
+    'inspect',
+    'report',
+  ],
   ...['bench', 'quickstart'],
   ...['tokenizer', 'tokenizer train', 'tokenizer encode', 'tokenizer decode', 'tokenizer report'],
 ];
@@ -48,7 +60,7 @@ it.each([
   [['train', 'a.yaml', 'b.yaml'], /too many arguments.*heed train --help/],
   [['train', 'a.yaml', '--outt', 'x'], /unknown option '--outt'.*Did you mean --out\?/],
   [['train', 'a.yaml', '--set'], /'--set <a.b=value>' argument missing/],
-  [['evaluate', 'm', '--source', 's'], /'--target <file>' not specified.*heed evaluate --help/],
+  [['evaluate', 'm', '--source', 's'], /^--source: expected --target beside it, got none/],
   [['tokenizer', 'train', '--kind', 'char'], /not specified.*heed tokenizer train --help/],
 ] as const)('%j is one line', async (args, message) => {
   expect(expectMistake(await heed(args, { cwd }))).toMatch(message);

@@ -3,6 +3,7 @@ import type { Mechanism } from './mechanism.ts';
 
 const properties = 'tests/properties/language-models.test.ts';
 const learning = 'tests/long/long-context.test.ts';
+const maskedTest = 'tests/masked-language-model.test.ts';
 const longText = 'tests/long-text.test.ts';
 
 export const rows: readonly Mechanism[] = [
@@ -21,6 +22,22 @@ export const rows: readonly Mechanism[] = [
     verification:
       'with memory the logits of one pass over the whole text; reach of layers times memory; no gradient into earlier segments; a run that is cut goes on bit for bit with its memory',
     test: properties,
+  },
+  {
+    id: 'J10',
+    name: 'Masked language model, 80/10/10',
+    file: 'src/models/masked-language-model.ts',
+    verification:
+      "PyTorch's logits, losses and gradients; losses are those of loops at the hidden places, the gradient elsewhere is exactly 0; a run that is cut goes on bit for bit",
+    test: maskedTest,
+  },
+  {
+    id: 'F12',
+    name: 'Random masking of the input',
+    file: 'src/data/token-masking.ts',
+    verification:
+      'counts of selected, hidden, replaced and kept tokens within five deviations of the binomial; specials spared; another mask for every seed, epoch and batch',
+    test: maskedTest,
   },
   {
     id: 'L1',

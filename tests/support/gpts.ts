@@ -24,6 +24,16 @@ export function tinyGpt(config: Partial<GptConfig> = {}, device = 'reference', s
   return disturb(new Gpt({ ...tiny, ...config }, { random: new Random(seed, 'init'), device }), seed);
 }
 
+/** What makes a GPT a LLaMA (Touvron et al. 2023), with a key head for two query heads. */
+export const llamaLike = {
+  ...{ position: { kind: 'rope', layout: 'halves' }, norm: 'rms', feedForward: 'swiglu', bias: false },
+  ...{ attention: { kind: 'multi-head', numKvHeads: 1 }, tieEmbeddings: false },
+} as const satisfies Partial<GptConfig>;
+
+export function tinyLlama(device = 'reference'): Gpt {
+  return tinyGpt(llamaLike, device);
+}
+
 /** Logits `[B, T, V]` as numbers. */
 export function gptLogits(model: Gpt, ids: readonly (readonly number[])[]): Float64Array {
   const device = model.embedding.weight.device.name;

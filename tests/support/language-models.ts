@@ -4,6 +4,8 @@ import { defaultDevice } from '../../src/core/device.ts';
 import { orderedSegments, shuffledSegments } from '../../src/data/running-text.ts';
 import {
   type CausalLanguageModel,
+  ConvLanguageModel,
+  type ConvLanguageModelConfig,
   Random,
   SegmentLanguageModel,
   type SegmentLanguageModelConfig,
@@ -34,6 +36,16 @@ export function tinySegmentModel(
 ): SegmentLanguageModel {
   const context = { random: new Random(seed, 'init'), device };
   return disturb(new SegmentLanguageModel({ ...tiny, maxSeqLen: 12, ...config }, context), seed);
+}
+
+export function tinyConv(
+  config: Partial<ConvLanguageModelConfig> = {},
+  device = 'reference',
+  seed = 3,
+): ConvLanguageModel {
+  const context = { random: new Random(seed, 'init'), device };
+  const sizes = { vocabSize: VOCAB, dModel: 8, numLayers: 2, taps: 3, dropout: 0 };
+  return disturb(new ConvLanguageModel({ ...sizes, ...config }, context), seed);
 }
 
 /** Tokens that repeat the one `lag` places before them, but for one in ten, which is drawn. */

@@ -108,6 +108,18 @@ describe('gemm', () => {
     expectKernel(context, product, [product.want], { absolute: 3e-4 });
   });
 
+  test('copies panels of B whose rows are a multiple of a kilobyte apart', (context) => {
+    for (const more of [{ bias: true }, { accumulate: true, transA: true }]) {
+      const product = prepare({ M: 130, N: 251, K: 600, pad: 5, ...more });
+      expectKernel(context, product, [product.want], toleranceOf(600));
+    }
+  });
+
+  test('packs the columns of a long A strip by strip', (context) => {
+    const product = prepare({ M: 601, N: 40, K: 1101, transA: true });
+    expectKernel(context, product, [product.want], toleranceOf(1101));
+  });
+
   test('adds to C when accumulating, and then leaves the bias out', (context) => {
     for (const [M, N, K] of [
       [5, 40, 20],

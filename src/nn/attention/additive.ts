@@ -24,7 +24,7 @@ export class AdditiveAttention extends ComposedAttention {
 
   constructor(options: MultiHeadAttentionOptions, context: ModuleContext) {
     super(options, context);
-    const headDim = this.query.weight.shape[0]! / this.numHeads;
+    const { headDim } = this;
     this.vector = parameter([this.numHeads, headDim], uniform(1 / Math.sqrt(headDim)), context);
   }
 

@@ -17,13 +17,13 @@ export class BilinearAttention extends MultiHeadAttention {
 
   constructor(options: MultiHeadAttentionOptions, context: ModuleContext) {
     super({ ...options, scale: 'none' }, context);
-    const headDim = this.query.weight.shape[0]! / options.numHeads;
+    const { headDim } = this;
     this.scoreMatrix = parameter([options.numHeads, headDim, headDim], xavierUniform, context);
   }
 
   /** Queries that have met the matrix: what is left is a dot product. */
-  protected override projectQuery(x: Tensor): Tensor {
-    const query = super.projectQuery(x);
+  protected override readyQuery(projected: Tensor): Tensor {
+    const query = super.readyQuery(projected);
     const [batch, length, width] = query.shape as [number, number, number];
     const heads = this.numHeads;
     const byHead = permute(reshape(query, [batch * length, heads, width / heads]), [1, 0, 2]); // [H, B·T, D]

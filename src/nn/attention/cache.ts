@@ -39,15 +39,16 @@ export class KeyValueCache {
   }
 
   /**
-   * As `append`, from the queries, keys and values of each token side by side, `[B, T, 3C]`.
+   * As `append`, from the queries, keys and values of each token side by side, `[B, T, H·D + K·D + K·Dv]`.
    *
    * @throws {ShapeError} when there is no room
    */
   appendJoined(qkv: Tensor): void {
-    const width = this.keys.shape[2]!;
+    const valuesAt = qkv.shape[2]! - this.values.shape[2]!;
+    const keysAt = valuesAt - this.keys.shape[2]!;
     this.extend(qkv.shape[1]!, (at) => {
-      writeRows(this.keys, qkv, at, width);
-      writeRows(this.values, qkv, at, 2 * width);
+      writeRows(this.keys, qkv, at, keysAt);
+      writeRows(this.values, qkv, at, valuesAt);
     });
   }
 

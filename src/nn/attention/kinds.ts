@@ -96,7 +96,7 @@ export const attentions = {
     (_, sizes: AttentionSizes) =>
       sizes.role === 'encoder'
         ? selfOnly(sizes)
-        : 'each projected key mixes the whole text: only encoderAttention can be linformer',
+        : 'each projected key mixes the whole text, later tokens too: only encoderAttention can be linformer',
   ),
   linear: variant(
     {},

@@ -1,5 +1,6 @@
 /** What a stack of layers asks of an attention layer, whatever its mechanism. */
 import type { Tensor } from '../../core/tensor.ts';
+import type { Initializer } from '../initializers.ts';
 import { Module } from '../module.ts';
 import type { AttentionPosition, Places } from '../position/position.ts';
 import type { BatchStructure } from '../source-structure.ts';
@@ -22,6 +23,13 @@ export interface AttentionSizes {
   readonly maxSeqLen: number;
   /** The kind of position information of the stack. */
   readonly position?: string;
+  /** Whether its projections have biases; true by default. */
+  readonly bias?: boolean;
+  /** One matrix for queries, keys and values; see `MultiHeadAttentionOptions`. */
+  readonly joined?: boolean;
+  /** First values of the projections, where they are not those of the kind. */
+  readonly initializer?: Initializer;
+  readonly outputInitializer?: Initializer;
 }
 
 /** How a layer attends. */

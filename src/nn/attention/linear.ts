@@ -45,17 +45,14 @@ export class LinearAttention extends MultiHeadAttention {
   }
 
   override makeCache(batch: number, _room: number, like: Tensor): LinearAttentionCache {
-    const { numKvHeads } = this;
-    const [keyWidth, valueWidth] = [this.key, this.value].map(({ weight }) => weight.shape[0]! / numKvHeads);
-    return new LinearAttentionCache([batch, numKvHeads, keyWidth!, valueWidth! + 1], like);
+    return new LinearAttentionCache([batch, this.numKvHeads, this.headDim, this.valueDim + 1], like);
   }
 
   override step(x: Tensor, cache: AttentionCache, position: AttentionPosition | null = null): Tensor {
     refuseRelative('LinearAttention', { relative: position?.scores ? {} : undefined });
     const memory = cache as LinearAttentionCache;
     const before = memory.length;
-    const { keys, values } = this.project(x);
-    const query = this.projectQuery(x);
+    const { query, keys, values } = this.projectSelf(x);
     const { numHeads, numKvHeads } = this;
     const context = linearAttentionStep(
       memory.state,

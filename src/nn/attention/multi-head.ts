@@ -10,12 +10,13 @@ import { ConfigError } from '../../errors.ts';
 import { attention, attentionParams } from '../../ops/attention/index.ts';
 import { type AttentionHooks, type AttentionParts, attentionParts } from '../../ops/attention/reference.ts';
 import { relativeAttention, relativeParts } from '../../ops/attention/relative.ts';
+import { selfAttention } from '../../ops/attention/self.ts';
 import type { Window } from '../../ops/attention/window.ts';
 import { add } from '../../ops/elementwise/binary.ts';
 import { slice } from '../../ops/shape/slice.ts';
 import { nextDropoutKey } from '../dropout-keys.ts';
-import { constant, t5 } from '../initializers.ts';
-import { Linear } from '../linear.ts';
+import { constant, type Initializer, t5 } from '../initializers.ts';
+import { Linear, LinearPart, linearOptions } from '../linear.ts';
 import { type ModuleContext, type Parameter, parameter } from '../module.ts';
 import type { AttentionPosition, Places, RelativeSizes } from '../position/position.ts';
 import { type ScoreScale, scoreScale } from './attend.ts';
@@ -23,6 +24,7 @@ import { KeyValueCache } from './cache.ts';
 import { type AttentionCall, inRectangle } from './call.ts';
 import { HeadNorm, timesHeads } from './heads.ts';
 import { type AttendTo, type AttentionCache, AttentionLayer, type KeysAndValues } from './layer.ts';
+import type { Mask } from './masks.ts';
 import { Segments } from './packing.ts';
 
 /** Sizes and switches of multi-head attention. */
@@ -43,6 +45,14 @@ export interface MultiHeadAttentionOptions {
   /** How far a query sees to both sides; everywhere by default. */
   readonly window?: Window | null;
   /**
+   * One matrix makes queries, keys and values in one product (Radford et al. 2019); for self-attention. Off by default,
+   * and without effect where keys are made from other vectors or are tied to the queries.
+   */
+  readonly joined?: boolean;
+  /** First values of the projections of queries, keys and values. */
+  readonly initializer?: Initializer;
+  readonly outputInitializer?: Initializer;
+  /**
    * Heads of keys and values, each for a group of query heads; as many as query heads by default. One is multi-query
    * attention (Shazeer 2019, https://arxiv.org/abs/1911.02150), more are grouped (Ainslie et al. 2023,
    * https://arxiv.org/abs/2305.13245).
@@ -60,11 +70,18 @@ export interface MultiHeadAttentionOptions {
   readonly headGates?: boolean;
 }
 
+/** Queries, keys and values of the same vectors. */
+export interface SelfProjection extends KeysAndValues {
+  readonly query: Tensor;
+}
+
 /** `softmax(Q Kᵀ / √D) V` in several heads, with projections. Paper: Vaswani et al. 2017, §3.2.2. */
 export class MultiHeadAttention extends AttentionLayer {
-  readonly query: Linear;
-  readonly key: Linear;
-  readonly value: Linear;
+  /** With `joined`, the matrix of all three: rows of the queries of all heads, then of the keys, then of the values. */
+  readonly queryKeyValue: Linear | null;
+  readonly query: Linear | LinearPart;
+  readonly key: Linear | LinearPart;
+  readonly value: Linear | LinearPart;
   readonly output: Linear;
   readonly queryNorm: HeadNorm | null;
   readonly keyNorm: HeadNorm | null;
@@ -74,6 +91,10 @@ export class MultiHeadAttention extends AttentionLayer {
   readonly gates: Parameter | null;
   readonly numHeads: number;
   readonly numKvHeads: number;
+  /** D */
+  readonly headDim: number;
+  /** Dv */
+  readonly valueDim: number;
   /** Factor on the scores. */
   readonly scale: number;
   readonly window: Window | null;
@@ -84,23 +105,23 @@ export class MultiHeadAttention extends AttentionLayer {
   constructor(options: MultiHeadAttentionOptions, context: ModuleContext) {
     super();
     checkHeads(options);
-    const { dModel, numHeads, bias = true, memoryWidth = dModel, numKvHeads = numHeads } = options;
-    const headDim = options.headDim ?? dModel / numHeads;
-    const valueDim = options.valueDim ?? headDim;
-    const inT5 = (width: number) => (options.scale === 't5' ? { initializer: t5(width) } : {});
-    this.query = new Linear(dModel, numHeads * headDim, context, { bias, ...inT5(headDim) });
-    this.key = options.tieQueryKey
-      ? this.query
-      : new Linear(memoryWidth, numKvHeads * headDim, context, { bias, ...inT5(1) });
-    this.value = new Linear(memoryWidth, numKvHeads * valueDim, context, { bias });
-    this.output = new Linear(numHeads * valueDim, dModel, context, { bias });
-    this.queryNorm = options.qkNorm ? new HeadNorm(headDim, context) : null;
-    this.keyNorm = options.qkNorm ? new HeadNorm(headDim, context) : null;
+    const { dModel, numHeads, bias = true, numKvHeads = numHeads, outputInitializer } = options;
+    this.headDim = options.headDim ?? dModel / numHeads;
+    this.valueDim = options.valueDim ?? this.headDim;
+    const projections = makeProjections(options, this.headDim, this.valueDim, context);
+    this.queryKeyValue = projections.all;
+    this.query = projections.query;
+    this.key = projections.key;
+    this.value = projections.value;
+    const last = linearOptions(bias, outputInitializer);
+    this.output = new Linear(numHeads * this.valueDim, dModel, context, last);
+    this.queryNorm = options.qkNorm ? new HeadNorm(this.headDim, context) : null;
+    this.keyNorm = options.qkNorm ? new HeadNorm(this.headDim, context) : null;
     this.scoreGain = options.learnedScale ? parameter([numHeads, 1], constant(1), context) : null;
     this.gates = options.headGates ? parameter([numHeads, 1], constant(1), context) : null;
     this.numHeads = numHeads;
     this.numKvHeads = numKvHeads;
-    this.scale = scoreScale(options.scale ?? 'sqrt', headDim);
+    this.scale = scoreScale(options.scale ?? 'sqrt', this.headDim);
     this.window = options.window ?? null;
     this.softCap = options.softCap ?? 0;
     this.dropout = options.dropout ?? 0;
@@ -108,65 +129,129 @@ export class MultiHeadAttention extends AttentionLayer {
 
   /** Whether it is the paper's mechanism with nothing beside it. */
   get isPlain(): boolean {
-    const extras = [this.queryNorm, this.scoreGain, this.gates, this.window];
+    return this.isSoftmaxOfProducts && this.gates === null && this.window === null;
+  }
+
+  /** Whether scores are those of the paper, a query head to a key head, up to the keys that are seen. */
+  private get isSoftmaxOfProducts(): boolean {
     const isPaper = this.numKvHeads === this.numHeads && this.softCap === 0;
-    return this.constructor === MultiHeadAttention && isPaper && extras.every((extra) => extra === null);
+    return this.constructor === MultiHeadAttention && isPaper && !this.queryNorm && !this.scoreGain;
   }
 
   forward(x: Tensor, memory: Tensor, options: AttendTo = {}): Tensor {
+    if (memory === x) return this.toItself(x, options);
     const { keys, values } = this.project(memory);
-    const turned = options.position?.key?.(keys, placesOf(options)) ?? keys;
-    return this.attendTo(x, { keys: turned, values }, options);
+    return this.attendTo(x, { keys: turnedKeys(keys, options), values }, options);
+  }
+
+  private toItself(x: Tensor, how: AttendTo): Tensor {
+    if (this.queryKeyValue && this.readsJoined(how)) {
+      const { mask, causal = false } = how;
+      const options = { ...this.headOptions(), causal, ...this.dropoutOptions() };
+      return this.finish(selfAttention(this.queryKeyValue.forward(x), mask as Mask | null, options));
+    }
+    const { query, keys, values } = this.projectSelf(x);
+    return this.attendWith(query, { keys: turnedKeys(keys, how), values }, how);
+  }
+
+  /** Whether a kernel takes queries, keys and values as they lie side by side. */
+  private readsJoined({ mask = null, causalOffset = 0, position }: AttendTo): boolean {
+    const isSimple = !position && causalOffset === 0 && !(mask instanceof Segments);
+    const isEven = this.isSoftmaxOfProducts && this.valueDim === this.headDim;
+    return isSimple && isEven && !this.wants('scores', 'weights');
   }
 
   project(memory: Tensor): KeysAndValues {
-    const keys = this.key.forward(memory);
-    return { keys: this.keyNorm?.forward(keys) ?? keys, values: this.value.forward(memory) };
+    return { keys: this.readyKeys(this.key.forward(memory)), values: this.value.forward(memory) };
   }
 
   /** Queries `[B, T, H·D]`. */
   protected projectQuery(x: Tensor): Tensor {
-    const query = this.query.forward(x);
+    return this.readyQuery(this.query.forward(x));
+  }
+
+  /** What `project` and `projectQuery` make of the same vectors, in one product where it can be. */
+  protected projectSelf(x: Tensor): SelfProjection {
+    if (!this.queryKeyValue) {
+      const memory = this.project(x);
+      return { query: this.projectQuery(x), ...memory };
+    }
+    const all = this.queryKeyValue.forward(x);
+    const [query, keys, values] = [this.query, this.key, this.value].map((part) =>
+      (part as LinearPart).of(all),
+    );
+    return { query: this.readyQuery(query!), keys: this.readyKeys(keys!), values: values! };
+  }
+
+  /** Projected queries as they meet the keys, but for their places. */
+  protected readyQuery(query: Tensor): Tensor {
     const normal = this.queryNorm?.forward(query) ?? query;
     return this.scoreGain ? timesHeads(normal, this.scoreGain) : normal;
   }
 
-  makeCache(batch: number, room: number, like: Tensor): AttentionCache {
-    return new KeyValueCache(batch, room, this.key.weight.shape[0]!, this.value.weight.shape[0]!, like);
+  private readyKeys(keys: Tensor): Tensor {
+    return this.keyNorm?.forward(keys) ?? keys;
   }
 
-  step(x: Tensor, own: AttentionCache, position: AttentionPosition | null = null): Tensor {
+  makeCache(batch: number, room: number, like: Tensor): AttentionCache {
+    const { numKvHeads, headDim, valueDim } = this;
+    return new KeyValueCache(batch, room, numKvHeads * headDim, numKvHeads * valueDim, like);
+  }
+
+  /** As its attention does; `window` says otherwise how far a query sees. */
+  step(
+    x: Tensor,
+    own: AttentionCache,
+    position: AttentionPosition | null = null,
+    window: Window | null = this.window,
+  ): Tensor {
     const cache = own as KeyValueCache;
-    const { keys, values } = this.project(x);
     const before = cache.length;
-    cache.append(position?.key?.(keys, before) ?? keys, values);
+    const query = this.append(x, cache, position);
     const options = {
       ...this.headOptions(),
+      window,
       causal: true,
       causalOffset: before,
       keyLength: cache.length,
     };
     const [sequences, queries] = x.shape as [number, number, number];
-    const sizes = { queries, keys: cache.length, sequences, scale: this.scale };
+    // No query meets a key further back than its window, so that scores by distance need no longer table.
+    const keys = Math.min(cache.length, queries + (window?.[0] ?? Number.POSITIVE_INFINITY));
+    const sizes = { queries, keys, sequences, scale: this.scale };
     const memory = { keys: cache.keys, values: cache.values };
-    const call = { memory, mask: null, segments: null, structure: null, options };
-    return this.attend(x, call, before, sizes, position);
+    const call = { query, memory, mask: null, segments: null, structure: null, options };
+    return this.attend(call, before, sizes, position);
   }
 
-  attendTo(x: Tensor, { keys, values }: KeysAndValues, how: AttendTo = {}): Tensor {
+  /** Keys and values of new tokens join the cache; gives their queries. */
+  private append(x: Tensor, cache: KeyValueCache, position: AttentionPosition | null): Tensor {
+    if (this.queryKeyValue && !this.keyNorm && !position?.key) {
+      const all = this.queryKeyValue.forward(x);
+      cache.appendJoined(all);
+      return this.readyQuery((this.query as LinearPart).of(all));
+    }
+    const { query, keys, values } = this.projectSelf(x);
+    cache.append(position?.key?.(keys, cache.length) ?? keys, values);
+    return query;
+  }
+
+  attendTo(x: Tensor, memory: KeysAndValues, how: AttendTo = {}): Tensor {
+    return this.attendWith(this.projectQuery(x), memory, how);
+  }
+
+  private attendWith(query: Tensor, { keys, values }: KeysAndValues, how: AttendTo): Tensor {
     const { mask: visible = null, causal = false, causalOffset = 0, position = null, structure = null } = how;
     const [mask, segments] = visible instanceof Segments ? [null, visible] : [visible, null];
-    const p = this.training ? this.dropout : 0;
     const options = {
       ...this.headOptions(),
       causal,
       causalOffset,
       segments: segments?.tensor ?? null,
-      p,
-      ...(p > 0 && { key: nextDropoutKey() }),
+      ...this.dropoutOptions(),
     };
-    const call = { memory: { keys, values }, mask, segments, structure, options };
-    return this.attend(x, call, placesOf(how), this.sizes(x, keys, segments), position);
+    const call = { query, memory: { keys, values }, mask, segments, structure, options };
+    return this.attend(call, placesOf(how), this.sizes(query, keys, segments), position);
   }
 
   private headOptions() {
@@ -174,8 +259,13 @@ export class MultiHeadAttention extends AttentionLayer {
     return { numHeads, numKvHeads, scale, window };
   }
 
-  private sizes(x: Tensor, keys: Tensor, segments: Segments | null): RelativeSizes {
-    const [sequences, queries] = x.shape as [number, number, number];
+  private dropoutOptions() {
+    const p = this.training ? this.dropout : 0;
+    return p > 0 ? { p, key: nextDropoutKey() } : { p };
+  }
+
+  private sizes(query: Tensor, keys: Tensor, segments: Segments | null): RelativeSizes {
+    const [sequences, queries] = query.shape as [number, number, number];
     const { scale } = this;
     if (!segments) return { queries, keys: keys.shape[1]!, sequences, scale };
     const { queries: from, keys: to } = segments;
@@ -183,18 +273,21 @@ export class MultiHeadAttention extends AttentionLayer {
   }
 
   private attend(
-    x: Tensor,
-    call: Omit<AttentionCall, 'query' | 'relative'>,
+    call: Omit<AttentionCall, 'relative'>,
     places: Places,
     sizes: RelativeSizes,
     position: AttentionPosition | null,
   ): Tensor {
-    const query = this.projectQuery(x); // [B, T, H·D]
+    const { query } = call; // [B, T, H·D]
     const turned = position?.query?.(query, places) ?? query;
     const scores = position?.scores?.(query, sizes);
     const relative = this.softCap > 0 ? { ...scores, softCap: this.softCap } : scores;
     const all = this.context({ ...call, query: turned, relative });
-    const context = this.expose('context', relative?.bins ? this.withValues(all, position!) : all);
+    return this.finish(relative?.bins ? this.withValues(all, position!) : all);
+  }
+
+  private finish(context: Tensor): Tensor {
+    this.expose('context', context);
     return this.output.forward(this.gates ? timesHeads(context, this.gates) : context);
   }
 
@@ -233,8 +326,36 @@ export function composedAttention(call: AttentionCall, hooks: AttentionHooks = {
   return attentionParts(query, keys, values, mask, params, options.segments, hooks);
 }
 
+function turnedKeys(keys: Tensor, how: AttendTo): Tensor {
+  return how.position?.key?.(keys, placesOf(how)) ?? keys;
+}
+
 function placesOf({ mask, places = 0 }: AttendTo): Places {
   return mask instanceof Segments ? mask.queries.positions : places;
+}
+
+/** What makes queries, keys and values, and the matrix of all three where they have one. */
+function makeProjections(
+  options: MultiHeadAttentionOptions,
+  headDim: number,
+  valueDim: number,
+  context: ModuleContext,
+) {
+  const { dModel, numHeads, numKvHeads = numHeads, memoryWidth = dModel } = options;
+  const { bias = true, tieQueryKey, initializer } = options;
+  const [queries, keys, values] = [numHeads * headDim, numKvHeads * headDim, numKvHeads * valueDim];
+  if (options.joined && !tieQueryKey && memoryWidth === dModel) {
+    const all = new Linear(dModel, queries + keys + values, context, linearOptions(bias, initializer));
+    const query = new LinearPart(all, 0, queries);
+    const key = new LinearPart(all, queries, queries + keys);
+    return { all, query, key, value: new LinearPart(all, queries + keys, queries + keys + values) };
+  }
+  const first = (width: number) =>
+    linearOptions(bias, initializer ?? (options.scale === 't5' ? t5(width) : undefined));
+  const query = new Linear(dModel, queries, context, first(headDim));
+  const key = tieQueryKey ? query : new Linear(memoryWidth, keys, context, first(1));
+  const value = new Linear(memoryWidth, values, context, linearOptions(bias, initializer));
+  return { all: null, query, key, value };
 }
 
 function checkHeads(options: MultiHeadAttentionOptions): void {

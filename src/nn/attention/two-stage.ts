@@ -17,7 +17,7 @@ export class TwoStageAttention extends MultiHeadAttention {
 
   constructor(options: MultiHeadAttentionOptions, context: ModuleContext) {
     const { dModel, memoryWidth = dModel } = options;
-    super(options, context);
+    super({ ...options, joined: false }, context);
     this.firstQuery = new Linear(dModel, dModel, context, { bias: false });
     this.firstKey = new Linear(memoryWidth, memoryWidth, context, { bias: false });
     this.firstValue = new Linear(memoryWidth, memoryWidth, context, { bias: false });

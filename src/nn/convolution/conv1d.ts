@@ -72,4 +72,10 @@ export class Conv1d extends Module {
     const { before, after, stride, dilation, groups } = this;
     return conv1d(x, this.weight, this.bias, { before, after, stride, dilation, groups, lengths });
   }
+
+  /** As `forward`, without zeros around the rows: `T − (k − 1) · dilation` outputs for stride 1. */
+  wholeWindows(x: Tensor): Tensor {
+    const { stride, dilation, groups } = this;
+    return conv1d(x, this.weight, this.bias, { before: 0, after: 0, stride, dilation, groups });
+  }
 }

@@ -8,7 +8,7 @@
 import type { Tensor } from '../../core/tensor.ts';
 import { add, mul } from '../../ops/elementwise/binary.ts';
 import { gelu, relu, sigmoid } from '../../ops/elementwise/unary.ts';
-import { slice } from '../../ops/shape/slice.ts';
+import { concat, slice } from '../../ops/shape/slice.ts';
 import { Module, type ModuleContext } from '../module.ts';
 import { Dropout } from '../residual.ts';
 import { Conv1d, type ConvPadding } from './conv1d.ts';
@@ -62,8 +62,18 @@ class ConvLayer extends Module {
   }
 
   forward(x: Tensor, lengths?: ArrayLike<number>): Tensor {
+    return this.outputOf(x, this.convolution.forward(this.dropped.forward(x), lengths));
+  }
+
+  /** As `forward`, after the inputs `[B, before, C]`, for causal convolutions. */
+  step(x: Tensor, before: Tensor): Tensor {
+    const seen = before.shape[1] === 0 ? x : concat([before, x], 1);
+    return this.outputOf(x, this.convolution.wholeWindows(this.dropped.forward(seen)));
+  }
+
+  private outputOf(x: Tensor, convolved: Tensor): Tensor {
     const { activation = 'relu', residual = true } = this.options;
-    const y = activations[activation].apply(this.convolution.forward(this.dropped.forward(x), lengths));
+    const y = activations[activation].apply(convolved);
     return this.expose('output', residual ? add(x, y) : y);
   }
 }
@@ -95,5 +105,20 @@ export class ConvStack extends Module {
    */
   forward(x: Tensor, lengths?: ArrayLike<number>): Tensor {
     return this.layers.reduce((y, layer) => layer.forward(y, lengths), x);
+  }
+
+  /**
+   * Goes on with sequences, through causal convolutions.
+   *
+   * @param x - the new rows, `[B, T, C]`
+   * @param before - the last inputs of each layer, as many as its windows reach back
+   * @param onInput - is shown the new inputs of each layer
+   */
+  step(x: Tensor, before: readonly Tensor[], onInput: (input: Tensor, layer: number) => void): Tensor {
+    return this.layers.reduce((y, layer, i) => {
+      const output = layer.step(y, before[i]!);
+      onInput(y, i);
+      return output;
+    }, x);
   }
 }

@@ -3,7 +3,7 @@ import type { Tensor } from '../../core/tensor.ts';
 import { type Activation, activate } from '../../ops/activate/index.ts';
 import { nextDropoutKey } from '../dropout-keys.ts';
 import type { Initializer } from '../initializers.ts';
-import { Linear, type LinearOptions } from '../linear.ts';
+import { Linear, linearOptions } from '../linear.ts';
 import { Module, type ModuleContext } from '../module.ts';
 
 /** Sizes, activation and dropout of a feed-forward network. */
@@ -16,10 +16,6 @@ export interface FeedForwardOptions {
   readonly dropout?: number;
   readonly innerInitializer?: Initializer;
   readonly outerInitializer?: Initializer;
-}
-
-function linearOptions(bias: boolean, initializer: Initializer | undefined): LinearOptions {
-  return initializer ? { bias, initializer } : { bias };
 }
 
 /** `FFN(x) = activation(x W₁ + b₁) W₂ + b₂`, for each position alone. Paper: Vaswani et al. 2017, §3.3. */

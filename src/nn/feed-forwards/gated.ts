@@ -3,7 +3,8 @@ import type { Tensor } from '../../core/tensor.ts';
 import type { Activation } from '../../ops/activate/index.ts';
 import { gate } from '../../ops/gate/index.ts';
 import { nextDropoutKey } from '../dropout-keys.ts';
-import { Linear } from '../linear.ts';
+import type { Initializer } from '../initializers.ts';
+import { Linear, linearOptions } from '../linear.ts';
 import { Module, type ModuleContext } from '../module.ts';
 
 /** Sizes, activation of the gate, and dropout of a gated network. */
@@ -16,6 +17,8 @@ export interface GatedFeedForwardOptions {
   readonly bias?: boolean;
   /** Rate before the last layer. */
   readonly dropout?: number;
+  readonly innerInitializer?: Initializer;
+  readonly outerInitializer?: Initializer;
 }
 
 /** Activation of the gate by the name of the network. */
@@ -42,9 +45,10 @@ export class GatedFeedForward extends Module {
   constructor(options: GatedFeedForwardOptions, context: ModuleContext) {
     super();
     const { dModel, dFf, bias = false } = options;
-    this.gate = new Linear(dModel, dFf, context, { bias });
-    this.inner = new Linear(dModel, dFf, context, { bias });
-    this.outer = new Linear(dFf, dModel, context, { bias });
+    const inner = linearOptions(bias, options.innerInitializer);
+    this.gate = new Linear(dModel, dFf, context, inner);
+    this.inner = new Linear(dModel, dFf, context, inner);
+    this.outer = new Linear(dFf, dModel, context, linearOptions(bias, options.outerInitializer));
     this.activation = options.activation;
     this.dropout = options.dropout ?? 0;
   }

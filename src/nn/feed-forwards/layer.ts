@@ -2,6 +2,7 @@
 import type { Tensor } from '../../core/tensor.ts';
 import type { Activation } from '../../ops/activate/index.ts';
 import type { Visible } from '../attention/packing.ts';
+import type { Initializer } from '../initializers.ts';
 import type { Module } from '../module.ts';
 
 /** What a feed-forward network is made for. */
@@ -12,6 +13,11 @@ export interface FeedForwardSizes {
   readonly activation: Activation;
   /** Rate inside the network. */
   readonly dropout: number;
+  /** Whether networks that have no gate have biases; true by default. */
+  readonly bias?: boolean;
+  /** First values of the matrices, where they are not those of the kind. */
+  readonly innerInitializer?: Initializer;
+  readonly outerInitializer?: Initializer;
 }
 
 /** A network that every position passes through alone: `[B, T, C]` to `[B, T, C]`. */

@@ -63,7 +63,8 @@ export const positions = {
   ),
   learned: variant(
     {},
-    (_, ...[{ width, maxSeqLen }, context]: Args) => new LearnedPosition(width, maxSeqLen, context),
+    (_, ...[{ width, maxSeqLen, initializerStd }, context]: Args) =>
+      new LearnedPosition(width, maxSeqLen, context, initializerStd),
   ),
   grid: variant(
     { columns: { type: 'count', default: 16 } },

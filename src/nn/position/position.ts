@@ -24,6 +24,8 @@ export interface PositionSizes {
   readonly valueDim: number;
   /** Queries see no later keys. */
   readonly causal: boolean;
+  /** Standard deviation of the first values of learned vectors; 1/√width by default. */
+  readonly initializerStd?: number;
 }
 
 /** What a layer of self-attention says of itself. */

@@ -109,11 +109,32 @@ const text = z.strictObject({
     })
     .optional()
     .describe('spans of the text are hidden behind <0>, <1>, …, which an encoder-decoder has to fill'),
+  masking: z
+    .strictObject({
+      rate: z.number().gt(0).max(1).default(0.15).describe('probability that a token is hidden'),
+      mask: share.default(0.8).describe('share of those that become the mask'),
+      random: share.default(0.1).describe('and that become a random token; the rest stay as they are'),
+    })
+    .optional()
+    .describe('what a masked language model has to say'),
   segmentLength: count.describe('tokens that the model reads at once'),
   batchSize: count.describe('segments of a batch; texts side by side for a model with memory'),
 });
 
-const data = z.discriminatedUnion('format', [pairs, text]);
+const tagged = z.strictObject({
+  format: z
+    .literal('conll')
+    .describe('a token and its tag a line, an empty line after a sentence: for a tagger'),
+  folder: z.string().optional().describe('put before every path below'),
+  train: z.string(),
+  validation: z.string().optional(),
+  test: z.string().optional(),
+  token: z.int().min(0).default(0).describe('column of the tokens, from 0'),
+  tag: z.int().min(0).optional().describe('column of the tags; the last one by default'),
+  maxTokens: count.default(1024).describe('tokens of a batch'),
+});
+
+const data = z.discriminatedUnion('format', [pairs, text, tagged]);
 
 /** What the options of a tokenizer say, as a schema. */
 function optionSchema(option: Option): z.ZodType {
@@ -254,10 +275,25 @@ export type Experiment = z.output<typeof experimentSchema>;
 export type DataSection = z.output<typeof pairs>;
 /** One running text. */
 export type TextSection = z.output<typeof text>;
+/** Tagged sentences. */
+export type TaggingSection = z.output<typeof tagged>;
 /** An experiment on pairs of texts. */
 export type PairExperiment = Experiment & { readonly data: DataSection };
 /** An experiment on one running text. */
 export type TextExperiment = Experiment & { readonly data: TextSection };
+
+/** An experiment on tagged sentences. */
+export type TaggingExperiment = Experiment & { readonly data: TaggingSection };
+
+/** Whether an experiment trains on pairs of texts. */
+export function isPairExperiment(experiment: Experiment): experiment is PairExperiment {
+  return !isTextExperiment(experiment) && !isTaggingExperiment(experiment);
+}
+
+/** Whether an experiment trains a tagger. */
+export function isTaggingExperiment(experiment: Experiment): experiment is TaggingExperiment {
+  return experiment.data.format === 'conll';
+}
 
 /** Whether an experiment trains a language model on one running text. */
 export function isTextExperiment(experiment: Experiment): experiment is TextExperiment {

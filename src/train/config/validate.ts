@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { readLines } from '../../data/lines.ts';
 import { readers } from '../../data/readers.ts';
 import { ConfigError, type ConfigIssue, nearestName } from '../../errors.ts';
-import { kindsFor, type ModelTask } from '../../models/registry.ts';
+import { kindsFor, type ModelTask, modelOptions } from '../../models/registry.ts';
 import {
   mechanismIssues,
   positionChoice,
@@ -20,8 +20,11 @@ import { modelKinds, variantFields } from './model-schema.ts';
 import {
   type Experiment,
   experimentSchema,
+  isPairExperiment,
+  isTaggingExperiment,
   isTextExperiment,
   type PairExperiment,
+  type TaggingExperiment,
   type TextExperiment,
 } from './schema.ts';
 
@@ -135,7 +138,7 @@ function article(type: string): string {
 /** The values that tell the members of a union apart. */
 function tagNames(path: readonly PropertyKey[], tag: string): string[] {
   if (tag === 'kind') return [...tokenizerKinds];
-  return path.length === 2 ? ['pairs', 'text'] : Object.keys(readers);
+  return path.length === 2 ? ['pairs', 'text', 'conll'] : Object.keys(readers);
 }
 
 function unionIssues(issue: z.core.$ZodIssueInvalidUnion, root: unknown): ConfigIssue[] {
@@ -173,14 +176,15 @@ function crossIssues(experiment: Experiment): ConfigIssue[] {
   };
   const { tokenizer, training, evaluation, model } = experiment;
   if (isTextExperiment(experiment)) textRules(experiment, need);
-  else pairRules(experiment as PairExperiment, need);
+  if (isTaggingExperiment(experiment)) taggingRules(experiment, need);
+  if (isPairExperiment(experiment)) pairRules(experiment, need);
   const { maxSteps, maxEpochs, maxMinutes } = training;
   need(
     [maxSteps, maxEpochs, maxMinutes].some(Boolean),
     'training',
     'expected maxSteps, maxEpochs or maxMinutes',
   );
-  const choices = ['loss', ...evaluation.metrics];
+  const choices = isTaggingExperiment(experiment) ? taggingMetrics : ['loss', ...evaluation.metrics];
   need(
     choices.includes(evaluation.selectBy),
     'evaluation.selectBy',
@@ -195,20 +199,23 @@ function crossIssues(experiment: Experiment): ConfigIssue[] {
     const fine = training[field] === undefined || model.kind !== 'nat';
     need(fine, `training.${field}`, 'expected a model that writes one token after the other, got kind "nat"');
   }
-  if (isTransformer(model)) issues.push(...transformerIssues(model));
+  const clashes = isTransformer(model)
+    ? transformerClashes(model)
+    : (modelOptions[model.kind]?.clashes?.(model as never) ?? []);
+  issues.push(...clashes.map(({ path, message }) => ({ path: `model.${path}`, message })));
   return issues;
 }
 
 /** The kind of model fits the data. */
-function modelRule({ model }: Experiment, task: ModelTask, what: string, need: Need): void {
-  const kinds = kindsFor(task);
+function modelRule({ model }: Experiment, tasks: readonly ModelTask[], what: string, need: Need): void {
+  const kinds = tasks.flatMap(kindsFor);
   const expected = `expected one of ${kinds.join(', ')} for ${what}, got "${model.kind}"`;
   need(kinds.includes(model.kind), 'model.kind', expected);
 }
 
 function pairRules(experiment: PairExperiment, need: Need): void {
   const { data, model, evaluation, tokenizer, training } = experiment;
-  modelRule(experiment, 'translation', 'pairs of texts', need);
+  modelRule(experiment, ['translation'], 'pairs of texts', need);
   need(Boolean(data.all) !== Boolean(data.train), 'data', 'expected either `all` with `split`, or `train`');
   need(!data.all || Boolean(data.split), 'data.split', 'expected with `data.all`');
   need(evaluation.stride === undefined, 'evaluation.stride', 'expected with a running text only');
@@ -259,10 +266,27 @@ function textRules(experiment: TextExperiment, need: Need): void {
   const { data, model, evaluation, tokenizer, training } = experiment;
   for (const field of ['scheduledSampling', 'reinforce'] as const)
     need(training[field] === undefined, `training.${field}`, 'expected with pairs of texts only');
-  const { segmentLength, split } = data;
-  const { corruption } = data;
+  const { segmentLength, split, masking, corruption } = data;
   if (corruption) corruptionRules(experiment, need);
-  else modelRule(experiment, 'language-model', 'a running text', need);
+  else modelRule(experiment, ['language-model', 'masked-language-model'], 'a running text', need);
+  const isMasked = kindsFor('masked-language-model').includes(model.kind);
+  const masked = kindsFor('masked-language-model').join(', ');
+  need(
+    isMasked || !masking,
+    'data.masking',
+    `expected with a masked language model (${masked}), got kind "${model.kind}"`,
+  );
+  const sum = (masking?.mask ?? 0) + (masking?.random ?? 0);
+  need(
+    sum <= 1 + 1e-9,
+    'data.masking',
+    `expected shares of mask and random that sum to at most 1, got ${sum}`,
+  );
+  need(
+    !isMasked || evaluation.stride === undefined,
+    'evaluation.stride',
+    'expected with a model of the next token only',
+  );
   need(Boolean(data.path) !== Boolean(data.train), 'data', 'expected either `path`, or `train`');
   const isSplit = data.path !== undefined;
   for (const part of ['validation', 'test'] as const)
@@ -291,7 +315,7 @@ function textRules(experiment: TextExperiment, need: Need): void {
   need(
     corruption !== undefined || metrics.length + (test?.metrics.length ?? 0) === 0,
     'evaluation.metrics',
-    'expected none: a language model reports loss, perplexity and bitsPerCharacter',
+    'expected none: a language model reports loss and perplexity, and bitsPerCharacter or accuracy',
   );
 }
 
@@ -309,13 +333,37 @@ function corruptionRules({ data, model, evaluation }: TextExperiment, need: Need
   need(evaluation.stride === undefined, 'evaluation.stride', 'expected without data.corruption only');
 }
 
+/** What selects among the states of a tagger. */
+const taggingMetrics = ['loss', 'accuracy', 'precision', 'recall', 'f1'];
+
+function taggingRules(experiment: TaggingExperiment, need: Need): void {
+  const { data, evaluation, tokenizer, training } = experiment;
+  modelRule(experiment, ['tagging'], 'tagged sentences', need);
+  for (const field of ['scheduledSampling', 'reinforce'] as const)
+    need(training[field] === undefined, `training.${field}`, 'expected with pairs of texts only');
+  need(evaluation.stride === undefined, 'evaluation.stride', 'expected with a running text only');
+  need(
+    evaluation.metrics.length + (evaluation.test?.metrics.length ?? 0) === 0,
+    'evaluation.metrics',
+    'expected none: a tagger reports loss and accuracy, and precision, recall and f1 of spans',
+  );
+  need(
+    data.tag !== data.token,
+    'data.tag',
+    `expected another column than that of the tokens (${data.token})`,
+  );
+  need('source' in tokenizer, 'tokenizer', 'expected `source` for the tokens and `target` for the tags');
+  for (const [part, { kind }] of Object.entries(tokenizer))
+    need(kind === 'word', `tokenizer.${part}.kind`, `expected word: one id for each, got "${kind}"`);
+}
+
 /** What does not go together in the section of a Transformer. */
-function transformerIssues(model: TransformerSection): ConfigIssue[] {
+function transformerClashes(model: TransformerSection): ConfigIssue[] {
   if (model.headDim === undefined && model.dModel % model.numHeads !== 0) {
     const expected = `expected a divisor of dModel (${model.dModel}) or a headDim`;
-    return [{ path: 'model.numHeads', message: `${expected}, got ${model.numHeads}` }];
+    return [{ path: 'numHeads', message: `${expected}, got ${model.numHeads}` }];
   }
-  return mechanismIssues(configOf(model)).map(({ path, message }) => ({ path: `model.${path}`, message }));
+  return mechanismIssues(configOf(model));
 }
 
 /**

@@ -14,6 +14,8 @@ function typeOf(rule: OptionRule): z.ZodType {
       return z.boolean();
     case 'choice':
       return z.enum([...rule.of] as [string, ...string[]]);
+    case 'variant':
+      return variantSchema(rule.of);
   }
 }
 

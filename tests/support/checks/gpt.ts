@@ -1,9 +1,9 @@
 /** What any right decoder-only model does; each check throws when it does not. */
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { noGrad, scope } from '../../../src/index.ts';
+import { type Gpt, type GptConfig, noGrad, scope } from '../../../src/index.ts';
 import { roundingOf } from '../devices.ts';
-import { gptLogits, tinyGpt } from '../gpts.ts';
+import { gptLogits, tinyGpt, tinyLlama } from '../gpts.ts';
 import { expectNear, idTensor, rowOf } from '../numbers.ts';
 
 const VOCAB = 9;
@@ -16,8 +16,18 @@ const rows = fc
   });
 
 /** A prompt of any length at once, then token by token: the logits are those of the full pass. */
-export function gptStepsEqualForward(device = 'reference'): void {
-  const model = tinyGpt({}, device).eval();
+export function gptStepsEqualForward(device = 'reference', config: Partial<GptConfig> = {}): void {
+  stepsEqualForward(tinyGpt(config, device), device);
+}
+
+/** The same of a model like LLaMA. */
+export function llamaStepsEqualForward(device = 'reference'): void {
+  stepsEqualForward(tinyLlama(device), device);
+}
+
+/** The same of any model. */
+export function stepsEqualForward(fresh: Gpt, device: string): void {
+  const model = fresh.eval();
   fc.assert(
     fc.property(rows, fc.nat(), (texts, cut) => {
       const length = texts[0]!.length;
@@ -42,14 +52,23 @@ export function gptStepsEqualForward(device = 'reference'): void {
 
 /** Another token at place j leaves the logits before j the same bits, and changes those from j on. */
 export function gptFutureChangesNothing(device = 'reference'): void {
-  const model = tinyGpt({ tieEmbeddings: false }, device).eval();
+  futureChangesNothing(device, {}, Infinity);
+}
+
+/**
+ * The same of a model of any mechanisms.
+ *
+ * @param reach - how far every mechanism hands a change on for certain
+ */
+export function futureChangesNothing(device: string, config: Partial<GptConfig>, reach = 0): void {
+  const model = tinyGpt({ tieEmbeddings: false, ...config }, device).eval();
   const text = fc.array(token, { minLength: 2, maxLength: 10 });
   fc.assert(
     fc.property(text, fc.nat(), (own, at) => {
       const place = at % own.length;
       const other = own.map((id, i) => (i === place ? (id + 1) % VOCAB : id));
       const [a, b] = [gptLogits(model, [own]), gptLogits(model, [other])];
-      for (let t = 0; t < own.length; t++) {
+      for (let t = 0; t < Math.min(own.length, place + reach + 1); t++) {
         const same = rowOf(a, t, VOCAB).every((value, c) => value === rowOf(b, t, VOCAB)[c]);
         expect(same, `logits at ${t} after a change at ${place}`).toBe(t < place);
       }

@@ -18,20 +18,20 @@ import { tinySegmentModel, tinyXl, VOCAB } from '../language-models.ts';
 import { expectNear, gradientOf, idTensor, rowOf } from '../numbers.ts';
 
 const token = fc.integer({ min: 0, max: VOCAB - 1 });
-const textsOf = (most: number): fc.Arbitrary<number[][]> =>
+export const textsOf = (most: number): fc.Arbitrary<number[][]> =>
   fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 2, max: most })).chain(([count, length]) => {
     const row = fc.array(token, { minLength: length, maxLength: length });
     return fc.array(row, { minLength: count, maxLength: count });
   });
 
 /** Logits `[B, T, V]` of a single pass. */
-function onePass(model: CausalLanguageModel, texts: readonly (readonly number[])[]): Float64Array {
+export function onePass(model: CausalLanguageModel, texts: readonly (readonly number[])[]): Float64Array {
   const ids = (): ReturnType<typeof idTensor> => idTensor(texts, model.device.name);
   return noGrad(() => scope(() => Float64Array.from(model.forward(ids()).data)));
 }
 
 /** Logits of the texts read segment by segment, `[B, T, V]`. */
-function inSegments(
+export function inSegments(
   model: CausalLanguageModel,
   texts: readonly (readonly number[])[],
   length: number,

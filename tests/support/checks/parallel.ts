@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { greedySearch } from '../../../src/generate/greedy.ts';
-import { LanguageModelSession } from '../../../src/generate/language-model.ts';
+import { LanguageModelSession } from '../../../src/generate/language-model-session.ts';
 import { jacobiSearch } from '../../../src/generate/parallel/jacobi.ts';
 import { speculativeSearch } from '../../../src/generate/parallel/speculative.ts';
 import type { Module } from '../../../src/nn/module.ts';

@@ -1,7 +1,7 @@
 /** Bugs in the decoder-only model. */
-import { LearnedPosition } from '../../../src/index.ts';
+import { LearnedPosition, RotaryPosition } from '../../../src/index.ts';
 import { KeyValueCache } from '../../../src/nn/attention/cache.ts';
-import { gptFutureChangesNothing, gptStepsEqualForward } from '../checks/gpt.ts';
+import { gptFutureChangesNothing, gptStepsEqualForward, llamaStepsEqualForward } from '../checks/gpt.ts';
 import { type Mutant, mutateParams, patch } from './mutant.ts';
 
 export const gptMutants: readonly Mutant[] = [
@@ -39,5 +39,26 @@ export const gptMutants: readonly Mutant[] = [
           },
       ),
     caughtBy: gptStepsEqualForward,
+  },
+  {
+    name: 'rotary keys of new tokens are turned as the first ones',
+    mutate: () =>
+      patch(
+        RotaryPosition.prototype,
+        'key',
+        (real) =>
+          function (this: RotaryPosition, key) {
+            return real.call(this, key, 0);
+          },
+      ),
+    caughtBy: llamaStepsEqualForward,
+  },
+  {
+    name: 'grouped attention with a cache misses the newest key',
+    mutate: mutateParams<{ numKvHeads: number; keyLength: number }>('attention', 'reference', (params) => ({
+      ...params,
+      keyLength: Math.max(1, params.keyLength - 1),
+    })),
+    caughtBy: llamaStepsEqualForward,
   },
 ];

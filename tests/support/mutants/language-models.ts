@@ -1,12 +1,14 @@
 /** Bugs in language models that read segments. */
-import { TransformerXl } from '../../../src/index.ts';
+import { LearnedPosition, TransformerXl } from '../../../src/index.ts';
 import { CausalLayer } from '../../../src/models/causal-layer.ts';
 import { remembered } from '../../../src/models/segment-memory.ts';
+import { InputCaches } from '../../../src/models/text-cache.ts';
 import {
   memoryEqualsOnePass,
   memoryReachesLayersTimesItsLength,
   segmentsAreSeparate,
 } from '../checks/language-model.ts';
+import { greedyTextsAreLikeliest, growingEqualsReading } from '../checks/text-generation.ts';
 import { type Mutant, mutateParams, patch } from './mutant.ts';
 
 export const languageModelMutants: readonly Mutant[] = [
@@ -48,5 +50,36 @@ export const languageModelMutants: readonly Mutant[] = [
       );
     },
     caughtBy: segmentsAreSeparate,
+  },
+  {
+    name: 'texts that grow see further back than their memory',
+    mutate: () =>
+      patch(
+        CausalLayer.prototype,
+        'step',
+        (real) =>
+          function (this: CausalLayer, x, cache, { position = null } = {}) {
+            return real.call(this, x, cache, { position });
+          },
+      ),
+    caughtBy: growingEqualsReading,
+  },
+  {
+    name: 'every block of a growing text stands at the beginning of its table',
+    mutate: () =>
+      patch(
+        LearnedPosition.prototype,
+        'forward',
+        (real) =>
+          function (this: LearnedPosition, x) {
+            return real.call(this, x, 0);
+          },
+      ),
+    caughtBy: greedyTextsAreLikeliest,
+  },
+  {
+    name: 'a growing text loses the inputs of its last block',
+    mutate: () => patch(InputCaches.prototype, 'push', () => () => {}),
+    caughtBy: growingEqualsReading,
   },
 ];
