@@ -102,7 +102,7 @@ static void pack_b(void *dst, const float *src, int64_t sj, int64_t sk, int coun
   pack(dst, NR, src, sj, sk, count, K);
 }
 
-static const gemm_engine pairs = {.rows = MR, .columns = NR, .depth = 2, .bytes = 2, .kc = 512,
+static const gemm_engine pairs = {.rows = MR, .columns = NR, .depth = 2, .bytes = 2, .kc = 1024,
                                   .pack_a = pack_a, .pack_b = pack_b, .block = block, .anyRows = 1};
 
 const gemm_engine *engine_bf16(void) {

@@ -62,7 +62,15 @@ export {
   type WindowSizes,
 } from './running-text.ts';
 export { type SourceText, structureOf, textOf } from './source-text.ts';
-export { corruptSpans, restoreSpans, type SpanCorruptionOptions } from './span-corruption.ts';
+export {
+  corruptSpans,
+  heldOutSpans,
+  restoreSpans,
+  type SegmentCorruption,
+  type SpanCorruptionOptions,
+  sentinelsOf,
+  shuffledSpans,
+} from './span-corruption.ts';
 export {
   type MaskedTokens,
   type MaskingIds,

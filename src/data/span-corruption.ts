@@ -3,9 +3,10 @@
  *
  * Paper: Raffel et al., T5, 2019, §3.1.4, https://arxiv.org/abs/1910.10683
  */
-import type { Random } from '../core/random.ts';
+import { Random } from '../core/random.ts';
 import { ConfigError } from '../errors.ts';
 import type { TokenPair } from './batching.ts';
+import { shuffledSegments } from './running-text.ts';
 
 /** How much is hidden, and behind what. */
 export interface SpanCorruptionOptions {
@@ -15,6 +16,52 @@ export interface SpanCorruptionOptions {
   readonly meanSpanLength?: number;
   /** Ids that stand for the first, second, … span and after the last; none of them may be in a text. */
   readonly sentinels: readonly number[];
+}
+
+/** Segments of a text, and how they are corrupted. */
+export interface SegmentCorruption extends Required<SpanCorruptionOptions> {
+  /** Tokens of a segment. */
+  readonly length: number;
+}
+
+/** Hidden tokens and spans of a text of `length` tokens. */
+function sizesOf({ length, density, meanSpanLength }: Omit<SegmentCorruption, 'sentinels'>) {
+  const hidden = Math.min(Math.max(1, Math.round(length * density)), length - 1);
+  const wanted = Math.max(1, Math.round(hidden / meanSpanLength));
+  return { hidden, spans: length < 2 ? 0 : Math.min(wanted, hidden, length - hidden) };
+}
+
+/** Sentinels that segments of at most `length` tokens need: one for each span and one for the end. */
+export function sentinelsOf({ length, ...how }: Omit<SegmentCorruption, 'sentinels'>): number {
+  const lengths = Array.from({ length }, (_, i) => i + 1);
+  return 1 + lengths.reduce((most, own) => Math.max(most, sizesOf({ ...how, length: own }).spans), 0);
+}
+
+/**
+ * The segments of a text, other ones in every epoch, with other spans hidden: a function of seed and epoch only.
+ *
+ * @returns pairs in shuffled order
+ */
+export function shuffledSpans(
+  ids: Int32Array,
+  { length, ...how }: SegmentCorruption,
+  { seed, epoch }: { readonly seed: number; readonly epoch: number },
+): TokenPair[] {
+  return shuffledSegments(ids.length, { length, batchSize: 1 }, { seed, epoch }).map(
+    ({ starts: [start] }) => {
+      const random = new Random(seed, `spans/epoch-${epoch}/${start}`);
+      return corruptSpans([...ids.subarray(start!, start! + length)], how, random);
+    },
+  );
+}
+
+/** The segments of a held-out text side by side, with the same spans hidden every time. */
+export function heldOutSpans(ids: Int32Array, { length, ...how }: SegmentCorruption): TokenPair[] {
+  const count = Math.ceil(ids.length / length);
+  const segments = Array.from({ length: count }, (_, i) => [...ids.subarray(i * length, (i + 1) * length)]);
+  return segments
+    .filter((segment) => segment.length > 1)
+    .map((segment, i) => corruptSpans(segment, how, new Random(0, `spans/held-out/${i}`)));
 }
 
 /** `total` cut into `parts` pieces of at least 1, every way as likely. */
@@ -52,11 +99,7 @@ export function corruptSpans(
     'at least 1',
     meanSpanLength,
   );
-  const hidden = Math.min(Math.max(1, Math.round(tokens.length * density)), tokens.length - 1);
-  const spans =
-    tokens.length < 2
-      ? 0
-      : Math.min(Math.max(1, Math.round(hidden / meanSpanLength)), hidden, tokens.length - hidden);
+  const { hidden, spans } = sizesOf({ length: tokens.length, density, meanSpanLength });
   check(
     spans < sentinels.length,
     'sentinels',

@@ -5,6 +5,7 @@ import { beamSearch } from './beam.ts';
 import { greedySearch } from './greedy.ts';
 import { hypothesisOf } from './grow.ts';
 import { type BeamOptions, checkBeamOptions, type Hypothesis, limitOf } from './options.ts';
+import { blockwiseSearch } from './parallel/blockwise.ts';
 import { jacobiSearch } from './parallel/jacobi.ts';
 import { speculativeSearch } from './parallel/speculative.ts';
 import { sampleSearch } from './sample.ts';
@@ -14,6 +15,7 @@ import { ModelSession, type SessionOptions } from './session.ts';
 /** Who guesses the tokens that the model reads in one pass. */
 export type ParallelDecoding =
   | { readonly kind: 'jacobi'; readonly blockSize?: number }
+  | { readonly kind: 'blockwise' }
   | { readonly kind: 'speculative'; readonly draft: EncoderDecoder; readonly draftTokens?: number };
 
 /** Which way to decode; greedy or beam search when nothing is asked for. */
@@ -46,8 +48,20 @@ function checkWay(model: EncoderDecoder, options: BatchOptions, { sample, parall
     );
   if (parallel && beamSize > 1) throw clash('beamSize', '1 with `parallel`', String(beamSize), hint);
   if (parallel && nBest > 1) throw clash('nBest', '1 with `parallel`', String(nBest), hint);
-  if (sample && parallel?.kind === 'jacobi')
-    throw clash('sample', 'none with Jacobi decoding, which is greedy', 'some', 'draw with a draft model');
+  if (sample && (parallel?.kind === 'jacobi' || parallel?.kind === 'blockwise'))
+    throw clash(
+      'sample',
+      `none with ${parallel.kind} decoding, which is greedy`,
+      'some',
+      'draw with a draft model',
+    );
+  if (parallel?.kind === 'blockwise' && model.blockSize === 1)
+    throw clash(
+      'parallel',
+      'a model with heads for later tokens for blockwise decoding',
+      'one without',
+      'train it with `model.blockwise`, or guess with jacobi or a draft model',
+    );
   if (parallel?.kind === 'speculative' && parallel.draft.copies !== model.copies) {
     const one = model.copies ? 'one that copies, as this model does' : 'one that does not copy';
     throw clash('draft', one, 'another', 'the two models must mean the same by every id');
@@ -83,6 +97,7 @@ export function decodeBatch(
   try {
     if (parallel?.kind === 'jacobi')
       return alone(jacobiSearch(open(model), { ...options, ...parallel }).hypotheses);
+    if (parallel?.kind === 'blockwise') return alone(blockwiseSearch(open(model), options).hypotheses);
     if (parallel) {
       const both = [open(model), open(parallel.draft)] as const;
       const { draftTokens } = parallel;

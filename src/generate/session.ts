@@ -93,6 +93,26 @@ export class ModelSession implements BlockSession {
     return logits;
   }
 
+  /**
+   * As `extend`, with the tokens after the next one that heads of the model say: `ahead[row][place]`.
+   *
+   * @throws {HeedError} when the model has no such heads
+   */
+  extendAhead(tokens: readonly (readonly number[])[]) {
+    const { state, device } = this;
+    if (!state.extendAhead) throw withoutHeads();
+    const [rows, width] = [tokens.length, tokens[0]!.length];
+    const { logits, ahead } = noGrad(() =>
+      scope(() => state.extendAhead!(tensor(tokens.flat(), [rows, width], { dtype: 'int32', device }))),
+    );
+    this.length += width;
+    const said = tokens.map((block, row) =>
+      block.map((_, place) => ahead.map(({ data }) => data[row * width + place]!)),
+    );
+    for (const head of ahead) head.dispose();
+    return { logits, ahead: said };
+  }
+
   /** @throws {HeedError} when the model cannot take tokens back */
   truncate(length: number): void {
     if (!this.state.truncate) throw oneAtATime('ModelSession', oneAtATimeHint);
@@ -109,6 +129,14 @@ export class ModelSession implements BlockSession {
   dispose(): void {
     this.state.dispose();
   }
+}
+
+function withoutHeads(): HeedError {
+  return new HeedError({
+    where: 'ModelSession',
+    problem: 'this model has no heads for later tokens',
+    hint: 'train it with `blockwise` in the section model',
+  });
 }
 
 const oneAtATimeHint = 'make it without `best`, with a model whose attention keeps every token';

@@ -8,8 +8,8 @@ import { ConfigError } from '../errors.ts';
 import type { EncoderDecoder } from '../models/encoder-decoder.ts';
 import { capture } from '../nn/capture.ts';
 import { type SourceStructure, withEndToken } from '../nn/source-structure.ts';
-import { type PairCodec, pairCodec } from '../tokenizers/extended-vocabulary.ts';
-import type { Tokenizer } from '../tokenizers/types.ts';
+import { pairCodec } from '../tokenizers/pair-codec.ts';
+import type { PairCodec, Tokenizer } from '../tokenizers/types.ts';
 import { decodeBatch, type ParallelDecoding } from './decode-batch.ts';
 import type { Hypothesis } from './options.ts';
 import type { SamplingOptions } from './sampling/options.ts';
@@ -169,7 +169,7 @@ export class Translator {
   }
 
   private prepare(source: SourceText): Prepared {
-    const codec = pairCodec(this.tokenizers, textOf(source), this.model.copies);
+    const codec = pairCodec(this.tokenizers, textOf(source), this.model);
     const { eos } = this.tokenizers.source.specialTokens;
     const room = this.model.maxSeqLen - 1;
     const structure = structureOf(this.tokenizers.source, source);

@@ -53,6 +53,8 @@ export interface DecodingState {
   best?(tokens: readonly number[], query: BestQuery): BestTokens;
   /** As `step` with several tokens, int32 `[rows, T]`: the logits after each of them, `[rows, T, V]`. */
   extend?(tokens: Tensor): Tensor;
+  /** As `extend`, with the likeliest token of each head for later tokens, int32 `[rows, T]`; of a model that has such heads. */
+  extendAhead?(tokens: Tensor): { readonly logits: Tensor; readonly ahead: readonly Tensor[] };
   /** Forgets the tokens from place `length` on. */
   truncate?(length: number): void;
   /** Keeps the texts at `places`, in that order; one may appear several times or not at all. */
@@ -101,6 +103,16 @@ export abstract class EncoderDecoder extends Module {
   /** Whether sources must bring dependency trees. */
   get readsTrees(): boolean {
     return false;
+  }
+
+  /** Tokens that the model can propose at once, see `LaterTokens`; 1 without such heads. */
+  get blockSize(): number {
+    return 1;
+  }
+
+  /** Ids beyond the vocabulary that stand for hidden spans, see `SentinelVocabulary`. */
+  get sentinels(): number {
+    return 0;
   }
 
   /** Whether ids beyond the vocabulary stand for words of the source that it lacks, see `ExtendedVocabulary`. */

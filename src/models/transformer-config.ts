@@ -71,6 +71,10 @@ export interface TransformerConfig {
    * label smoothing.
    */
   readonly copy: boolean;
+  /** Of the ids of both vocabularies, how many at their end stand for hidden spans; none by default. */
+  readonly sentinels?: number | undefined;
+  /** k: heads that say the k − 1 tokens after the next one, for blockwise decoding; none by default. */
+  readonly blockwise?: number | undefined;
   /** Heads that were taken out; see `pruneHeads`. */
   readonly prunedHeads?: PrunedHeads | undefined;
   /** The sublayers of a layer side by side in one residual connection, instead of one after the other (GPT-J). */
@@ -157,6 +161,17 @@ export function checkTransformerConfig(config: TransformerConfig): TransformerCo
   check('tieEmbeddings', sameVocabulary, 'one vocabulary for source and target with "all"');
   const canCopy = !config.copy || config.sourceVocabSize === config.targetVocabSize;
   check('copy', canCopy, 'one vocabulary for source and target');
+  const { blockwise } = config;
+  check(
+    'blockwise',
+    blockwise === undefined || (whole(blockwise) && blockwise >= 2),
+    'a whole number of at least 2',
+  );
+  check(
+    'blockwise',
+    blockwise === undefined || !config.copy,
+    'none with copy: heads for later tokens copy nothing',
+  );
   if (issues.length > 0) {
     const list = issues.map(({ path, message }) => `${path}: ${message}`).join('; ');
     throw new ConfigError({ where: 'Transformer', problem: list, issues });

@@ -13,12 +13,14 @@ import { ConfigError } from '../errors.ts';
 import { type Mask, paddingMask } from '../nn/attention/masks.ts';
 import { Packing, Segments, type Visible } from '../nn/attention/packing.ts';
 import { Embedding } from '../nn/embedding.ts';
+import { LaterTokens } from '../nn/later-tokens.ts';
 import { Linear } from '../nn/linear.ts';
 import type { ModuleContext } from '../nn/module.ts';
 import { type CopySource, PointerGenerator } from '../nn/pointer-generator.ts';
 import { makePosition, type Places, type Position } from '../nn/position/index.ts';
 import { Dropout } from '../nn/residual.ts';
 import { BatchStructure, type SourceStructure } from '../nn/source-structure.ts';
+import { crossEntropy } from '../ops/cross-entropy/index.ts';
 import { reshape } from '../ops/shape/reshape.ts';
 import { slice } from '../ops/shape/slice.ts';
 import {
@@ -55,6 +57,8 @@ export class Transformer extends EncoderDecoder {
   readonly projection: Linear | null;
   /** Present only with `copy`. */
   readonly pointer: PointerGenerator | null;
+  /** Present only with `blockwise`. */
+  readonly later: LaterTokens | null;
 
   /**
    * @param config - anything left out has the value of the paper's base model
@@ -86,6 +90,10 @@ export class Transformer extends EncoderDecoder {
         ? new Linear(dModel, this.config.targetVocabSize, context, { bias: false })
         : null;
     this.pointer = this.config.copy ? new PointerGenerator(dModel, context) : null;
+    const { dFf, activation, blockwise } = this.config;
+    this.later = blockwise
+      ? new LaterTokens({ heads: blockwise - 1, dModel, dFf, activation }, context)
+      : null;
   }
 
   /**
@@ -124,6 +132,14 @@ export class Transformer extends EncoderDecoder {
     return `decoder.layers.${this.decoder.layers.length - 1}.crossAttention.weights`;
   }
 
+  override get blockSize(): number {
+    return this.config.blockwise ?? 1;
+  }
+
+  override get sentinels(): number {
+    return this.config.sentinels ?? 0;
+  }
+
   override get copies(): boolean {
     return this.pointer !== null;
   }
@@ -140,8 +156,7 @@ export class Transformer extends EncoderDecoder {
     labels: PackedSequences,
     options: LossOptions,
   ): Tensor {
-    if (!this.pointer) return super.losses(source, target, labels, options);
-    if (options.labelSmoothing > 0) {
+    if (this.pointer && options.labelSmoothing > 0) {
       const where = 'training.labelSmoothing';
       throw new ConfigError({
         where,
@@ -151,7 +166,10 @@ export class Transformer extends EncoderDecoder {
     }
     const { top, copied } = this.packedStates(source, target);
     const wanted = tensor(labels.ids, [1, labels.ids.length], { dtype: 'int32', device: this.device });
-    return this.pointer.losses(top, this.vocabularyLogits(top), wanted, copied, options.ignoreIndex);
+    if (this.pointer)
+      return this.pointer.losses(top, this.vocabularyLogits(top), wanted, copied, options.ignoreIndex);
+    this.later?.contribute(top, (state) => this.vocabularyLogits(state), labels, options);
+    return crossEntropy(this.logits(top), wanted, options);
   }
 
   /** The decoder's output `[1, N, C]` for packed sequences, and what can be copied. */
@@ -224,6 +242,7 @@ export class Transformer extends EncoderDecoder {
     return {
       step: (tokens) => this.step(tokens, cache),
       extend: (tokens) => this.extend(tokens, cache),
+      ...(this.later && { extendAhead: (tokens: Tensor) => this.extendAhead(tokens, cache, this.later!) }),
       truncate: (kept) => cache.truncate(kept),
       select: (places) => cache.select(places),
       dispose: () => cache.dispose(),
@@ -271,6 +290,12 @@ export class Transformer extends EncoderDecoder {
   /** As `step`, with the logits after each of the new tokens, `[B, T, V]`. */
   extend(target: Tensor, cache: TransformerCache): Tensor {
     return this.logits(this.grow(target, cache), this.copied(cache));
+  }
+
+  /** As `extend`, with what the heads for later tokens say. */
+  private extendAhead(target: Tensor, cache: TransformerCache, later: LaterTokens) {
+    const top = this.grow(target, cache);
+    return { logits: this.logits(top), ahead: later.likeliest(top, (state) => this.vocabularyLogits(state)) };
   }
 
   /** The new tokens join the cache: ids `[B, T]` to the decoder's output `[B, T, C]`. */

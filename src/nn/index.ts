@@ -73,6 +73,7 @@ export { withDropoutKeys } from './dropout-keys.ts';
 export { Embedding, type EmbeddingOptions, SegmentEmbedding } from './embedding.ts';
 export * from './feed-forwards/index.ts';
 export * from './initializers.ts';
+export { LaterTokens, type LaterTokensOptions } from './later-tokens.ts';
 export { Linear, type LinearOptions } from './linear.ts';
 export { Module, type ModuleContext, type Parameter, parameter } from './module.ts';
 export * from './norms/index.ts';

@@ -17,6 +17,7 @@ const KNOWN: ReadonlyMap<string, MetricName> = new Map([
   ['bitsPerCharacter', { label: 'Bits per character', unit: '', better: 'lower' }],
   ['learningRate', { label: 'Learning rate', unit: '', better: undefined }],
   ['gradNorm', { label: 'Gradient norm', unit: '', better: undefined }],
+  ['laterLoss', { label: 'Loss of later tokens', unit: 'nats', better: 'lower' }],
   ['balanceLoss', { label: 'Load balance', unit: '', better: undefined }],
   ['droppedTokens', { label: 'Share of tokens dropped by experts', unit: '', better: undefined }],
   ['per', { label: 'PER', unit: '%', better: 'lower' }],

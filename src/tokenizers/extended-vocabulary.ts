@@ -4,41 +4,7 @@
  *
  * Paper: See, Liu & Manning, Get To The Point, 2017, §2.2, https://arxiv.org/abs/1704.04368
  */
-import type { Tokenizer } from './types.ts';
-
-/** How a source text and what is written of it become ids and text again. */
-export interface PairCodec {
-  /** Ids of the source text. */
-  readonly source: readonly number[];
-  /** Ids of a target text. */
-  encode(target: string): number[];
-  /** Text of target ids. */
-  decode(ids: readonly number[]): string;
-  sourceToken(id: number): string;
-  targetToken(id: number): string;
-}
-
-/** Tokenizers of the two sides. */
-interface PairTokenizers {
-  readonly source: Tokenizer;
-  readonly target: Tokenizer;
-}
-
-/**
- * The codec of a pair.
- *
- * @param extended - unknown words of the source get ids beyond the vocabulary, which both sides must share
- */
-export function pairCodec({ source, target }: PairTokenizers, text: string, extended: boolean): PairCodec {
-  if (extended) return new ExtendedVocabulary(source, text);
-  return {
-    source: source.encode(text),
-    encode: (line) => target.encode(line),
-    decode: (ids) => target.decode(ids),
-    sourceToken: (id) => source.token(id),
-    targetToken: (id) => target.token(id),
-  };
-}
+import type { PairCodec, Tokenizer } from './types.ts';
 
 /**
  * A vocabulary and the unknown words of one source, which have ids from V on, in the order in which they first appear.

@@ -95,6 +95,18 @@ export interface Tokenizer extends TokenCodec {
   toJSON(): TokenizerData;
 }
 
+/** How a source text and what is written of it become ids and text again. */
+export interface PairCodec {
+  /** Ids of the source text. */
+  readonly source: readonly number[];
+  /** Ids of a target text. */
+  encode(target: string): number[];
+  /** Text of target ids. */
+  decode(ids: readonly number[]): string;
+  sourceToken(id: number): string;
+  targetToken(id: number): string;
+}
+
 /** What training reached; the caller decides whether it is enough. */
 export interface TrainingReport {
   /** Vocabulary size that was asked for; undefined when no limit was set. */

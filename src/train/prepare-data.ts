@@ -8,7 +8,7 @@ import { type DataConfig, readExamples } from '../data/readers.ts';
 import { structureOf, textOf } from '../data/source-text.ts';
 import { ConfigError, DataError } from '../errors.ts';
 import type { Tokenizers } from '../generate/translator.ts';
-import { pairCodec } from '../tokenizers/extended-vocabulary.ts';
+import { pairCodec } from '../tokenizers/pair-codec.ts';
 import { trainTokenizer } from '../tokenizers/train.ts';
 import type { SpecialTokens, TokenizerConfig, TrainingReport } from '../tokenizers/types.ts';
 import type { DataSection, Experiment, ReaderSection } from './config/schema.ts';
@@ -132,7 +132,7 @@ export function encodePart(
   copies = false,
 ): EncodedPart {
   const pairs = trainingPairs(examples).map((pair): TokenPair => {
-    const codec = pairCodec(tokenizers, textOf(pair.source), copies);
+    const codec = pairCodec(tokenizers, textOf(pair.source), { copies, sentinels: 0 });
     const structure = structureOf(tokenizers.source, pair.source);
     return { source: codec.source, target: codec.encode(pair.target), ...(structure && { structure }) };
   });

@@ -1,25 +1,22 @@
 /** What a translation run needs before its first step: data, tokenizers and a model, fresh or from a checkpoint. */
 import type { Device } from '../core/device.ts';
+import type { TokenPair } from '../data/batching.ts';
 import type { Example } from '../data/examples.ts';
 import type { EncoderDecoder } from '../models/encoder-decoder.ts';
 import { buildEncoderDecoder } from '../models/registry.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { PairExperiment } from './config/schema.ts';
 import type { TrainingEvent } from './events.ts';
-import {
-  buildTokenizers,
-  type EncodedPart,
-  encodePart,
-  lengthNote,
-  readParts,
-  requireExamples,
-} from './prepare-data.ts';
+import { buildTokenizers, encodePart, lengthNote, readParts, requireExamples } from './prepare-data.ts';
 import { type PreparedModel, prepareModel } from './prepare-model.ts';
+import type { BatchLimits } from './seq2seq.ts';
 
 /** Everything that is made before the first step. */
 export interface Prepared extends PreparedModel<EncoderDecoder> {
-  readonly train: EncodedPart;
-  readonly validation: EncodedPart;
+  /** The training pairs of an epoch, a function of its number only. */
+  trainPairs(epoch: number): readonly TokenPair[];
+  readonly limits: BatchLimits;
+  readonly validation: readonly TokenPair[];
   readonly validationExamples: readonly Example[];
   readonly testExamples: readonly Example[];
 }
@@ -58,5 +55,12 @@ export function prepare(
   requireExamples(train, 'train');
   say(lengthNote('train', train.report));
   say(lengthNote('validation', validation.report));
-  return { ...built, train, validation, validationExamples: parts.validation, testExamples: parts.test };
+  return {
+    ...built,
+    trainPairs: () => train.pairs,
+    limits: experiment.data,
+    validation: validation.pairs,
+    validationExamples: parts.validation,
+    testExamples: parts.test,
+  };
 }

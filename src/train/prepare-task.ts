@@ -12,6 +12,7 @@ import type { TrainingEvent } from './events.ts';
 import { prepareLanguageModelTask } from './language-model-task.ts';
 import { prepareMaskedLanguageModelTask } from './masked-language-model-task.ts';
 import { prepare } from './prepare-run.ts';
+import { prepareSpanCorruptionTask } from './span-corruption-task.ts';
 import { prepareTaggingTask } from './tagging-task.ts';
 import type { TrainingTask } from './task.ts';
 import { TranslationTask } from './translation-task.ts';
@@ -25,7 +26,8 @@ export function prepareTask(
 ): TrainingTask {
   if (isTextExperiment(experiment)) {
     const isMasked = modelOptions[experiment.model.kind]?.task === 'masked-language-model';
-    const make = isMasked ? prepareMaskedLanguageModelTask : prepareLanguageModelTask;
+    const text = isMasked ? prepareMaskedLanguageModelTask : prepareLanguageModelTask;
+    const make = experiment.data.corruption ? prepareSpanCorruptionTask : text;
     return make(experiment, checkpoint, device, onEvent);
   }
   if (isTaggingExperiment(experiment)) return prepareTaggingTask(experiment, checkpoint, device, onEvent);

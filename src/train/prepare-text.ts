@@ -37,7 +37,9 @@ function readParts({ folder, path, split, train, validation, test }: TextSection
 }
 
 /** A sort of model that learns from a text. */
-interface TextModelSort<M extends Module> extends Pick<ModelSort<M>, 'build'> {
+interface TextModelSort<M extends Module>
+  extends Pick<ModelSort<M>, 'build'>,
+    Partial<Pick<ModelSort<M>, 'sizes'>> {
   /** Whether its tokenizer has a mask token. */
   readonly hasMask?: boolean;
 }
@@ -49,7 +51,7 @@ interface TextModelSort<M extends Module> extends Pick<ModelSort<M>, 'build'> {
  */
 export function prepareText<M extends Module>(
   experiment: TextExperiment,
-  { build, hasMask = false }: TextModelSort<M>,
+  { build, sizes = ({ target }) => ({ vocabSize: target.vocabSize }), hasMask = false }: TextModelSort<M>,
   checkpoint: Checkpoint | undefined,
   device: Device,
   onEvent: (event: TrainingEvent) => void,
@@ -64,7 +66,7 @@ export function prepareText<M extends Module>(
     experiment,
     {
       learnTokenizers: () => buildTokenizers(experiment, [makeExample(parts.train, [''])], special),
-      sizes: ({ target }) => ({ vocabSize: target.vocabSize }),
+      sizes,
       build,
     },
     checkpoint,

@@ -1,11 +1,12 @@
 /** Training on pairs of texts: packed batches, validation by loss and by decoding, samples with alignments. */
 import type { Device } from '../core/device.ts';
+import type { TokenPair } from '../data/batching.ts';
 import { type Example, sourceOf } from '../data/examples.ts';
 import { type Alignment, type Tokenizers, Translator } from '../generate/translator.ts';
 import { getMetric } from '../metrics/registry.ts';
 import type { EncoderDecoder } from '../models/encoder-decoder.ts';
 import type { ModelDescription } from '../models/registry.ts';
-import type { DecodingSection, PairExperiment } from './config/schema.ts';
+import type { DecodingSection, Experiment } from './config/schema.ts';
 import { comparedReferences, evaluateExamples, scoresOf } from './evaluate.ts';
 import type { TrainingEvent } from './events.ts';
 import { TrainingObjective } from './objectives/training-objective.ts';
@@ -16,11 +17,11 @@ import type { EpochBatches, TrainingTask, ValidationResult } from './task.ts';
 
 /** A model that reads one text and writes another, and its pairs. */
 export class TranslationTask implements TrainingTask {
-  private readonly experiment: PairExperiment;
+  private readonly experiment: Experiment;
   private readonly prepared: Prepared;
   private readonly objective: TrainingObjective;
 
-  constructor(experiment: PairExperiment, prepared: Prepared) {
+  constructor(experiment: Experiment, prepared: Prepared) {
     this.experiment = experiment;
     this.prepared = prepared;
     this.objective = new TrainingObjective(prepared.model, prepared.tokenizers, experiment.training);
@@ -43,13 +44,13 @@ export class TranslationTask implements TrainingTask {
   }
 
   get trainExamples(): number {
-    return this.prepared.train.pairs.length;
+    return this.prepared.trainPairs(0).length;
   }
 
   epoch(epoch: number): EpochBatches {
-    const { data, training } = this.experiment;
-    const { pairs } = this.prepared.train;
-    const batches = epochBatches(pairs, data, { seed: training.seed, epoch, shuffle: true });
+    const { seed } = this.experiment.training;
+    const pairs = this.prepared.trainPairs(epoch);
+    const batches = epochBatches(pairs, this.prepared.limits, { seed, epoch, shuffle: true });
     return {
       count: batches.length,
       batch: (place) => {
@@ -69,7 +70,7 @@ export class TranslationTask implements TrainingTask {
     const { evaluation } = this.experiment;
     const { model, tokenizers, validation } = this.prepared;
     const metrics: Record<string, number> = {};
-    if (validation.pairs.length > 0) {
+    if (validation.length > 0) {
       metrics.loss = this.validationLoss();
       metrics.perplexity = Math.exp(metrics.loss);
       const translator = new Translator(model, tokenizers);
@@ -99,7 +100,7 @@ export class TranslationTask implements TrainingTask {
     return { metrics, samples: makeSamples(translator, shown, section) };
   }
 
-  private batchOf(pairs: Prepared['train']['pairs'], places: readonly number[]): PairBatch {
+  private batchOf(pairs: readonly TokenPair[], places: readonly number[]): PairBatch {
     return makeBatch(
       places.map((place) => pairs[place]!),
       this.tokenizers,
@@ -107,11 +108,11 @@ export class TranslationTask implements TrainingTask {
   }
 
   private validationLoss(): number {
-    const { pairs } = this.prepared.validation;
+    const { validation: pairs, limits } = this.prepared;
     const padId = this.tokenizers.target.specialTokens.pad;
     const objective = new Seq2SeqObjective(this.model, { padId, labelSmoothing: 0 });
     const order = { seed: 0, epoch: 0, shuffle: false };
-    const sums = epochBatches(pairs, this.experiment.data, order).map((places) =>
+    const sums = epochBatches(pairs, limits, order).map((places) =>
       objective.evaluate(this.batchOf(pairs, places)),
     );
     return sums.reduce((t, { loss }) => t + loss, 0) / sums.reduce((t, { tokens }) => t + tokens, 0);

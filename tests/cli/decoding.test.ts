@@ -85,6 +85,12 @@ describe('guessing', () => {
     expect(await refused('--jacobi', '2', '--beam-size', '3')).toMatch(
       /^beamSize: expected 1 with `parallel`, got 3/,
     );
+    expect(await refused('--blockwise')).toMatch(
+      /^parallel: expected a model with heads for later tokens for blockwise decoding, got one without/,
+    );
+    expect(await refused('--blockwise', '--jacobi', '2')).toMatch(
+      /^--blockwise: expected none beside --jacobi/,
+    );
     expect(await refused('--draft', 'nowhere')).toMatch(/nowhere/);
   });
 });

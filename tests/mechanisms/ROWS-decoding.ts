@@ -25,10 +25,10 @@ export const rows: readonly Mechanism[] = [
   },
   {
     id: 'I19',
-    name: 'Speculative and Jacobi decoding',
+    name: 'Blockwise, speculative and Jacobi decoding',
     ...parallel,
     verification:
-      'token-identical to greedy on 1000 prompts with fewer passes; drafted and drawn texts against the exact probabilities of the large model by χ²',
+      'token-identical to greedy on 1000 prompts with fewer passes; drafted and drawn texts against the exact probabilities of the large model by χ²; the loss of heads for later tokens equals loops over the labels (src/generate/parallel/blockwise.test.ts)',
   },
   {
     id: 'K7',
@@ -93,7 +93,8 @@ export const rows: readonly Mechanism[] = [
     id: 'J15',
     name: 'Span corruption',
     file: 'src/data/span-corruption.ts',
-    verification: 'source and target together are the text',
+    verification:
+      'source and target together are the text, other spans in every epoch; a model trained through `data.corruption` fills spans of a held-out text (tests/span-training.test.ts)',
     test: 'src/data/span-corruption.test.ts',
   },
 ];

@@ -12,8 +12,8 @@ export const rows: readonly Mechanism[] = [
     name: 'Structural positions',
     file: 'src/nn/position/structural.ts',
     verification:
-      'depths and distances of random trees equal a breadth-first search; words in another order give the same attention',
-    test: structure,
+      'depths and distances of random trees equal a breadth-first search; words in another order give the same attention; a text is read the same alone, packed and padded; pieces share the node of their word',
+    test: 'tests/properties/source-trees.test.ts',
   },
   {
     id: 'D14',
@@ -72,9 +72,10 @@ export const rows: readonly Mechanism[] = [
   {
     id: 'E21',
     name: 'Graph attention',
-    file: 'src/nn/attention/graph.ts',
-    verification: 'nodes by other names get the same outputs; a complete graph is full attention',
-    test: structure,
+    file: 'src/nn/attention/tree-graph.ts',
+    verification:
+      'equals loops over the edges of a tree, one learned number for each relation and direction; nodes by other names get the same outputs; a complete graph is full attention',
+    test: 'tests/properties/source-trees.test.ts',
   },
   {
     id: 'E22',

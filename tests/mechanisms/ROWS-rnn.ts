@@ -17,7 +17,7 @@ export const rows: readonly Mechanism[] = [
     name: 'Guided, monotonic and location-aware attention',
     file: 'src/nn/attention/monotonic.ts',
     verification:
-      'the expected alignment equals the sum over all paths; guided loss and location features equal scalar loops',
+      'the expected alignment equals the sum over all paths; guided loss and location features equal scalar loops; trained and decoded in lstm-seq2seq, step by step as in one pass (tests/properties/recurrent.test.ts)',
     test: 'tests/properties/alignment.test.ts',
   },
   {

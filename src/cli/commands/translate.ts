@@ -26,6 +26,7 @@ interface TranslateFlags extends DeviceOptions, SamplingFlags {
   readonly strict?: boolean;
   readonly json?: boolean;
   readonly jacobi?: string;
+  readonly blockwise?: boolean;
   readonly draft?: string;
   readonly draftTokens?: string;
 }
@@ -51,6 +52,7 @@ export function registerTranslate(program: Command): void {
     .option('--alignments', 'with --json, also the cross-attention')
     .option('--batch <n>', 'lines that are collected before they are translated', '256')
     .option('--jacobi <n>', 'guess n tokens and read them in one pass: the texts of greedy decoding')
+    .option('--blockwise', 'read what heads for later tokens guess: the texts of greedy decoding')
     .option(
       '--draft <model>',
       'a smaller model of the same vocabulary that guesses tokens for the other to read',
@@ -118,7 +120,7 @@ function decodingOptions(flags: TranslateFlags): TranslateOptions {
 
 /** Who guesses tokens, from the flags. */
 async function parallelDecoding(
-  { jacobi, draft, draftTokens }: TranslateFlags,
+  { jacobi, blockwise, draft, draftTokens }: TranslateFlags,
   model: LoadedModel,
   load: (path: string) => Promise<LoadedModel>,
 ): Promise<ParallelDecoding | undefined> {
@@ -132,6 +134,11 @@ async function parallelDecoding(
       hint: 'name the model that guesses',
     });
   if (jacobi !== undefined && draft !== undefined) throw without('--jacobi', 'none beside --draft', jacobi);
+  if (blockwise) {
+    if (jacobi !== undefined) throw without('--blockwise', 'none beside --jacobi', 'both');
+    if (draft !== undefined) throw without('--blockwise', 'none beside --draft', 'both');
+    return { kind: 'blockwise' };
+  }
   if (jacobi !== undefined) return { kind: 'jacobi', blockSize: wholeNumber(jacobi, '--jacobi') };
   if (draft === undefined) return undefined;
   const count = draftTokens === undefined ? {} : { draftTokens: wholeNumber(draftTokens, '--draft-tokens') };

@@ -48,6 +48,11 @@ const transformer = z.strictObject({
   shareLayers: z.boolean().default(false),
   parallelResidual: z.boolean().default(false),
   stochasticDepth: rate.default(0),
+  blockwise: z
+    .int()
+    .min(2)
+    .optional()
+    .describe('k: heads that also say the k - 1 tokens after the next one, for heed translate --blockwise'),
   copy: z
     .boolean()
     .default(false)

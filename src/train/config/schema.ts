@@ -101,6 +101,14 @@ const text = z.strictObject({
   train: z.string().optional().describe('file, instead of `path`'),
   validation: z.string().optional(),
   test: z.string().optional(),
+  corruption: z
+    .strictObject({
+      kind: z.literal('spans').default('spans'),
+      rate: z.number().gt(0).lt(1).default(0.15).describe('share of the tokens that are hidden'),
+      meanLength: z.number().min(1).default(3).describe('of a span, tokens'),
+    })
+    .optional()
+    .describe('spans of the text are hidden behind <0>, <1>, …, which an encoder-decoder has to fill'),
   masking: z
     .strictObject({
       rate: z.number().gt(0).max(1).default(0.15).describe('probability that a token is hidden'),

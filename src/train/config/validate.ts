@@ -229,6 +229,12 @@ function pairRules(experiment: PairExperiment, need: Need): void {
   need(evaluation.stride === undefined, 'evaluation.stride', 'expected with a running text only');
   const copies = model.kind === 'transformer' && model.copy;
   need(!copies || 'shared' in tokenizer, 'model.copy', 'expected `tokenizer.shared`: one vocabulary');
+  const isBlockwise = model.kind === 'transformer' && model.blockwise !== undefined;
+  need(
+    !copies || !isBlockwise,
+    'model.blockwise',
+    'expected none with copy: heads for later tokens copy nothing',
+  );
   const { labelSmoothing } = training;
   need(
     !copies || labelSmoothing === 0,
@@ -268,8 +274,9 @@ function textRules(experiment: TextExperiment, need: Need): void {
   const { data, model, evaluation, tokenizer, training } = experiment;
   for (const field of ['scheduledSampling', 'reinforce'] as const)
     need(training[field] === undefined, `training.${field}`, 'expected with pairs of texts only');
-  const { segmentLength, split, masking } = data;
-  modelRule(experiment, ['language-model', 'masked-language-model'], 'a running text', need);
+  const { segmentLength, split, masking, corruption } = data;
+  if (corruption) corruptionRules(experiment, need);
+  else modelRule(experiment, ['language-model', 'masked-language-model'], 'a running text', need);
   const isMasked = kindsFor('masked-language-model').includes(model.kind);
   const masked = kindsFor('masked-language-model').join(', ');
   need(
@@ -314,10 +321,24 @@ function textRules(experiment: TextExperiment, need: Need): void {
     'expected with a model without memory only',
   );
   need(
-    metrics.length + (test?.metrics.length ?? 0) === 0,
+    corruption !== undefined || metrics.length + (test?.metrics.length ?? 0) === 0,
     'evaluation.metrics',
     'expected none: a language model reports loss and perplexity, and bitsPerCharacter or accuracy',
   );
+}
+
+/** Of hidden spans, which an encoder–decoder fills. */
+function corruptionRules({ data, model, evaluation }: TextExperiment, need: Need): void {
+  const isFitting = isTransformer(model) && !model.copy && !readsTrees(configOf(model));
+  const got = isTransformer(model) ? 'one that copies or reads trees' : `"${model.kind}"`;
+  need(isFitting, 'model.kind', `expected a plain transformer for hidden spans, got ${got}`);
+  const room = data.segmentLength + 2;
+  need(
+    model.maxSeqLen === undefined || room <= model.maxSeqLen,
+    'model.maxSeqLen',
+    `expected at least ${room} (data.segmentLength, a sentinel and an end token), got ${model.maxSeqLen}`,
+  );
+  need(evaluation.stride === undefined, 'evaluation.stride', 'expected without data.corruption only');
 }
 
 /** What selects among the states of a tagger. */

@@ -1,7 +1,8 @@
 /** Bugs in sampling, in decoding several tokens at once, and in training on the model's own texts. */
-import { Decoder, NonAutoregressive, Sampler, scale } from '../../../src/index.ts';
+import { Decoder, LaterTokens, NonAutoregressive, Sampler, scale } from '../../../src/index.ts';
 import { EncoderDecoder } from '../../../src/models/encoder-decoder.ts';
 import { KeyValueCache } from '../../../src/nn/attention/cache.ts';
+import { laterLossEqualsLoops } from '../checks/blockwise.ts';
 import {
   natIsAProductOverPlaces,
   natLooksBothWays,
@@ -13,6 +14,19 @@ import { drawsDoNotDependOnTheBatch, drawsFollowTheProbabilities } from '../chec
 import { type Mutant, mutateOp, patch } from './mutant.ts';
 
 export const decodingMutants: readonly Mutant[] = [
+  {
+    name: 'heads for later tokens learn what the next text of the batch says',
+    mutate: () =>
+      patch(
+        LaterTokens.prototype,
+        'contribute',
+        (real) =>
+          function (this: LaterTokens, x, project, { ids }, options) {
+            return real.call(this, x, project, { ids, lengths: [ids.length] }, options);
+          },
+      ),
+    caughtBy: laterLossEqualsLoops,
+  },
   {
     name: 'tokens are drawn as if temperature and cuts were not there',
     mutate: () =>
