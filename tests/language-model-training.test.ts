@@ -148,7 +148,7 @@ describe('mistakes', () => {
       /model.kind: expected one of transformer, lstm-seq2seq.* for pairs of texts, got "gpt"/,
     );
     expect(() => validateExperiment({ ...description, data: { format: 'txt' } })).toThrow(
-      'data.format: expected one of pairs, text, got "txt"; did you mean "text"?',
+      'data.format: expected one of pairs, text, conll, got "txt"; did you mean "text"?',
     );
   });
 

@@ -32,6 +32,8 @@ export class SelfAttentionLayer extends Module {
   readonly selfAttentionResidual: Residual;
   readonly feedForward: FeedForwardLayer;
   readonly feedForwardResidual: Residual | null;
+  /** Those that there are; a hidden field, so that no child has two names. */
+  readonly #residuals: readonly Residual[];
 
   constructor(plan: LayerPlan, context: ModuleContext) {
     super();
@@ -39,17 +41,14 @@ export class SelfAttentionLayer extends Module {
     this.selfAttentionResidual = new Residual(plan.residual, context);
     this.feedForward = feedForwardOf(plan, context);
     this.feedForwardResidual = furtherResidual(plan, context);
-  }
-
-  private get residuals(): Residual[] {
-    return present([this.selfAttentionResidual, this.feedForwardResidual]);
+    this.#residuals = present([this.selfAttentionResidual, this.feedForwardResidual]);
   }
 
   /** x `[B, T, C]` */
   forward(x: Tensor, { mask, position, branchScale, causal = false, structure = null }: LayerPass): Tensor {
     return throughResiduals(
       x,
-      this.residuals,
+      this.#residuals,
       [
         (y) => this.selfAttention.forward(y, y, { mask, causal, position, structure }),
         (y) => this.feedForward.forward(y, mask),
@@ -60,7 +59,7 @@ export class SelfAttentionLayer extends Module {
 
   /** The new tokens `[B, T, C]` only; earlier ones are in the cache. */
   step(x: Tensor, cache: AttentionCache, position: AttentionPosition | null): Tensor {
-    return throughResiduals(x, this.residuals, [
+    return throughResiduals(x, this.#residuals, [
       (y) => this.selfAttention.step(y, cache, position),
       (y) => this.feedForward.forward(y),
     ]);

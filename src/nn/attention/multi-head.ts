@@ -208,8 +208,11 @@ export class MultiHeadAttention extends AttentionLayer {
     const cache = own as KeyValueCache;
     const before = cache.length;
     const query = this.append(x, cache, position);
+    const { numHeads, numKvHeads, scale } = this;
     const options = {
-      ...this.headOptions(),
+      numHeads,
+      numKvHeads,
+      scale,
       window,
       causal: true,
       causalOffset: before,
@@ -218,7 +221,7 @@ export class MultiHeadAttention extends AttentionLayer {
     const [sequences, queries] = x.shape as [number, number, number];
     // No query meets a key further back than its window, so that scores by distance need no longer table.
     const keys = Math.min(cache.length, queries + (window?.[0] ?? Number.POSITIVE_INFINITY));
-    const sizes = { queries, keys, sequences, scale: this.scale };
+    const sizes = { queries, keys, sequences, scale };
     const memory = { keys: cache.keys, values: cache.values };
     const call = { query, memory, mask: null, segments: null, structure: null, options };
     return this.attend(call, before, sizes, position);
