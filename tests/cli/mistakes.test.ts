@@ -43,7 +43,7 @@ evaluation: { metrics: [cer, blue], test: { beamSise: 3 } }
       'nmae: unknown field; did you mean "name"?',
       'name: expected a string, got 5',
       'data.train.headr: unknown field; did you mean "header"?',
-      'data.validation.format: expected one of parallel, conllu, tsv, jsonl, cmudict, got "csv"; did you mean "tsv"?',
+      'data.validation.format: expected one of parallel, conllu, tsv, jsonl, cmudict, entities, got "csv"; did you mean "tsv"?',
       'data.maxTokns: unknown field; did you mean "maxTokens"?',
       'tokenizer.shared.kind: expected one of word, char, bpe, wordpiece, unigram, got "bpee"; did you mean "bpe"?',
       'model.dModel: expected a number, got "16"',
@@ -180,7 +180,7 @@ describe('data', () => {
     file('a.tgt', numbers(999));
     const section = 'data.train={ format: parallel, source: a.src, target: a.tgt }';
     expect(await refusal('tiny.yaml', ...set(section))).toMatch(
-      /^a.src:1000: line 1000 has no partner: a.src has 1000 lines, a.tgt has 999; hint: /,
+      /^a.src:1000: line 1000 has no partner: a.src has 1000 lines, a.tgt has 999 lines; hint: /,
     );
   });
 

@@ -56,7 +56,7 @@ export const rows: readonly Mechanism[] = [
     name: 'Mask-predict',
     ...nat,
     verification:
-      'passes are counted; hidden tokens see the shown ones on both sides; every further pass mixes two right answers less',
+      'passes are counted; hidden tokens see the shown ones on both sides; every further pass mixes two right answers less; four passes stand between one and token by token (docs/log.md)',
   },
   {
     id: 'J16',
