@@ -7,7 +7,9 @@ import {
   backward,
   ConfigError,
   fillMask,
+  fillText,
   full,
+  loadMaskedLanguageModel,
   loadTokenizer,
   MaskedLanguageModel,
   type MaskedLanguageModelConfig,
@@ -31,6 +33,7 @@ import {
   tinyMasked,
 } from './support/checks/masked.ts';
 import { itOnEachDevice } from './support/devices.ts';
+import { expectMistake, heed, jsonLines } from './support/heed-binary.ts';
 import { expectNear, gradientOf, idTensor } from './support/numbers.ts';
 import { fingerprint, temporaryFolder, testScores } from './support/tiny-run.ts';
 import { textDescription, textExperiment, writeText } from './support/tiny-text-run.ts';
@@ -183,6 +186,18 @@ describe('a run', () => {
       topK: 2,
     });
     expect([first![0]!.token, second![0]!.token]).toEqual(['c', 'f']);
+    const { model: loaded, tokenizer } = await loadMaskedLanguageModel(run, { device: 'reference' });
+    expect(fillText(loaded, tokenizer, 'ccc[MASK]ccffff[MASK]f').text).toBe('cccccc'.concat('ffffff'));
+    const filled = await heed(['fill', run, '--device', 'reference'], {
+      cwd: run,
+      input: 'ccc[MASK]cc\n\ncf\n',
+    });
+    expect(filled).toEqual({ code: 0, stdout: 'cccccc\n\ncf\n', stderr: '' });
+    const listed = await heed(['fill', run, '--json', '--top', '2'], { cwd: run, input: 'ff[MASK]ff\n' });
+    const [line] = jsonLines(listed.stdout);
+    expect(line).toMatchObject({ source: 'ff[MASK]ff', text: 'fffff', masks: [[{ token: 'f' }, {}]] });
+    expect(expectMistake(await heed(['fill', run, '--top', '0'], { cwd: run }))).toMatch(/--top/);
+    expect(expectMistake(await heed(['tag', run], { cwd: run }))).toMatch(/this one is run by heed fill$/);
   });
 
   test('that was cut ends with the same bits', async () => {

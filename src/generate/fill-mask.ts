@@ -14,6 +14,14 @@ export interface FilledMask {
   readonly probability: number;
 }
 
+/** A text with its masks filled. */
+export interface FilledText {
+  /** With the likeliest token in the place of each mask. */
+  readonly text: string;
+  /** For each mask, in order, its tokens, likeliest first. */
+  readonly masks: readonly (readonly FilledMask[])[];
+}
+
 /** Ids of a text in which the mask's text stands for hidden tokens, and where they are. */
 function encodeMasked(tokenizer: Tokenizer, text: string, mask: number) {
   const ids: number[] = [];
@@ -41,6 +49,28 @@ export function fillMask(
   text: string,
   { topK = 5 }: { readonly topK?: number } = {},
 ): FilledMask[][] {
+  return fill(model, tokenizer, text, topK).masks;
+}
+
+/**
+ * A text with the likeliest token in the place of each mask; see `fillMask`.
+ *
+ * @example
+ * fillText(model, tokenizer, 'to be or not to [MASK]').text; // 'to be or not to be'
+ */
+export function fillText(
+  model: MaskedLanguageModel,
+  tokenizer: Tokenizer,
+  text: string,
+  { topK = 5 }: { readonly topK?: number } = {},
+): FilledText {
+  const { ids, places, masks } = fill(model, tokenizer, text, topK);
+  const filled = [...ids];
+  for (const [i, place] of places.entries()) filled[place] = masks[i]![0]!.id;
+  return { text: tokenizer.decode(filled), masks };
+}
+
+function fill(model: MaskedLanguageModel, tokenizer: Tokenizer, text: string, topK: number) {
   const { mask } = tokenizer.specialTokens;
   const fail = (expected: string, got: string, hint: string): never => {
     throw new ConfigError({ where: 'fillMask', expected, got, hint });
@@ -55,13 +85,14 @@ export function fillMask(
     fail(`at most ${model.maxSeqLen} tokens (maxSeqLen)`, String(ids.length), 'shorten the text');
   const probabilities = probabilitiesAt(model, ids, places);
   const special = new Set(Object.values(tokenizer.specialTokens));
-  return probabilities.map((row) =>
+  const masks = probabilities.map((row) =>
     Array.from(row, (probability, id) => ({ id, probability }))
       .filter(({ id }) => !special.has(id) && id < tokenizer.vocabSize)
       .toSorted((a, b) => b.probability - a.probability)
       .slice(0, topK)
-      .map(({ id, probability }) => ({ id, token: tokenizer.token(id), probability })),
+      .map(({ id, probability }): FilledMask => ({ id, token: tokenizer.token(id), probability })),
   );
+  return { ids, places, masks };
 }
 
 /** Of every id at each place. */

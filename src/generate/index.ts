@@ -1,7 +1,7 @@
 /** Decoding: from a model and a source to texts. */
 export { beamSearch } from './beam.ts';
 export type { DecodingWay, ParallelDecoding } from './decode-batch.ts';
-export { type FilledMask, fillMask } from './fill-mask.ts';
+export { type FilledMask, type FilledText, fillMask, fillText } from './fill-mask.ts';
 export { greedySearch } from './greedy.ts';
 export { type GenerateOptions, generate } from './language-model.ts';
 export { LanguageModelSession } from './language-model-session.ts';

@@ -81,7 +81,7 @@ export type ModelTask = 'translation' | 'language-model' | 'masked-language-mode
 const commands: Readonly<Record<ModelTask, string>> = {
   translation: 'heed translate',
   'language-model': 'heed generate',
-  'masked-language-model': 'fillMask of the library',
+  'masked-language-model': 'heed fill',
   tagging: 'heed tag',
 };
 

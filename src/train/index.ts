@@ -7,7 +7,14 @@ export { experimentJsonSchema, loadExperiment, validateExperiment } from './conf
 export { type Evaluation, evaluateExamples } from './evaluate.ts';
 export type { TrainingEvent } from './events.ts';
 export { evaluateText, type TextEvaluation, type TextLoss } from './language-modeling.ts';
-export { LoadedModel, type LoadOptions, loadLanguageModel, loadModel, loadTagger } from './load-model.ts';
+export {
+  LoadedModel,
+  type LoadOptions,
+  loadLanguageModel,
+  loadMaskedLanguageModel,
+  loadModel,
+  loadTagger,
+} from './load-model.ts';
 export {
   evaluateMasked,
   type MaskedBatch,

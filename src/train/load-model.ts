@@ -11,13 +11,16 @@ import {
   Translator,
 } from '../generate/translator.ts';
 import type { EncoderDecoder } from '../models/encoder-decoder.ts';
+import type { MaskedLanguageModel } from '../models/masked-language-model.ts';
 import {
   buildEncoderDecoder,
   buildLanguageModel,
+  buildMaskedLanguageModel,
   buildTaggingModel,
   type ModelDescription,
 } from '../models/registry.ts';
 import type { Module, ModuleContext } from '../nn/module.ts';
+import type { Tokenizer } from '../tokenizers/types.ts';
 import { type Checkpoint, type CheckpointFacts, findModel, restoreModel } from './checkpoint.ts';
 
 /** How a model is loaded. */
@@ -124,4 +127,21 @@ export async function loadLanguageModel(path: string, options: LoadOptions = {})
 export async function loadTagger(path: string, options: LoadOptions = {}): Promise<Tagger> {
   const { model, tokenizers } = load(path, options, buildTaggingModel);
   return new Tagger(model, tokenizers);
+}
+
+/**
+ * Loads the masked language model of a run folder (or of a checkpoint inside it), for `fillMask` and `fillText`.
+ *
+ * @throws {FormatError} as `loadModel`
+ * @throws {ConfigError} when it is of another sort
+ * @example
+ * const { model, tokenizer } = await loadMaskedLanguageModel('runs/cloze');
+ * fillText(model, tokenizer, 'to be or not to [MASK]').text;
+ */
+export async function loadMaskedLanguageModel(
+  path: string,
+  options: LoadOptions = {},
+): Promise<{ readonly model: MaskedLanguageModel; readonly tokenizer: Tokenizer }> {
+  const { model, tokenizers } = load(path, options, buildMaskedLanguageModel);
+  return { model: model.eval(), tokenizer: tokenizers.target };
 }

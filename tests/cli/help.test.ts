@@ -12,6 +12,7 @@ const commands = [
     'translate',
     'generate',
     'tag',
+    'fill',
     'evaluate',
     'distill',
     'score',

@@ -4,6 +4,7 @@ import { registerBench } from './bench.ts';
 import { registerCompare } from './compare.ts';
 import { registerDistill } from './distill.ts';
 import { registerEvaluate } from './evaluate.ts';
+import { registerFill } from './fill.ts';
 import { registerGenerate } from './generate.ts';
 import { registerInspect } from './inspect.ts';
 import { registerQuantize } from './quantize.ts';
@@ -20,6 +21,7 @@ export const commands: readonly ((program: Command) => void)[] = [
   registerTranslate,
   registerGenerate,
   registerTag,
+  registerFill,
   registerEvaluate,
   registerDistill,
   registerScore,
