@@ -83,9 +83,9 @@ const masks: readonly Mutant[] = [
     mutate: () =>
       patch(
         MultiHeadAttention.prototype,
-        'attendTo',
+        'forward',
         (real) =>
-          function (this: MultiHeadAttention, x, memory, options) {
+          function (this: MultiHeadAttention, x, memory, options = {}) {
             return real.call(this, x, memory, { ...options, causal: true });
           },
       ),
