@@ -49,8 +49,15 @@ function stepWith(shape: BenchShape, device: Device, change: Change) {
   try {
     return trainingStep(shape, device, 'fp32', change);
   } catch (error) {
-    if (!(error instanceof ConfigError) || change.attention === undefined) throw error;
-    return trainingStep(shape, device, 'fp32', { encoderAttention: change.attention });
+    if (!(error instanceof ConfigError)) throw error;
+    const { attention, position, norm } = change;
+    const encoder = {
+      ...(attention && { encoderAttention: attention }),
+      ...(position && { encoderPosition: position }),
+      ...(norm && { encoderNorm: norm }),
+    };
+    if (Object.keys(encoder).length === 0) throw error;
+    return trainingStep(shape, device, 'fp32', encoder);
   }
 }
 

@@ -6,6 +6,7 @@ import { backward } from '../core/tape.ts';
 import { full } from '../core/tensor.ts';
 import type { TransformerConfig } from '../models/transformer-config.ts';
 import { withDropoutKeys } from '../nn/dropout-keys.ts';
+import { BatchStructure } from '../nn/source-structure.ts';
 import { crossEntropy } from '../ops/cross-entropy/index.ts';
 import { Adam } from '../train/adam.ts';
 import { type BenchShape, benchModel, median, randomIds } from './shapes.ts';
@@ -39,11 +40,13 @@ export function trainingStep(
   const source = randomIds(batch, sourceLength, vocabSize, device);
   const target = randomIds(batch, targetLength, vocabSize, device);
   const labels = randomIds(batch, targetLength, vocabSize, device);
+  const structure = model.readsTrees ? binaryTrees(batch, sourceLength) : null;
   let step = 0;
   const learn = (): void =>
     withDropoutKeys(1, ++step, () =>
       scope(() => {
-        const losses = crossEntropy(model.forward(source, target), labels, {
+        const logits = model.decode(target, model.encode(source, null, 0, structure));
+        const losses = crossEntropy(logits, labels, {
           labelSmoothing: 0.1,
           ignoreIndex: 0,
         });
@@ -59,6 +62,14 @@ export function trainingStep(
     for (const tensor of model.stateDict().values()) tensor.dispose();
   };
   return Object.assign(run, { dispose });
+}
+
+/** A tree for each text: word i hangs from word ⌊(i − 1) / 2⌋. */
+function binaryTrees(batch: number, length: number): BatchStructure {
+  const nodes = Array.from({ length }, (_, word) => word);
+  const heads = nodes.map((word) => (word === 0 ? -1 : Math.floor((word - 1) / 2)));
+  const relations = nodes.map((word) => (word === 0 ? 'root' : 'dep'));
+  return new BatchStructure(Array.from({ length: batch }, () => ({ nodes, heads, relations })));
 }
 
 /** Median over `rounds` steps, after three that are not counted. */
