@@ -156,9 +156,7 @@ export function buildModel<K extends ModelKind>(
  * @throws {ConfigError} when the kind is of another sort
  */
 export function buildEncoderDecoder(description: ModelDescription, context: ModuleContext): EncoderDecoder {
-  const model: unknown = buildModel(description, context);
-  if (model instanceof EncoderDecoder) return model;
-  throw wrongSort(description, 'an encoder–decoder model', 'translation');
+  return ofSort(EncoderDecoder, description, context, 'an encoder–decoder model', 'translation');
 }
 
 /**
@@ -170,9 +168,7 @@ export function buildLanguageModel(
   description: ModelDescription,
   context: ModuleContext,
 ): CausalLanguageModel {
-  const model: unknown = buildModel(description, context);
-  if (model instanceof CausalLanguageModel) return model;
-  throw wrongSort(description, 'a language model', 'language-model');
+  return ofSort(CausalLanguageModel, description, context, 'a language model', 'language-model');
 }
 
 /**
@@ -184,9 +180,13 @@ export function buildMaskedLanguageModel(
   description: ModelDescription,
   context: ModuleContext,
 ): MaskedLanguageModel {
-  const model: unknown = buildModel(description, context);
-  if (model instanceof MaskedLanguageModel) return model;
-  throw wrongSort(description, 'a masked language model', 'masked-language-model');
+  return ofSort(
+    MaskedLanguageModel,
+    description,
+    context,
+    'a masked language model',
+    'masked-language-model',
+  );
 }
 
 /**
@@ -195,9 +195,20 @@ export function buildMaskedLanguageModel(
  * @throws {ConfigError} when the kind is of another sort
  */
 export function buildTaggingModel(description: ModelDescription, context: ModuleContext): TaggingModel {
+  return ofSort(TaggingModel, description, context, 'a model that tags', 'tagging');
+}
+
+/** Builds a model that must be of a class. */
+function ofSort<M>(
+  sort: abstract new (...args: never[]) => M,
+  description: ModelDescription,
+  context: ModuleContext,
+  expected: string,
+  task: ModelTask,
+): M {
   const model: unknown = buildModel(description, context);
-  if (model instanceof TaggingModel) return model;
-  throw wrongSort(description, 'a model that tags', 'tagging');
+  if (model instanceof sort) return model;
+  throw wrongSort(description, expected, task);
 }
 
 function wrongSort({ kind }: ModelDescription, expected: string, task: ModelTask): ConfigError {

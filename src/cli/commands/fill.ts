@@ -1,9 +1,9 @@
 /** `heed fill`: a line with masks in, the line with the likeliest tokens in their places out. */
 import type { Command } from 'commander';
-import { streamFileLines, streamLines } from '../../data/lines.ts';
 import { type FilledText, fillText } from '../../generate/fill-mask.ts';
 import { loadMaskedLanguageModel } from '../../train/load-model.ts';
 import { addDeviceOptions, applyDeviceOptions, type DeviceOptions } from '../device-options.ts';
+import { inputLines } from '../input-lines.ts';
 import { lineWriter } from '../line-writer.ts';
 import { wholeNumber } from '../numbers.ts';
 import { note } from '../output.ts';
@@ -44,14 +44,9 @@ async function fill(path: string, flags: FillFlags): Promise<void> {
     strict: flags.strict ?? false,
     onNote: (text) => note(`note: ${text}`),
   });
-  const allowEmpty = true;
-  const lines =
-    flags.input === undefined
-      ? streamLines(process.stdin, 'standard input', { allowEmpty })
-      : streamFileLines(flags.input, { allowEmpty });
   const { mask } = tokenizer.specialTokens;
   const word = mask === undefined ? '' : tokenizer.token(mask);
-  for await (const line of lines) {
+  for await (const line of inputLines(flags.input)) {
     // A text without a mask stays as it is, so that line n of the output belongs to line n of the input.
     const isFull = !line.includes(word);
     const result: FilledText = isFull

@@ -1,11 +1,11 @@
 /** `heed generate`: continues texts with a language model. */
 import type { Command } from 'commander';
-import { streamFileLines, streamLines } from '../../data/lines.ts';
 import { ConfigError } from '../../errors.ts';
 import type { GeneratedText, TextGenerator, TextOptions } from '../../generate/text-generator.ts';
 import { degeneration } from '../../metrics/degeneration.ts';
 import { loadLanguageModel } from '../../train/load-model.ts';
 import { addDeviceOptions, applyDeviceOptions, type DeviceOptions } from '../device-options.ts';
+import { inputLines } from '../input-lines.ts';
 import { lineBatches } from '../line-batches.ts';
 import { type LineWriter, lineWriter } from '../line-writer.ts';
 import { maxBeamSize, wholeNumber } from '../numbers.ts';
@@ -96,8 +96,7 @@ function textOptions(flags: GenerateFlags): TextOptions & { readonly beamSize: n
 
 async function* promptLines({ prompt, input }: GenerateFlags): AsyncGenerator<string> {
   if (prompt !== undefined) yield prompt;
-  else if (input !== undefined) yield* streamFileLines(input, { allowEmpty: true });
-  else yield* streamLines(process.stdin, 'standard input', { allowEmpty: true });
+  else yield* inputLines(input);
 }
 
 /** Writes texts and gives them back; the first ones need no empty line before them. */

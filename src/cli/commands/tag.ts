@@ -1,9 +1,9 @@
 /** `heed tag`: a sentence in, its tokens with their tags out. */
 import type { Command } from 'commander';
-import { streamFileLines, streamLines } from '../../data/lines.ts';
 import type { TaggedTokens } from '../../generate/tagger.ts';
 import { loadTagger } from '../../train/load-model.ts';
 import { addDeviceOptions, applyDeviceOptions, type DeviceOptions } from '../device-options.ts';
+import { inputLines } from '../input-lines.ts';
 import { lineBatches } from '../line-batches.ts';
 import { lineWriter } from '../line-writer.ts';
 import { note } from '../output.ts';
@@ -46,12 +46,7 @@ async function tag(path: string, flags: TagFlags): Promise<void> {
     strict: flags.strict ?? false,
     onNote: (text) => note(`note: ${text}`),
   });
-  const allowEmpty = true;
-  const lines =
-    flags.input === undefined
-      ? streamLines(process.stdin, 'standard input', { allowEmpty })
-      : streamFileLines(flags.input, { allowEmpty });
-  for await (const batch of lineBatches(lines, BATCH)) {
+  for await (const batch of lineBatches(inputLines(flags.input), BATCH)) {
     const results = tagger.tag(batch.map((line) => tokensOf(line, flags)));
     await write.lines(results.map((result) => format(result, flags)));
   }

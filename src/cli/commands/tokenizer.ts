@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import type { Command } from 'commander';
 import { Random } from '../../core/random.ts';
 import { readBytes } from '../../data/file-bytes.ts';
-import { streamFileLines, streamLines } from '../../data/lines.ts';
 import { ConfigError, TokenizerError } from '../../errors.ts';
 import { readTokenizerFile } from '../../formats/tokenizer-file.ts';
 import type { Sampling, TokenCodec } from '../../tokenizers/index.ts';
 import { examples } from '../examples.ts';
+import { inputLines, standardInput } from '../input-lines.ts';
 import { realNumber, wholeNumber } from '../numbers.ts';
 import { registerTokenizerReport } from './tokenizer-report.ts';
 import { registerTokenizerTrain } from './tokenizer-train.ts';
@@ -109,12 +109,6 @@ function samplingOf({ dropout, alpha, among, seed }: EncodeOptions): Sampling | 
   };
 }
 
-function textLines(input: string | undefined): AsyncIterable<string> {
-  return input === undefined
-    ? streamLines(process.stdin, 'standard input', { allowEmpty: true })
-    : streamFileLines(input, { allowEmpty: true });
-}
-
 async function print(line: string): Promise<void> {
   if (!process.stdout.write(`${line}\n`)) await once(process.stdout, 'drain');
 }
@@ -126,7 +120,7 @@ async function encode(path: string, options: EncodeOptions): Promise<void> {
   const tokenizer = readTokenizer(path);
   const sampling = samplingOf(options);
   const ends = { addBos: options.bos ?? false, addEos: options.eos ?? false, ...(sampling && { sampling }) };
-  for await (const line of textLines(options.input)) {
+  for await (const line of inputLines(options.input)) {
     if (options.json) {
       const { ids, offsets } = tokenizer.encodeWithOffsets(line, ends);
       await print(JSON.stringify({ ids, tokens: ids.map((id) => tokenizer.token(id)), offsets }));
@@ -140,12 +134,12 @@ async function encode(path: string, options: EncodeOptions): Promise<void> {
 async function decode(path: string, options: DecodeOptions): Promise<void> {
   const tokenizer = readTokenizer(path);
   let number = 0;
-  for await (const line of textLines(options.input)) {
+  for await (const line of inputLines(options.input)) {
     number++;
     const words = line.split(/\s+/).filter((word) => word !== '');
     const bad = words.find((word) => !/^\d+$/.test(word));
     if (bad !== undefined) {
-      const where = `${options.input ?? 'standard input'}:${number}`;
+      const where = `${options.input ?? standardInput}:${number}`;
       throw new TokenizerError({ where, expected: 'ids separated by spaces', got: JSON.stringify(bad) });
     }
     await print(tokenizer.decode(words.map(Number), { skipSpecialTokens: !options.keepSpecial }));

@@ -1,13 +1,13 @@
 /** `heed translate`: a line in, a line out, in order, as they come. */
 import type { Command } from 'commander';
 import { streamConllu } from '../../data/conllu.ts';
-import { streamFileLines, streamLines } from '../../data/lines.ts';
 import type { SourceText } from '../../data/source-text.ts';
 import { ConfigError } from '../../errors.ts';
 import type { ParallelDecoding } from '../../generate/decode-batch.ts';
 import type { Tokenizers, TranslateOptions, Translation } from '../../generate/translator.ts';
 import { type LoadedModel, loadModel } from '../../train/load-model.ts';
 import { addDeviceOptions, applyDeviceOptions, type DeviceOptions } from '../device-options.ts';
+import { inputLines, standardInput } from '../input-lines.ts';
 import { lineBatches } from '../line-batches.ts';
 import { lineWriter } from '../line-writer.ts';
 import { maxBeamSize, realNumber, wholeNumber } from '../numbers.ts';
@@ -164,13 +164,8 @@ function checkSameVocabulary(own: Tokenizers, others: Tokenizers, path: string):
 
 /** Lines, or sentences with trees for a model that reads them. */
 function inputTexts(file: string | undefined, { model }: LoadedModel): AsyncGenerator<SourceText> {
-  const allowEmpty = true;
-  const name = file ?? 'standard input';
-  const lines =
-    file === undefined
-      ? streamLines(process.stdin, name, { allowEmpty })
-      : streamFileLines(file, { allowEmpty });
-  return model.readsTrees ? streamConllu(lines, name) : lines;
+  const lines = inputLines(file);
+  return model.readsTrees ? streamConllu(lines, file ?? standardInput) : lines;
 }
 
 function format(result: Translation, { json }: TranslateFlags): string {
