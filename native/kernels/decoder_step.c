@@ -5,7 +5,8 @@
 #include "decoder_step.h"
 
 // ints, floats and the first tensors, in the order of the launch
-enum { ROWS, WIDTH, HEADS, KEY_WIDTH, VALUE_WIDTH, HIDDEN, LAYERS, ROOM, SOURCES, PLACE, VOCAB, BEST, ACTIVATION, PRE_NORM };
+enum { ROWS, WIDTH, HEADS, KEY_WIDTH, VALUE_WIDTH, HIDDEN, LAYERS, ROOM, SOURCES, PLACE, VOCAB, BEST, ACTIVATION, PRE_NORM,
+       PANELS };
 enum { EPS, SCALE, EMBEDDING_SCALE };
 enum { OUT_TOKENS, OUT_SCORES, TOKENS, WANTED, EMBEDDING, POSITION, SLOTS, SOURCE_OF, MASK, PROJECTION, FORBIDDEN,
        FINAL_GAIN, FINAL_BIAS, FIRST_LAYER };
@@ -18,6 +19,10 @@ typedef struct {
 } step;
 
 static int64_t size(const step *s, int which) { return s->a->i[which]; }
+
+static step_input input_of(const step *s, const float *x, int64_t K) {
+  return (step_input){x, size(s, ROWS), K, (int)size(s, PANELS)};
+}
 
 static void normalise(const step *s, float *y, const float *x, const float *gain, const float *bias) {
   float *statistics = s->hidden; // not in use between sublayers
@@ -83,13 +88,15 @@ static void project_own(const step *s, const decoder_layer *l, const float *x) {
       {.weight = l->key.weight, .bias = l->key.bias, .y = l->keys + place * keys, .N = keys, .stride = room * keys},
       {.weight = l->value.weight, .bias = l->value.bias, .y = l->values + place * values, .N = values,
        .stride = room * values}};
-  multiply_step(x, size(s, ROWS), C, parts, 3);
+  step_input in = input_of(s, x, C);
+  multiply_step(&in, parts, 3);
 }
 
 static void project(const step *s, const float *x, int64_t K, affine w, float *y, int64_t N, int add, int activation) {
   step_product part = {.weight = w.weight, .bias = w.bias, .y = y, .N = N, .stride = N, .add = add,
                        .activation = activation};
-  multiply_step(x, size(s, ROWS), K, &part, 1);
+  step_input in = input_of(s, x, K);
+  multiply_step(&in, &part, 1);
 }
 
 // The input of a sublayer: x, normalised where the norm comes before.
@@ -146,7 +153,7 @@ static int prepare(step *s) {
 // embedding[V, C], position[any, C] or NULL, slots[rows, room] (int32), sourceOf[rows] (int32), mask[any, sources] (uint8)
 // or NULL, projection[V, C], forbidden[V] (uint8) or NULL, final gain and bias [C] or NULL, then those of each layer (see
 // decoder_layer); ints rows, C, heads, key width, value width, hidden width, layers, room, sources, place, V, best,
-// activation, preNorm; floats eps, attention scale, embedding scale; items = 1
+// activation, preNorm, whether weights are panels (of layers and projection; pack_panels); floats eps, attention scale, embedding scale; items = 1
 // The last log-probability of a row is that of `wanted`, where that is not negative.
 KERNEL(decoder_step) {
   (void)begin;
@@ -161,8 +168,7 @@ KERNEL(decoder_step) {
     normalise(&s, s.y, s.x, a->t[FINAL_GAIN], a->t[FINAL_BIAS]);
     top = s.y;
   }
-  best_tokens job = {.x = top, .weight = a->t[PROJECTION], .forbidden = a->t[FORBIDDEN], .wanted = a->t[WANTED],
-                     .tokens = a->t[OUT_TOKENS], .scores = a->t[OUT_SCORES], .rows = size(&s, ROWS),
-                     .C = size(&s, WIDTH), .V = size(&s, VOCAB), .k = size(&s, BEST)};
+  best_tokens job = {.in = input_of(&s, top, size(&s, WIDTH)), .weight = a->t[PROJECTION], .forbidden = a->t[FORBIDDEN], .wanted = a->t[WANTED],
+                     .tokens = a->t[OUT_TOKENS], .scores = a->t[OUT_SCORES], .V = size(&s, VOCAB), .k = size(&s, BEST)};
   find_best_tokens(&job);
 }

@@ -20,6 +20,15 @@ typedef struct {
   affine inner, outer;
 } decoder_layer;
 
+// The weights of products are rows, weight[N, K], or panels of columns as pack_panels leaves them.
+enum { PANEL = 32 };
+
+typedef struct {
+  const float *x; // [rows, K]
+  int64_t rows, K;
+  int panels; // whether the weights are
+} step_input;
+
 // y[rows, N] = activation((add ? y : 0) + x weight^T + bias), rows of y `stride` apart
 typedef struct {
   const float *weight, *bias;
@@ -28,8 +37,10 @@ typedef struct {
   int add, activation;
 } step_product;
 
-// Several products of the same x[rows, K], in one parallel loop.
-void HEED_NAME(multiply_step)(const float *x, int64_t rows, int64_t K, const step_product *parts, int count);
+// Several products of the same x, in one parallel loop.
+void HEED_NAME(multiply_step)(const step_input *in, const step_product *parts, int count);
+// y[rows, n] = (add ? y : 0) + the columns [j, j + n) of a product, on the calling thread; j is a multiple of PANEL.
+void HEED_NAME(multiply_columns)(const step_input *in, const step_product *p, int64_t j, int64_t n, float *y);
 
 // out[row] = softmax(scale query keys^T) values for every head, over the rows places[row, 0 … counts[row]) of the caches
 typedef struct {
@@ -44,15 +55,17 @@ void HEED_NAME(attend_step)(const step_attention *s);
 // The k likeliest of x weight^T in each row, of equal ones the lowest first, with their log-probabilities, without the
 // forbidden ones; and the log-probability of the wanted one.
 typedef struct {
-  const float *x, *weight;  // [rows, C], [V, C]
+  step_input in;            // x[rows, C]
+  const float *weight;      // [V, C]
   const uint8_t *forbidden; // [V] or NULL
   const int32_t *wanted;    // [rows], negative where none is
   int32_t *tokens;          // [rows, k]
   float *scores;            // [rows, k + 1]
-  int64_t rows, C, V, k;
+  int64_t V, k;
 } best_tokens;
 void HEED_NAME(find_best_tokens)(const best_tokens *s);
 
 #define multiply_step HEED_NAME(multiply_step)
+#define multiply_columns HEED_NAME(multiply_columns)
 #define attend_step HEED_NAME(attend_step)
 #define find_best_tokens HEED_NAME(find_best_tokens)

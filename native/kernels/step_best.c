@@ -48,17 +48,17 @@ static void best_of_block(void *context, int64_t block) {
   const best_job *j = context;
   const best_tokens *s = j->s;
   int64_t first = block * BLOCK_COLUMNS, n = min64(BLOCK_COLUMNS, s->V - first);
-  float *logits = heed_scratch(HEED_SCRATCH_C, (size_t)(s->rows * BLOCK_COLUMNS) * sizeof(float));
+  int64_t rows = s->in.rows;
+  float *logits = heed_scratch(HEED_SCRATCH_C, (size_t)(rows * BLOCK_COLUMNS) * sizeof(float));
   if (!logits) return;
-  matmul g = {.M = s->rows, .N = n, .K = s->C, .A = s->x, .ai = s->C, .ak = 1, .B = s->weight + first * s->C, .bk = 1,
-              .bj = s->C, .C = logits, .ldc = BLOCK_COLUMNS};
-  matmul_rows(&g);
-  for (int64_t row = 0; row < s->rows; row++) {
+  step_product part = {.weight = s->weight, .N = s->V, .stride = BLOCK_COLUMNS};
+  multiply_columns(&s->in, &part, first, n, logits);
+  for (int64_t row = 0; row < rows; row++) {
     float *x = logits + row * BLOCK_COLUMNS;
     for (int64_t c = 0; s->forbidden && c < n; c++) {
       if (s->forbidden[first + c]) x[c] = -INFINITY;
     }
-    int64_t at = block * s->rows + row, wanted = s->wanted[row] - first;
+    int64_t at = block * rows + row, wanted = s->wanted[row] - first;
     j->maxima[at] = row_max(x, n);
     j->sums[at] = sum_exponentials(x, n, j->maxima[at]);
     if (wanted >= 0 && wanted < n) j->wanted[row] = x[wanted];
@@ -69,10 +69,10 @@ static void best_of_block(void *context, int64_t block) {
 // Logarithm of the sum of all exponentials of a row.
 static double log_sum(const best_job *j, int64_t row) {
   float max = -INFINITY;
-  for (int64_t b = 0; b < j->blocks; b++) max = j->maxima[b * j->s->rows + row] > max ? j->maxima[b * j->s->rows + row] : max;
+  for (int64_t b = 0; b < j->blocks; b++) max = j->maxima[b * j->s->in.rows + row] > max ? j->maxima[b * j->s->in.rows + row] : max;
   double sum = 0;
   for (int64_t b = 0; b < j->blocks; b++) {
-    int64_t at = b * j->s->rows + row;
+    int64_t at = b * j->s->in.rows + row;
     if (j->sums[at] != 0) sum += j->sums[at] * expf(j->maxima[at] - max);
   }
   return max + logf((float)sum);
@@ -82,7 +82,7 @@ static void merge_row(const best_job *j, int64_t row) {
   const best_tokens *s = j->s;
   candidate *best = j->best + row * s->k; // the first block's
   for (int64_t b = 1; b < j->blocks; b++) {
-    const candidate *more = j->best + (b * s->rows + row) * s->k;
+    const candidate *more = j->best + (b * s->in.rows + row) * s->k;
     for (int64_t i = 0; i < s->k && more[i].logit > best[s->k - 1].logit; i++) insert(best, s->k, more[i]);
   }
   double total = log_sum(j, row);
@@ -96,14 +96,14 @@ static void merge_row(const best_job *j, int64_t row) {
 
 void find_best_tokens(const best_tokens *s) {
   best_job j = {.s = s, .blocks = ceil_div(s->V, BLOCK_COLUMNS)};
-  int64_t all = j.blocks * s->rows;
+  int64_t all = j.blocks * s->in.rows;
   size_t bytes = (size_t)all * (sizeof(double) + sizeof(float) + (size_t)s->k * sizeof(candidate));
-  char *memory = heed_scratch(HEED_SCRATCH_D, bytes + (size_t)s->rows * sizeof(float));
+  char *memory = heed_scratch(HEED_SCRATCH_D, bytes + (size_t)s->in.rows * sizeof(float));
   if (!memory) return;
   j.sums = (double *)memory;
   j.best = (candidate *)(j.sums + all);
   j.maxima = (float *)(j.best + all * s->k);
   j.wanted = j.maxima + all;
   heed_parallel_for(j.blocks, best_of_block, &j);
-  for (int64_t row = 0; row < s->rows; row++) merge_row(&j, row);
+  for (int64_t row = 0; row < s->in.rows; row++) merge_row(&j, row);
 }

@@ -37,6 +37,8 @@ export interface DecoderParts {
   /** Vectors that are added, `[maxSeqLen, C]`, or null. */
   readonly positions: Tensor | null;
   readonly projection: Tensor;
+  /** Those that are multiplied in a step, the projection among them. */
+  readonly weights: readonly Tensor[];
   readonly finalNorm: readonly (Tensor | null)[];
   readonly normEps: number;
   readonly attentionScale: number;
@@ -83,6 +85,7 @@ export function decoderParts(model: DecoderModel): DecoderParts | undefined {
     embeddingScale: targetEmbedding.scale,
     positions,
     projection: output.weight,
+    weights: [output.weight, ...layers.flatMap((layer) => multiplied(layer))],
     finalNorm: decoder.norm ? norm(decoder.norm) : [null, null],
     normEps: config.normEps,
     attentionScale: selfAttention.scale,
@@ -117,6 +120,12 @@ function isPlainAttention(attention: AttentionLayer): attention is MultiHeadAtte
   if (!(attention instanceof MultiHeadAttention && attention.isPlain)) return false;
   const { query, key, value, output } = attention;
   return [query, key, value, output].every(isPlainLinear);
+}
+
+function multiplied({ selfAttention, crossAttention, feedForward }: PlainLayer): Tensor[] {
+  const { query, key, value, output } = selfAttention;
+  const linears = [query, key, value, output, crossAttention.query, crossAttention.output];
+  return [...linears, feedForward.inner, feedForward.outer].map(({ weight }) => weight);
 }
 
 /** As `decoder_layer` in native/kernels/decoder_step.h. */

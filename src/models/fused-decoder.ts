@@ -17,6 +17,9 @@ import type { BestQuery, BestTokens, DecodingState } from './encoder-decoder.ts'
 /** Most tokens for each text that the kernel keeps sorted. */
 const MOST_BEST = 64;
 
+/** Texts from which on products with weights in panels are faster; the copies cost as much as two or three steps save. */
+const PANEL_ROWS = 2;
+
 /** The caches of one layer. */
 interface LayerMemory {
   keys: Tensor;
@@ -33,6 +36,8 @@ export class FusedDecoder implements DecodingState {
   private readonly device: Device;
   private readonly room: number;
   private readonly layers: LayerMemory[];
+  /** Copies of the weights, made when the first step of several texts comes. */
+  private readonly panels = new Map<Tensor, Tensor>();
   private readonly mask: Tensor | null;
   private readonly sourceLength: number;
   private slots: Int32Array;
@@ -99,22 +104,31 @@ export class FusedDecoder implements DecodingState {
     };
     const best = Tensor.empty([rows, count], 'int32', device);
     const scores = Tensor.empty([rows, count + 1], 'float32', device);
+    const hasPanels = rows >= PANEL_ROWS;
+    if (hasPanels && this.panels.size === 0) this.packWeights();
+    const weight = (tensor: Tensor | null) => (hasPanels && tensor && this.panels.get(tensor)) || tensor;
     const tensors = [
       ...[best, scores, given('int32', tokens), given('int32', wanted), parts.embedding, parts.positions],
       given('int32', this.slots.subarray(0, rows * room)),
       given('int32', this.sources.subarray(0, rows)),
-      ...[this.mask, parts.projection, forbidden.length > 0 ? given('bool', this.flags(forbidden)) : null],
+      this.mask,
+      weight(parts.projection),
+      forbidden.length > 0 ? given('bool', this.flags(forbidden)) : null,
       ...parts.finalNorm,
-      ...parts.layers.flatMap((layer, l) => layer(this.layers[l]!)),
+      ...parts.layers.flatMap((layer, l) => layer(this.layers[l]!).map(weight)),
     ];
     device.launch({
       name: 'decoder_step',
       tensors: tensors.map((tensor) => tensor?.data ?? null),
-      ints: this.sizes(count),
+      ints: [...this.sizes(count), Number(hasPanels)],
       floats: [parts.normEps, parts.attentionScale, parts.embeddingScale],
       items: 1,
     });
     return split(best.data as Int32Array, scores.data as Float32Array, rows, count);
+  }
+
+  private packWeights(): void {
+    for (const weight of this.parts.weights) this.panels.set(weight, inPanels(weight));
   }
 
   /** In the order of native/kernels/decoder_step.c. */
@@ -163,10 +177,19 @@ export class FusedDecoder implements DecodingState {
 
   dispose(): void {
     this.mask?.dispose();
+    for (const panels of this.panels.values()) panels.dispose();
     for (const layer of this.layers) {
       for (const tensor of [layer.keys, layer.values, layer.memoryKeys, layer.memoryValues]) tensor.dispose();
     }
   }
+}
+
+/** As native/kernels/step_product.c wants them. */
+function inPanels(weight: Tensor): Tensor {
+  const panels = Tensor.empty([weight.size], 'float32', weight.device).keep();
+  const tensors = [panels.data, weight.data];
+  weight.device.launch({ name: 'pack_panels', tensors, ints: [...weight.shape], floats: [], items: 1 });
+  return panels;
 }
 
 function copyOf(mask: Tensor): Tensor {
