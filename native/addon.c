@@ -63,10 +63,38 @@ static napi_value fail(napi_env env, const char *message) {
   return NULL;
 }
 
+// Memory behind an ArrayBuffer, which is its own until it is freed or collected.
+typedef struct {
+  void *memory;
+  size_t bytes;
+} owned;
+
 static void free_buffer(napi_env env, void *memory, void *hint) {
   (void)env;
-  (void)hint;
-  free(memory);
+  (void)memory;
+  owned *own = hint;
+  heed_release(own->memory, own->bytes);
+  free(own);
+}
+
+// An ArrayBuffer over the memory; NULL with an exception, or without one where the runtime takes no outside memory.
+static napi_value over_memory(napi_env env, void *memory, size_t bytes) {
+  napi_value buffer;
+  bool thrown = false;
+  owned *own = malloc(sizeof *own);
+  if (!own) {
+    heed_release(memory, bytes);
+    return fail(env, "alloc: out of memory");
+  }
+  *own = (owned){memory, bytes};
+  if (napi_create_external_arraybuffer(env, memory, bytes, free_buffer, own, &buffer) == napi_ok) {
+    napi_wrap(env, buffer, own, NULL, NULL, NULL);
+    return buffer;
+  }
+  // Where the runtime refused the size it says so, and has called free_buffer already.
+  napi_is_exception_pending(env, &thrown);
+  if (!thrown) free_buffer(env, memory, own);
+  return NULL;
 }
 
 // alloc(bytes): an ArrayBuffer over aligned memory, contents undefined.
@@ -74,22 +102,32 @@ static napi_value alloc(napi_env env, napi_callback_info info) {
   size_t argc = 1;
   napi_value argument, buffer;
   double bytes;
+  bool thrown = false;
   instance_of(env, info, &argc, &argument);
   if (napi_get_value_double(env, argument, &bytes) != napi_ok || !(bytes >= 0)) {
     return fail(env, "alloc: expected a number of bytes");
   }
   void *memory = heed_allocate((size_t)bytes);
   if (!memory) return fail(env, "alloc: out of memory");
-  napi_status status = napi_create_external_arraybuffer(env, memory, (size_t)bytes, free_buffer, NULL, &buffer);
-  if (status == napi_ok) return buffer;
-  bool thrown = false;
+  buffer = over_memory(env, memory, (size_t)bytes);
   napi_is_exception_pending(env, &thrown);
-  // The runtime refused the size, said so, and has called free_buffer already.
-  if (thrown) return NULL;
-  free(memory);
-  // A runtime that takes no outside memory: its own, without the alignment.
+  if (buffer || thrown) return buffer;
+  // The runtime's own memory, without the alignment.
   if (napi_create_arraybuffer(env, (size_t)bytes, &memory, &buffer) == napi_ok) return buffer;
   return fail(env, "alloc: the runtime refused the buffer");
+}
+
+// free(buffer): the memory goes at once, the buffer and its views have length 0. The runtime's own is left to it.
+static napi_value free_now(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value buffer;
+  void *found = NULL;
+  instance_of(env, info, &argc, &buffer);
+  if (napi_unwrap(env, buffer, &found) != napi_ok || napi_detach_arraybuffer(env, buffer) != napi_ok) return NULL;
+  owned *own = found;
+  heed_release(own->memory, own->bytes);
+  own->memory = NULL;
+  return NULL;
 }
 
 // address(buffer): where an ArrayBuffer or a typed array starts, as a number.
@@ -254,6 +292,7 @@ __attribute__((visibility("default"))) napi_value napi_register_module_v1(napi_e
   set_args(env, exports, self);
   set_kernel_names(env, exports);
   set_function(env, exports, "alloc", alloc, self);
+  set_function(env, exports, "free", free_now, self);
   set_function(env, exports, "address", address, self);
   set_function(env, exports, "launch", launch, self);
   set_function(env, exports, "setThreads", set_threads, self);

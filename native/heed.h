@@ -57,3 +57,4 @@ size_t heed_take_shortage(void);
 
 // Aligned memory for tensors and scratch (memory.c): 64 bytes, or 2 MiB with huge pages from 2 MiB on. NULL when out of memory.
 void *heed_allocate(size_t bytes);
+void heed_release(void *memory, size_t bytes); // with the bytes that were asked for

@@ -8,17 +8,34 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-enum { CACHE_LINE = 64, HUGE_PAGE = 2 << 20 };
+enum { CACHE_LINE = 64, HUGE_PAGE = 2 << 20, ANY_PAGE = 1 << 16 };
 
-void *heed_allocate(size_t bytes) {
-  size_t alignment = bytes >= HUGE_PAGE ? HUGE_PAGE : CACHE_LINE;
-  void *memory = NULL;
-  if (posix_memalign(&memory, alignment, bytes ? bytes : 1) != 0) return NULL;
+static size_t whole_pages(size_t bytes) { return (bytes + ANY_PAGE - 1) / ANY_PAGE * ANY_PAGE; }
+
+// Large pieces are mapped one by one, so that each goes back to the system alone: within the heap they would leave holes.
+static void *map_pages(size_t bytes) {
+  size_t room = bytes + HUGE_PAGE;
+  char *start = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (start == MAP_FAILED) return NULL;
+  size_t before = (size_t)(-(uintptr_t)start % HUGE_PAGE), after = room - before - bytes;
+  char *memory = start + before;
+  if (before) munmap(start, before);
+  if (after) munmap(memory + bytes, after);
 #ifdef MADV_HUGEPAGE
-  // Whole huge pages only: the rest of the last one belongs to someone else.
-  if (bytes >= HUGE_PAGE) madvise(memory, bytes & ~(size_t)(HUGE_PAGE - 1), MADV_HUGEPAGE);
+  madvise(memory, bytes, MADV_HUGEPAGE);
 #endif
   return memory;
+}
+
+void *heed_allocate(size_t bytes) {
+  void *memory = NULL;
+  if (bytes >= HUGE_PAGE) return map_pages(whole_pages(bytes));
+  return posix_memalign(&memory, CACHE_LINE, bytes ? bytes : 1) == 0 ? memory : NULL;
+}
+
+void heed_release(void *memory, size_t bytes) {
+  if (bytes < HUGE_PAGE) free(memory);
+  else if (memory) munmap(memory, whole_pages(bytes));
 }
 
 typedef struct {
@@ -32,7 +49,7 @@ static __thread scratch_block *threadScratch;
 
 static void release_scratch(void *pointer) {
   scratch_block *block = pointer;
-  for (int slot = 0; slot < HEED_SCRATCH_SLOTS; slot++) free(block->memory[slot]);
+  for (int slot = 0; slot < HEED_SCRATCH_SLOTS; slot++) heed_release(block->memory[slot], block->bytes[slot]);
   free(block);
 }
 
@@ -64,7 +81,7 @@ static scratch_block *scratch_of_thread(void) {
 
 // A slot grows by a quarter more than asked for, so that growing sizes do not move it every time.
 static void grow(scratch_block *block, int slot, size_t bytes) {
-  free(block->memory[slot]);
+  heed_release(block->memory[slot], block->bytes[slot]);
   size_t grown = bytes + bytes / 4;
   block->memory[slot] = heed_allocate(grown);
   block->bytes[slot] = block->memory[slot] ? grown : 0;

@@ -21,21 +21,69 @@ static additive_job job_of(const heed_args *a, int first) {
 
 static int64_t head_of(const additive_job *s, int64_t sequence) { return sequence * s->heads / s->sequences; }
 
-static float score_of(const additive_job *s, const float *vector, const float *query, const float *key) {
-  vf sum = splat(0);
-  FOR_VECTORS(c, s->A, sum += load(vector + c, W) * vtanh(load(query + c, W) + load(key + c, W)););
-  return lane_sum(sum);
+// tanh(q + k) = 1 - 2 / (1 + e^2q e^2k): with the exponentials of all queries and keys at hand, a pair of them costs a
+// reciprocal. Numbers beyond MOST, whose product could overflow, go through tanh itself.
+#define MOST 21.5f
+
+typedef struct {
+  const float *query, *key; // [queries, A], [keys, A]: as given, or e^2x
+  int isExponential;
+} prepared;
+
+static int exponentials(float *to, const float *from, int64_t n) {
+  vf most = splat(0);
+  FOR_VECTORS(c, n, {
+    vf x = load(from + c, W);
+    most = vmax(most, absolute(x));
+    store(to + c, vexp(x + x), W);
+  });
+  return lane_max(most) <= MOST;
+}
+
+static prepared prepare(const additive_job *s, int64_t query, int64_t queries, int64_t key, int64_t keys, float *memory) {
+  prepared p = {s->query + query * s->A, s->key + key * s->A, 0};
+  int small = exponentials(memory, p.query, queries * s->A);
+  if (!small || !exponentials(memory + queries * s->A, p.key, keys * s->A)) return p;
+  return (prepared){memory, memory + queries * s->A, 1};
+}
+
+// (1 - tanh(q + k)) / 2
+ALWAYS_INLINE vf half_rest(vf q, vf k, int isExponential) {
+  if (isExponential) return reciprocal(1.0f + q * k);
+  return 0.5f - 0.5f * vtanh(q + k);
+}
+
+// The scores of one query and `count` keys in a row: the sum of the vector, less twice what remains of it.
+ALWAYS_INLINE void score(float *scores, const float *vector, const float *query, const float *key, int64_t A, int64_t count,
+                         int isExponential) {
+  vf whole = splat(0);
+  FOR_VECTORS(c, A, whole += load(vector + c, W););
+  float total = lane_sum(whole);
+  for (int64_t k = 0; k < count; k += 4) {
+    const float *keys[4];
+    vf sums[4];
+    UNROLL for (int i = 0; i < 4; i++) {
+      keys[i] = key + min64(k + i, count - 1) * A;
+      sums[i] = splat(0);
+    }
+    FOR_VECTORS(c, A, {
+      vf v = load(vector + c, W);
+      vf q = load(query + c, W);
+      UNROLL for (int i = 0; i < 4; i++) sums[i] += v * half_rest(q, load(keys[i] + c, W), isExponential);
+    });
+    v4 rest = lane_sums(sums[0], sums[1], sums[2], sums[3]);
+    for (int i = 0; i < 4 && k + i < count; i++) scores[k + i] = total - 2 * rest[i];
+  }
+}
+
+static void score_keys(float *scores, const float *vector, const float *query, const float *key, int64_t A, int64_t count,
+                       int isExponential) {
+  if (isExponential) score(scores, vector, query, key, A, count, 1);
+  else score(scores, vector, query, key, A, count, 0);
 }
 
 // Softmax over the visible keys; zeros where there is none.
-static void weigh(const additive_job *s, int64_t sequence, int64_t row, float *weights) {
-  int64_t firstKey = s->keyStart[sequence], keys = s->keyStart[sequence + 1] - firstKey;
-  int64_t seen = row - s->queryStart[sequence] + s->reach;
-  const float *vector = s->vector + head_of(s, sequence) * s->A, *query = s->query + row * s->A;
-  for (int64_t k = 0; k < keys; k++) {
-    int hidden = k >= seen || (s->mask && !s->mask[firstKey + k]);
-    weights[k] = hidden ? -INFINITY : score_of(s, vector, query, s->key + (firstKey + k) * s->A);
-  }
+static void soften(float *weights, int64_t keys) {
   float most = keys > 0 ? row_max(weights, keys) : -INFINITY;
   vf sum = splat(0);
   if (most != -INFINITY) {
@@ -49,20 +97,43 @@ static void weigh(const additive_job *s, int64_t sequence, int64_t row, float *w
   for (int64_t k = 0; k < keys; k++) weights[k] = most == -INFINITY ? 0 : weights[k] * factor;
 }
 
+// The weights of query `row`, which stands at `query` as prepared.
+static void weigh(const additive_job *s, const prepared *p, const float *query, int64_t sequence, int64_t row,
+                  float *weights) {
+  int64_t firstKey = s->keyStart[sequence], keys = s->keyStart[sequence + 1] - firstKey;
+  int64_t seen = min64(keys, max64(0, row - s->queryStart[sequence] + s->reach));
+  score_keys(weights, s->vector + head_of(s, sequence) * s->A, query, p->key, s->A, seen, p->isExponential);
+  for (int64_t k = 0; k < keys; k++) {
+    if (k >= seen || (s->mask && !s->mask[firstKey + k])) weights[k] = -INFINITY;
+  }
+  soften(weights, keys);
+}
+
+static void mix_values(const additive_job *s, int64_t sequence, const float *weights, float *out) {
+  int64_t firstKey = s->keyStart[sequence], keys = s->keyStart[sequence + 1] - firstKey;
+  FOR_VECTORS(c, s->E, {
+    vf sum = splat(0);
+    for (int64_t k = 0; k < keys; k++) sum += weights[k] * load(s->value + (firstKey + k) * s->E + c, W);
+    store(out + c, sum, W);
+  });
+}
+
 // tensors out[queries, E], weights[queries, room], then as above; items = queries
 KERNEL(additive_attention) {
   additive_job s = job_of(a, 2);
   int64_t sequence = 0;
-  for (int64_t row = begin; row < end; row++) {
+  for (int64_t row = begin; row < end;) {
     while (s.queryStart[sequence + 1] <= row) sequence++;
+    int64_t last = min64(end, s.queryStart[sequence + 1]);
     int64_t firstKey = s.keyStart[sequence], keys = s.keyStart[sequence + 1] - firstKey;
-    float *weights = (float *)a->t[1] + row * s.room, *out = (float *)a->t[0] + row * s.E;
-    weigh(&s, sequence, row, weights);
-    FOR_VECTORS(c, s.E, {
-      vf sum = splat(0);
-      for (int64_t k = 0; k < keys; k++) sum += weights[k] * load(s.value + (firstKey + k) * s.E + c, W);
-      store(out + c, sum, W);
-    });
+    float *memory = heed_scratch(HEED_SCRATCH_B, (size_t)max64(1, (last - row + keys) * s.A) * sizeof(float));
+    if (!memory) return;
+    prepared p = prepare(&s, row, last - row, firstKey, keys, memory);
+    for (int64_t first = row; row < last; row++) {
+      float *weights = (float *)a->t[1] + row * s.room;
+      weigh(&s, &p, p.query + (row - first) * s.A, sequence, row, weights);
+      mix_values(&s, sequence, weights, (float *)a->t[0] + row * s.E);
+    }
   }
 }
 
@@ -80,43 +151,57 @@ static float dot(const float *a, const float *b, int64_t n) {
   return lane_sum(sum);
 }
 
-// One query and key: dScore goes through tanh to both, and to the vector.
-static void score_backward(const additive_backward_job *s, float dScore, int64_t query, int64_t key,
-                           const float *vector, float *dVector) {
-  int64_t A = s->forward.A;
-  const float *q = s->forward.query + query * A, *k = s->forward.key + key * A;
-  float *dQuery = s->dQuery + query * A, *dKey = s->dKey + key * A;
+// One query and all its keys: dScores goes through tanh to both, and to the vector. Keys without weight are left out.
+ALWAYS_INLINE void scores_backward(const float *dScores, int64_t keys, int64_t A, const float *vector, const float *query,
+                                   const float *key, float *dQuery, float *dKey, float *dVector, int isExponential) {
   FOR_VECTORS(c, A, {
-    vf u = vtanh(load(q + c, W) + load(k + c, W));
-    vf inner = dScore * load(vector + c, W) * (1.0f - u * u);
-    store(dQuery + c, load(dQuery + c, W) + inner, W);
-    store(dKey + c, load(dKey + c, W) + inner, W);
-    store(dVector + c, load(dVector + c, W) + dScore * u, W);
+    vf q = load(query + c, W), slope = 4.0f * load(vector + c, W), ofQuery = splat(0), ofVector = load(dVector + c, W);
+    for (int64_t k = 0; k < keys; k++) {
+      if (dScores[k] == 0) continue;
+      vf rest = half_rest(q, load(key + k * A + c, W), isExponential);
+      vf inner = dScores[k] * slope * (rest - rest * rest);
+      ofQuery += inner;
+      ofVector += dScores[k] * (1.0f - 2.0f * rest);
+      store(dKey + k * A + c, load(dKey + k * A + c, W) + inner, W);
+    }
+    store(dQuery + c, ofQuery, W);
+    store(dVector + c, ofVector, W);
   });
+}
+
+// dScores of a query, through the softmax; its part of dValue on the way.
+static void weights_backward(const additive_backward_job *s, int64_t row, int64_t firstKey, int64_t keys, float *dScores) {
+  int64_t E = s->forward.E;
+  const float *grad = s->grad + row * E, *weights = s->weights + row * s->forward.room;
+  float mean = dot(grad, s->out + row * E, E); // of the gradients of the weights
+  for (int64_t k = 0; k < keys; k++) {
+    float weight = weights[k], *dValue = s->dValue + (firstKey + k) * E;
+    dScores[k] = 0;
+    if (weight == 0) continue;
+    FOR_VECTORS(c, E, store(dValue + c, load(dValue + c, W) + weight * load(grad + c, W), W););
+    dScores[k] = weight * (dot(grad, s->forward.value + (firstKey + k) * E, E) - mean);
+  }
 }
 
 static void backward_sequence(void *context, int64_t sequence) {
   const additive_backward_job *s = context;
   const additive_job *f = &s->forward;
-  int64_t firstQuery = f->queryStart[sequence], lastQuery = f->queryStart[sequence + 1];
-  int64_t firstKey = f->keyStart[sequence], lastKey = f->keyStart[sequence + 1];
-  float *dVector = s->dVector + sequence * f->A;
-  const float *vector = f->vector + head_of(f, sequence) * f->A;
-  clear(s->dQuery + firstQuery * f->A, (lastQuery - firstQuery) * f->A);
-  clear(s->dKey + firstKey * f->A, (lastKey - firstKey) * f->A);
-  clear(s->dValue + firstKey * f->E, (lastKey - firstKey) * f->E);
-  clear(dVector, f->A);
-  for (int64_t row = firstQuery; row < lastQuery; row++) {
-    const float *grad = s->grad + row * f->E, *weights = s->weights + row * f->room;
-    float mean = dot(grad, s->out + row * f->E, f->E); // of the gradients of the weights
-    for (int64_t key = firstKey; key < lastKey; key++) {
-      float weight = weights[key - firstKey];
-      if (weight == 0) continue;
-      const float *value = f->value + key * f->E;
-      float *dValue = s->dValue + key * f->E;
-      FOR_VECTORS(c, f->E, store(dValue + c, load(dValue + c, W) + weight * load(grad + c, W), W););
-      score_backward(s, weight * (dot(grad, value, f->E) - mean), row, key, vector, dVector);
-    }
+  int64_t A = f->A, first = f->queryStart[sequence], queries = f->queryStart[sequence + 1] - first;
+  int64_t firstKey = f->keyStart[sequence], keys = f->keyStart[sequence + 1] - firstKey;
+  float *dScores = heed_scratch(HEED_SCRATCH_B, (size_t)(keys + (queries + keys) * A + 1) * sizeof(float));
+  if (!dScores) return;
+  float *dVector = s->dVector + sequence * A, *dKey = s->dKey + firstKey * A;
+  const float *vector = f->vector + head_of(f, sequence) * A;
+  clear(dKey, keys * A);
+  clear(s->dValue + firstKey * f->E, keys * f->E);
+  clear(dVector, A);
+  prepared p = prepare(f, first, queries, firstKey, keys, dScores + keys);
+  for (int64_t t = 0; t < queries; t++) {
+    const float *query = p.query + t * A;
+    float *dQuery = s->dQuery + (first + t) * A;
+    weights_backward(s, first + t, firstKey, keys, dScores);
+    if (p.isExponential) scores_backward(dScores, keys, A, vector, query, p.key, dQuery, dKey, dVector, 1);
+    else scores_backward(dScores, keys, A, vector, query, p.key, dQuery, dKey, dVector, 0);
   }
 }
 

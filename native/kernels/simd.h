@@ -75,6 +75,9 @@ ALWAYS_INLINE vf multiply_add(vf a, vf b, vf c) {
 ALWAYS_INLINE vf keep_lanes(vf v, int w, float other) {
   return w == VL ? v : choose(less_int(lanes(), (int32_t)w - (vi){0}), v, splat(other));
 }
+#if !(VL == 16 && defined(__AVX512F__))
+ALWAYS_INLINE vf reciprocal(vf x) { return 1.0f / x; }
+#endif
 ALWAYS_INLINE vf absolute(vf v) { return (vf)((vi)v & 0x7fffffff); }
 
 // Sum and maximum of a vector's lanes, in a fixed order. A NaN makes the sum NaN; the maximum may skip it.

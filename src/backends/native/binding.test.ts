@@ -34,6 +34,23 @@ describe('native binding', () => {
     expect(process.memoryUsage().external - before).toBeGreaterThanOrEqual(buffer.byteLength);
   });
 
+  test('gives memory back at once, without a turn of the event loop', (context) => {
+    const binding = needBinding(context);
+    const bytes = 2 ** 26;
+    const resident = () => {
+      const before = process.memoryUsage().rss;
+      const buffer = binding.alloc(bytes);
+      const view = new Uint8Array(buffer).fill(1);
+      binding.free(buffer);
+      expect([buffer.byteLength, view.length]).toEqual([0, 0]);
+      binding.free(buffer);
+      return process.memoryUsage().rss - before;
+    };
+    let grown = 0;
+    for (let i = 0; i < 20; i++) grown += resident();
+    expect(grown).toBeLessThan(4 * bytes);
+  });
+
   test('takes views at any offset, of shared memory too', (context) => {
     const binding = needBinding(context);
     for (const buffer of [new ArrayBuffer(64), new SharedArrayBuffer(64), binding.alloc(64)]) {

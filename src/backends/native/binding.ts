@@ -12,9 +12,11 @@ export type NativeIsa = 'avx512' | 'avx2' | 'base';
 export interface NativeBinding {
   /**
    * Memory aligned to 64 bytes (2 MiB with huge pages from 2 MiB on), contents undefined. It comes back when the
-   * buffer is collected *and* the event loop turns: a long synchronous loop should reuse buffers from a pool.
+   * buffer is collected *and* the event loop turns, or when it is freed.
    */
   alloc(bytes: number): ArrayBuffer;
+  /** Gives the memory back at once: the buffer and its views have length 0 afterwards. */
+  free(buffer: ArrayBuffer): void;
   /** Where a buffer starts; of a typed array, where its first element is. */
   address(buffer: ArrayBuffer | ArrayBufferView): number;
   /** The argument block of `launch`, see `writeArguments`. */

@@ -27,7 +27,10 @@ export function parseThreads(text: string, where: string): number {
 }
 
 function createDevice(binding: NativeBinding): Device {
-  const pool = new BufferPool({ create: (bytes) => ({ buffer: binding.alloc(bytes), byteOffset: 0 }) });
+  const pool = new BufferPool({
+    create: (bytes) => ({ buffer: binding.alloc(bytes), byteOffset: 0 }),
+    discard: ({ buffer }) => binding.free(buffer as ArrayBuffer),
+  });
   const kernels = new Set(binding.kernelNames);
   binding.proposeThreads(defaultThreads());
   return {

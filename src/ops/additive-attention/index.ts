@@ -66,6 +66,15 @@ const samples: readonly Sample<AdditiveParams>[] = [
     note: 'a query of three heads behind a cache',
   },
   {
+    inputs: [
+      { shape: [5, 17], range: [-40, 40] },
+      { shape: [6, 17], range: [-40, 40] },
+      ...([[6, 3], [1, 17], null, segments([0, 2, 5, 0, 3, 6])] as const),
+    ],
+    params: { room: 3, reach: everything },
+    note: 'numbers whose exponentials overflow',
+  },
+  {
     inputs: [[0, 2], [0, 2], [0, 3], [1, 2], null, segments([0, 0])],
     params: { room: 0, reach: everything },
   },
