@@ -8,8 +8,8 @@
 enum { ROWS, WIDTH, HEADS, KEY_WIDTH, VALUE_WIDTH, HIDDEN, LAYERS, ROOM, SOURCES, PLACE, VOCAB, BEST, ACTIVATION, PRE_NORM,
        PANELS, HALVES };
 enum { EPS, SCALE, EMBEDDING_SCALE };
-enum { OUT_TOKENS, OUT_SCORES, TOKENS, WANTED, EMBEDDING, POSITION, SLOTS, SOURCE_OF, MASK, PROJECTION, FORBIDDEN,
-       ROTATION, FINAL_GAIN, FINAL_BIAS, FIRST_LAYER };
+enum { OUT_TOKENS, OUT_SCORES, TOKENS, WANTED, EMBEDDING, POSITION, SLOTS, SOURCE_OF, MASK, FORBIDDEN,
+       ROTATION, PROJECTION, FINAL_GAIN, FINAL_BIAS, FIRST_LAYER };
 
 typedef struct {
   const heed_args *a;
@@ -163,9 +163,10 @@ static int prepare(step *s) {
 
 // tensors tokens[rows, best] (int32), log-probabilities[rows, best + 1], tokens[rows] (int32), wanted[rows] (int32),
 // embedding[V, C], position[any, C] or NULL, slots[rows, room] (int32), sourceOf[rows] (int32), mask[any, sources] (uint8)
-// or NULL, projection[V, C], forbidden[V] (uint8) or NULL, rotation[any, key width] or NULL, final gain and bias [C] or NULL, then those of each layer (see
-// decoder_layer); ints rows, C, heads, key width, value width, hidden width, layers, room, sources, place, V, best,
-// activation, preNorm, whether weights are panels (of layers and projection; pack_panels), rotation of halves; floats eps, attention scale, embedding scale; items = 1
+// or NULL, forbidden[V] (uint8) or NULL, rotation[any, key width] or NULL, projection[V, C], final gain and bias [C] or
+// NULL, then those of each layer (see decoder_layer); ints rows, C, heads, key width, value width, hidden width, layers,
+// room, sources, place, V, best, activation, preNorm, whether the weights of layers and projection are panels
+// (pack_panels), whether rotation turns halves; floats eps, attention scale, embedding scale; items = 1
 // The last log-probability of a row is that of `wanted`, where that is not negative.
 KERNEL(decoder_step) {
   (void)begin;

@@ -52,8 +52,8 @@ export function grow(session: DecodingSession, options: DecodingOptions, choose:
     results[row.text] = hypothesisOf(row, complete, options.lengthPenalty);
   };
   const leave = (): void => {
+    if (growing.every(({ text }) => results[text] === undefined)) return;
     const stay = [...growing.keys()].filter((i) => results[growing[i]!.text] === undefined);
-    if (stay.length === growing.length) return;
     growing = stay.map((i) => growing[i]!);
     if (stay.length > 0) session.select(stay);
   };
@@ -67,8 +67,9 @@ export function grow(session: DecodingSession, options: DecodingOptions, choose:
       forced: options.prefixes?.[text]?.[tokens.length],
     }));
     const last = growing.map(({ text, tokens }) => tokens.at(-1) ?? beginOf(options, text));
-    for (const [i, { token, logProb }] of choose(last, texts).entries()) {
-      const row = growing[i]!;
+    const chosen = choose(last, texts);
+    for (const [i, row] of growing.entries()) {
+      const { token, logProb } = chosen[i]!;
       row.logProb += logProb;
       if (token !== options.eos) {
         row.tokens.push(token);

@@ -5,6 +5,7 @@
  * stands, `sources` which source is its own. Beams that split and texts that leave only change these numbers.
  */
 import type { Device } from '../core/device.ts';
+import type { TypedArray } from '../core/dtype.ts';
 import { scope } from '../core/scope.ts';
 import { Tensor } from '../core/tensor.ts';
 import type { Mask } from '../nn/attention/masks.ts';
@@ -38,6 +39,8 @@ export class FusedDecoder implements DecodingState {
   private readonly layers: LayerMemory[];
   /** Copies of the weights, made when the first step of several texts comes. */
   private readonly panels = new Map<Tensor, Tensor>();
+  /** The arguments of a launch that stay the same from step to step; undefined when a cache has moved. */
+  private lasting: { readonly hasPanels: boolean; readonly data: readonly (TypedArray | null)[] } | undefined;
   private readonly mask: Tensor | null;
   private readonly sourceLength: number;
   private slots: Int32Array;
@@ -105,22 +108,15 @@ export class FusedDecoder implements DecodingState {
     const best = Tensor.empty([rows, count], 'int32', device);
     const scores = Tensor.empty([rows, count + 1], 'float32', device);
     const hasPanels = rows >= PANEL_ROWS;
-    if (hasPanels && this.panels.size === 0) this.packWeights();
-    const weight = (tensor: Tensor | null) => (hasPanels && tensor && this.panels.get(tensor)) || tensor;
     const tensors = [
       ...[best, scores, given('int32', tokens), given('int32', wanted), parts.embedding, parts.positions],
       given('int32', this.slots.subarray(0, rows * room)),
       given('int32', this.sources.subarray(0, rows)),
-      this.mask,
-      weight(parts.projection),
-      forbidden.length > 0 ? given('bool', this.flags(forbidden)) : null,
-      parts.rotation?.table,
-      ...parts.finalNorm,
-      ...parts.layers.flatMap((layer, l) => layer(this.layers[l]!).map(weight)),
+      ...[this.mask, forbidden.length > 0 ? given('bool', this.flags(forbidden)) : null],
     ];
     device.launch({
       name: 'decoder_step',
-      tensors: tensors.map((tensor) => tensor?.data ?? null),
+      tensors: [...tensors.map((tensor) => tensor?.data ?? null), ...this.lastingData(hasPanels)],
       ints: [...this.sizes(count), Number(hasPanels), Number(parts.rotation?.layout === 'halves')],
       floats: [parts.normEps, parts.attentionScale, parts.embeddingScale],
       items: 1,
@@ -128,8 +124,18 @@ export class FusedDecoder implements DecodingState {
     return split(best.data as Int32Array, scores.data as Float32Array, rows, count);
   }
 
-  private packWeights(): void {
-    for (const weight of this.parts.weights) this.panels.set(weight, inPanels(weight));
+  /** Weights and caches, in the order of the launch. */
+  private lastingData(hasPanels: boolean): readonly (TypedArray | null)[] {
+    if (this.lasting?.hasPanels === hasPanels) return this.lasting.data;
+    const { parts, panels } = this;
+    if (hasPanels && panels.size === 0)
+      for (const weight of parts.weights) panels.set(weight, inPanels(weight));
+    const weight = (tensor: Tensor | null) => (hasPanels && tensor && panels.get(tensor)) || tensor;
+    const layers = parts.layers.flatMap((layer, l) => layer(this.layers[l]!));
+    const first = [parts.rotation?.table ?? null, parts.projection, ...parts.finalNorm];
+    const data = [...first, ...layers].map((tensor) => weight(tensor)?.data ?? null);
+    this.lasting = { hasPanels, data };
+    return data;
   }
 
   /** In the order of native/kernels/decoder_step.c. */
@@ -174,6 +180,7 @@ export class FusedDecoder implements DecodingState {
       }
     }
     this.capacity = rows;
+    this.lasting = undefined;
   }
 
   dispose(): void {
@@ -203,10 +210,9 @@ function copyOf(mask: Tensor): Tensor {
 function split(best: Int32Array, scores: Float32Array, rows: number, count: number): BestTokens {
   const logProbs = new Float32Array(rows * count);
   const wanted = new Float32Array(rows);
-  for (let row = 0; row < rows; row++) {
-    const start = row * (count + 1);
-    logProbs.set(scores.subarray(start, start + count), row * count);
-    wanted[row] = scores[start + count]!;
+  for (let row = 0, from = 0; row < rows; row++) {
+    for (let i = 0; i < count; i++) logProbs[row * count + i] = scores[from++]!;
+    wanted[row] = scores[from++]!;
   }
   return { tokens: best.slice(0, rows * count), logProbs, wanted };
 }
