@@ -20,13 +20,32 @@ export function reversedStrings(
   count: number,
   { seed = 1, shortest = 1, longest = 6 }: { seed?: number; shortest?: number; longest?: number } = {},
 ): StringPair[] {
+  return differentStrings(count, { seed, shortest, longest }).map((source) => ({
+    source,
+    target: [...source].reverse().join(''),
+  }));
+}
+
+/** `count` different strings, each with the sums of its letters so far: a letter follows from the one before it. */
+export function runningSums(count: number, { seed = 1, length = 6 } = {}): StringPair[] {
+  return differentStrings(count, { seed, shortest: length, longest: length }).map((source) => {
+    let sum = 0;
+    const target = [...source].map((letter) => alphabet[(sum += alphabet.indexOf(letter)) % alphabet.length]);
+    return { source, target: target.join('') };
+  });
+}
+
+function differentStrings(
+  count: number,
+  { seed, shortest, longest }: { seed: number; shortest: number; longest: number },
+): string[] {
   const random = new Random(seed, 'reversed-strings');
-  const sources = new Set<string>();
-  while (sources.size < count) {
+  const strings = new Set<string>();
+  while (strings.size < count) {
     const length = shortest + random.integer(longest - shortest + 1);
-    sources.add(Array.from({ length }, () => alphabet[random.integer(alphabet.length)]).join(''));
+    strings.add(Array.from({ length }, () => alphabet[random.integer(alphabet.length)]).join(''));
   }
-  return [...sources].map((source) => ({ source, target: [...source].reverse().join('') }));
+  return [...strings];
 }
 
 /** One tokenizer of letters for both sides. */
