@@ -20,31 +20,34 @@ export function reversedStrings(
   count: number,
   { seed = 1, shortest = 1, longest = 6 }: { seed?: number; shortest?: number; longest?: number } = {},
 ): StringPair[] {
-  return differentStrings(count, { seed, shortest, longest }).map((source) => ({
-    source,
-    target: [...source].reverse().join(''),
-  }));
+  const random = new Random(seed, 'reversed-strings');
+  const sources = different(count, () => {
+    const length = shortest + random.integer(longest - shortest + 1);
+    return Array.from({ length }, () => alphabet[random.integer(alphabet.length)]).join('');
+  });
+  return sources.map((source) => ({ source, target: [...source].reverse().join('') }));
 }
 
-/** `count` different strings, each with the sums of its letters so far: a letter follows from the one before it. */
-export function runningSums(count: number, { seed = 1, length = 6 } = {}): StringPair[] {
-  return differentStrings(count, { seed, shortest: length, longest: length }).map((source) => {
-    let sum = 0;
-    const target = [...source].map((letter) => alphabet[(sum += alphabet.indexOf(letter)) % alphabet.length]);
+/**
+ * `count` different walks around the alphabet: a first letter, then a `b` for one step onwards and a `c` for two. What
+ * has to be said are the letters on the way, each of which follows from the one before it.
+ */
+export function walks(count: number, { seed, length }: { seed: number; length: number }): StringPair[] {
+  const random = new Random(seed, 'walks');
+  const sources = different(count, () => {
+    const steps = Array.from({ length: length - 1 }, () => 'bc'[random.integer(2)]);
+    return [alphabet[random.integer(alphabet.length)], ...steps].join('');
+  });
+  return sources.map((source) => {
+    let place = 0;
+    const target = [...source].map((step) => alphabet[(place += alphabet.indexOf(step)) % alphabet.length]);
     return { source, target: target.join('') };
   });
 }
 
-function differentStrings(
-  count: number,
-  { seed, shortest, longest }: { seed: number; shortest: number; longest: number },
-): string[] {
-  const random = new Random(seed, 'reversed-strings');
+function different(count: number, draw: () => string): string[] {
   const strings = new Set<string>();
-  while (strings.size < count) {
-    const length = shortest + random.integer(longest - shortest + 1);
-    strings.add(Array.from({ length }, () => alphabet[random.integer(alphabet.length)]).join(''));
-  }
+  while (strings.size < count) strings.add(draw());
   return [...strings];
 }
 
