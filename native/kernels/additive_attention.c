@@ -1,4 +1,5 @@
 // Attention with a small network as score (Bahdanau et al. 2014): score = vector . tanh(query + key).
+#include "dropout.h"
 #include "kernel.h"
 #include "rows.h"
 #include "vmath.h"
@@ -8,15 +9,19 @@ typedef struct {
   const uint8_t *mask; // of every key, or NULL
   const int32_t *queryStart, *keyStart;
   int64_t sequences, A, E, room, heads, reach; // room for the weights of a query
+  int dropping;
+  dropout drop; // of the weights, counted in the matrix of all queries with all keys
 } additive_job;
 
 // tensors query[queries, A], key[keys, A], value[keys, E], vector[heads, A], mask[keys] or NULL, starts[2, sequences + 1]
-// (int32) from tensor `first` on; ints sequences, A, E, room, heads, reach. The sequences of a head stand together; query t
-// of a sequence sees its first t + reach keys.
+// (int32) from tensor `first` on; ints sequences, A, E, room, heads, reach, k0, k1; float p. The sequences of a head stand
+// together; query t of a sequence sees its first t + reach keys.
 static additive_job job_of(const heed_args *a, int first) {
   void *const *t = a->t + first;
   const int32_t *starts = t[5];
-  return (additive_job){t[0], t[1], t[2], t[3], t[4], starts, starts + a->i[0] + 1, a->i[0], a->i[1], a->i[2], a->i[3], a->i[4], a->i[5]};
+  const int64_t *i = a->i;
+  return (additive_job){t[0], t[1], t[2], t[3], t[4], starts, starts + i[0] + 1, i[0], i[1], i[2], i[3], i[4], i[5],
+                        a->f[0] > 0, dropout_of(a->f[0], i[6], i[7])};
 }
 
 static int64_t head_of(const additive_job *s, int64_t sequence) { return sequence * s->heads / s->sequences; }
@@ -109,6 +114,13 @@ static void weigh(const additive_job *s, const prepared *p, const float *query, 
   soften(weights, keys);
 }
 
+// x after dropout at the places of a query and its keys.
+static void drop_row(const additive_job *s, float *out, const float *x, int64_t sequence, int64_t row) {
+  int64_t firstKey = s->keyStart[sequence], keys = s->keyStart[sequence + 1] - firstKey;
+  uint32_t index = (uint32_t)(row * s->keyStart[s->sequences] + firstKey);
+  FOR_VECTORS(k, keys, store(out + k, dropout_apply(&s->drop, load(x + k, W), index + (uint32_t)k), W););
+}
+
 static void mix_values(const additive_job *s, int64_t sequence, const float *weights, float *out) {
   int64_t firstKey = s->keyStart[sequence], keys = s->keyStart[sequence + 1] - firstKey;
   FOR_VECTORS(c, s->E, {
@@ -126,13 +138,14 @@ KERNEL(additive_attention) {
     while (s.queryStart[sequence + 1] <= row) sequence++;
     int64_t last = min64(end, s.queryStart[sequence + 1]);
     int64_t firstKey = s.keyStart[sequence], keys = s.keyStart[sequence + 1] - firstKey;
-    float *memory = heed_scratch(HEED_SCRATCH_B, (size_t)max64(1, (last - row + keys) * s.A) * sizeof(float));
-    if (!memory) return;
-    prepared p = prepare(&s, row, last - row, firstKey, keys, memory);
+    float *dropped = heed_scratch(HEED_SCRATCH_B, (size_t)(keys + (last - row + keys) * s.A + 1) * sizeof(float));
+    if (!dropped) return;
+    prepared p = prepare(&s, row, last - row, firstKey, keys, dropped + keys);
     for (int64_t first = row; row < last; row++) {
       float *weights = (float *)a->t[1] + row * s.room;
       weigh(&s, &p, p.query + (row - first) * s.A, sequence, row, weights);
-      mix_values(&s, sequence, weights, (float *)a->t[0] + row * s.E);
+      if (s.dropping) drop_row(&s, dropped, weights, sequence, row);
+      mix_values(&s, sequence, s.dropping ? dropped : weights, (float *)a->t[0] + row * s.E);
     }
   }
 }
@@ -169,17 +182,21 @@ ALWAYS_INLINE void scores_backward(const float *dScores, int64_t keys, int64_t A
   });
 }
 
-// dScores of a query, through the softmax; its part of dValue on the way.
-static void weights_backward(const additive_backward_job *s, int64_t row, int64_t firstKey, int64_t keys, float *dScores) {
-  int64_t E = s->forward.E;
-  const float *grad = s->grad + row * E, *weights = s->weights + row * s->forward.room;
+// dScores of a query, through dropout and the softmax; its part of dValue on the way. `factors` has room for its keys.
+static void weights_backward(const additive_backward_job *s, int64_t sequence, int64_t row, float *dScores, float *factors) {
+  const additive_job *f = &s->forward;
+  int64_t E = f->E, firstKey = f->keyStart[sequence], keys = f->keyStart[sequence + 1] - firstKey;
+  const float *grad = s->grad + row * E, *weights = s->weights + row * f->room;
   float mean = dot(grad, s->out + row * E, E); // of the gradients of the weights
+  for (int64_t k = 0; k < keys; k++) factors[k] = 1;
+  if (f->dropping) drop_row(f, factors, factors, sequence, row);
   for (int64_t k = 0; k < keys; k++) {
     float weight = weights[k], *dValue = s->dValue + (firstKey + k) * E;
     dScores[k] = 0;
     if (weight == 0) continue;
-    FOR_VECTORS(c, E, store(dValue + c, load(dValue + c, W) + weight * load(grad + c, W), W););
-    dScores[k] = weight * (dot(grad, s->forward.value + (firstKey + k) * E, E) - mean);
+    float kept = weight * factors[k];
+    FOR_VECTORS(c, E, store(dValue + c, load(dValue + c, W) + kept * load(grad + c, W), W););
+    dScores[k] = weight * (factors[k] * dot(grad, f->value + (firstKey + k) * E, E) - mean);
   }
 }
 
@@ -188,18 +205,18 @@ static void backward_sequence(void *context, int64_t sequence) {
   const additive_job *f = &s->forward;
   int64_t A = f->A, first = f->queryStart[sequence], queries = f->queryStart[sequence + 1] - first;
   int64_t firstKey = f->keyStart[sequence], keys = f->keyStart[sequence + 1] - firstKey;
-  float *dScores = heed_scratch(HEED_SCRATCH_B, (size_t)(keys + (queries + keys) * A + 1) * sizeof(float));
+  float *dScores = heed_scratch(HEED_SCRATCH_B, (size_t)(2 * keys + (queries + keys) * A + 1) * sizeof(float));
   if (!dScores) return;
   float *dVector = s->dVector + sequence * A, *dKey = s->dKey + firstKey * A;
   const float *vector = f->vector + head_of(f, sequence) * A;
   clear(dKey, keys * A);
   clear(s->dValue + firstKey * f->E, keys * f->E);
   clear(dVector, A);
-  prepared p = prepare(f, first, queries, firstKey, keys, dScores + keys);
+  prepared p = prepare(f, first, queries, firstKey, keys, dScores + 2 * keys);
   for (int64_t t = 0; t < queries; t++) {
     const float *query = p.query + t * A;
     float *dQuery = s->dQuery + (first + t) * A;
-    weights_backward(s, first + t, firstKey, keys, dScores);
+    weights_backward(s, sequence, first + t, dScores, dScores + keys);
     if (p.isExponential) scores_backward(dScores, keys, A, vector, query, p.key, dQuery, dKey, dVector, 1);
     else scores_backward(dScores, keys, A, vector, query, p.key, dQuery, dKey, dVector, 0);
   }

@@ -6,10 +6,10 @@
 
 // ints, floats and the first tensors, in the order of the launch
 enum { ROWS, WIDTH, HEADS, KEY_WIDTH, VALUE_WIDTH, HIDDEN, LAYERS, ROOM, SOURCES, PLACE, VOCAB, BEST, ACTIVATION, PRE_NORM,
-       PANELS };
+       PANELS, HALVES };
 enum { EPS, SCALE, EMBEDDING_SCALE };
 enum { OUT_TOKENS, OUT_SCORES, TOKENS, WANTED, EMBEDDING, POSITION, SLOTS, SOURCE_OF, MASK, PROJECTION, FORBIDDEN,
-       FINAL_GAIN, FINAL_BIAS, FIRST_LAYER };
+       ROTATION, FINAL_GAIN, FINAL_BIAS, FIRST_LAYER };
 
 typedef struct {
   const heed_args *a;
@@ -79,6 +79,14 @@ static void attend_to(const step *s, const float *keys, const float *values, int
   attend_step(&job);
 }
 
+// Turns the heads of one row by the angle of this place, where positions are rotary.
+static void turn_row(const step *s, float *x) {
+  if (!s->a->t[ROTATION]) return;
+  int64_t ints[] = {1, size(s, HEADS), size(s, KEY_WIDTH), size(s, PLACE), 0, size(s, HALVES), 0};
+  void *tensors[] = {x, x, s->a->t[ROTATION], NULL};
+  HEED_NAME(rotary)(&(heed_args){tensors, ints, NULL}, 0, 1);
+}
+
 // Keys and values of this step go where slots says: row r into row r of the cache.
 static void project_own(const step *s, const decoder_layer *l, const float *x) {
   int64_t C = size(s, WIDTH), room = size(s, ROOM), place = size(s, PLACE);
@@ -90,6 +98,10 @@ static void project_own(const step *s, const decoder_layer *l, const float *x) {
        .stride = room * values}};
   step_input in = input_of(s, x, C);
   multiply_step(&in, parts, 3);
+  for (int64_t row = 0; row < size(s, ROWS); row++) {
+    turn_row(s, s->query + row * keys);
+    turn_row(s, parts[1].y + row * parts[1].stride);
+  }
 }
 
 static void project(const step *s, const float *x, int64_t K, affine w, float *y, int64_t N, int add, int activation) {
@@ -151,9 +163,9 @@ static int prepare(step *s) {
 
 // tensors tokens[rows, best] (int32), log-probabilities[rows, best + 1], tokens[rows] (int32), wanted[rows] (int32),
 // embedding[V, C], position[any, C] or NULL, slots[rows, room] (int32), sourceOf[rows] (int32), mask[any, sources] (uint8)
-// or NULL, projection[V, C], forbidden[V] (uint8) or NULL, final gain and bias [C] or NULL, then those of each layer (see
+// or NULL, projection[V, C], forbidden[V] (uint8) or NULL, rotation[any, key width] or NULL, final gain and bias [C] or NULL, then those of each layer (see
 // decoder_layer); ints rows, C, heads, key width, value width, hidden width, layers, room, sources, place, V, best,
-// activation, preNorm, whether weights are panels (of layers and projection; pack_panels); floats eps, attention scale, embedding scale; items = 1
+// activation, preNorm, whether weights are panels (of layers and projection; pack_panels), rotation of halves; floats eps, attention scale, embedding scale; items = 1
 // The last log-probability of a row is that of `wanted`, where that is not negative.
 KERNEL(decoder_step) {
   (void)begin;

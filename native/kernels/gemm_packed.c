@@ -11,7 +11,9 @@ typedef struct {
   const gemm_engine *e;
   char *packedB;
   int64_t depthB; // K, filled up to whole groups
-  int64_t kc, mc, nc, rowTiles;
+  int64_t kc, nc;
+  int64_t mc, tiles;           // rows of a tile; row tiles of that height
+  int64_t lastRows, lastTiles; // then lower ones, so that no thread waits long for another
   int pastCache;
 } packed_job;
 
@@ -139,11 +141,15 @@ static void add_products(const packed_job *s, const char *packedA, int64_t i0, i
   }
 }
 
+static int64_t column_tiles(const packed_job *s) { return ceil_div(s->g.N, s->nc); }
+
 static void compute_tile(void *context, int64_t task) {
   const packed_job *s = context;
   const matmul *g = &s->g;
-  int64_t i0 = task % s->rowTiles * s->mc, i1 = min64(i0 + s->mc, g->M);
-  int64_t j0 = task / s->rowTiles * s->nc, j1 = min64(j0 + s->nc, g->N);
+  int64_t large = s->tiles * column_tiles(s), last = task - large;
+  int64_t i0 = last < 0 ? task % s->tiles * s->mc : s->tiles * s->mc + last % s->lastTiles * s->lastRows;
+  int64_t i1 = min64(i0 + (last < 0 ? s->mc : s->lastRows), g->M);
+  int64_t j0 = (last < 0 ? task / s->tiles : last / s->lastTiles) * s->nc, j1 = min64(j0 + s->nc, g->N);
   size_t bytes = (size_t)((s->mc + s->e->rows) * whole_groups(s, s->kc) * s->e->bytes);
   char *packedA = heed_scratch(HEED_SCRATCH_B, bytes);
   if (!packedA) return;
@@ -169,18 +175,21 @@ static int64_t even_tile(int64_t size, int64_t largest, int64_t unit) {
   return ceil_div(ceil_div(size, ceil_div(size, largest)), unit) * unit;
 }
 
-// Tiles of nearly equal size, small enough that every thread gets several.
+// Tiles of nearly equal size, small enough that every thread gets several; of the last ones each thread gets quarters.
 static void choose_tiles(packed_job *s) {
+  enum { QUARTERS = 4 };
   const matmul *g = &s->g;
-  int64_t rows = s->e->rows, columns = s->e->columns, wanted = heed_threads() > 1 ? 6 * heed_threads() : 1;
+  int64_t rows = s->e->rows, columns = s->e->columns, threads = heed_threads(), wanted = threads > 1 ? 6 * threads : 1;
   s->kc = even_tile(g->K, s->e->kc, s->e->depth);
   s->mc = even_tile(g->M, TILE_ROWS / rows * rows, rows);
   s->nc = even_tile(g->N, TILE_COLUMNS / columns * columns, columns);
-  while (s->nc > 8 * columns && ceil_div(g->M, s->mc) * ceil_div(g->N, s->nc) < wanted) s->nc -= columns;
-  while (s->mc > 4 * rows && ceil_div(g->M, s->mc) * ceil_div(g->N, s->nc) < wanted) s->mc -= rows;
+  while (s->nc > 8 * columns && ceil_div(g->M, s->mc) * column_tiles(s) < wanted) s->nc -= columns;
+  while (s->mc > 4 * rows && ceil_div(g->M, s->mc) * column_tiles(s) < wanted) s->mc -= rows;
   s->mc = even_tile(g->M, s->mc, rows);
   s->nc = even_tile(g->N, s->nc, columns);
-  s->rowTiles = ceil_div(g->M, s->mc);
+  s->tiles = threads > 1 ? max64(0, ceil_div(g->M, s->mc) - ceil_div(threads, column_tiles(s))) : g->M / s->mc;
+  s->lastRows = threads > 1 ? ceil_div(ceil_div(s->mc, QUARTERS), rows) * rows : s->mc;
+  s->lastTiles = ceil_div(g->M - s->tiles * s->mc, s->lastRows);
 }
 
 void matmul_packed(const matmul *whole, const gemm_engine *e) {
@@ -199,6 +208,6 @@ void matmul_packed(const matmul *whole, const gemm_engine *e) {
     if (!s.packedB) return;
     choose_tiles(&s);
     heed_parallel_for(panels, pack_b, &s);
-    heed_parallel_for(s.rowTiles * ceil_div(g->N, s.nc), compute_tile, &s);
+    heed_parallel_for((s.tiles + s.lastTiles) * column_tiles(&s), compute_tile, &s);
   }
 }

@@ -19,7 +19,7 @@ static void turn_halves(const turn *j, float *out, const float *x) {
 }
 
 // Pairs (2 i, 2 i + 1).
-static void turn_neighbours(const turn *j, float *restrict out, const float *restrict x) {
+static void turn_neighbours(const turn *j, float *out, const float *x) {
   for (int64_t i = 0; i < j->head / 2; i++) {
     float c = j->cos[i], s = j->sin[i] * j->sign, p = x[2 * i], q = x[2 * i + 1];
     out[2 * i] = p * c - q * s;
@@ -27,7 +27,7 @@ static void turn_neighbours(const turn *j, float *restrict out, const float *res
   }
 }
 
-// tensors out[rows, H, D], x, table[places, D] (cosines, then sines), places (int32) or NULL;
+// tensors out[rows, H, D], x (may be out), table[places, D] (cosines, then sines), places (int32) or NULL;
 // ints T, H, D, start, places given, halves, inverse; items = rows
 KERNEL(rotary) {
   int64_t T = a->i[0], H = a->i[1], D = a->i[2], start = a->i[3], given = a->i[4];

@@ -21,6 +21,8 @@ const variants: Readonly<Record<string, Partial<TransformerConfig>>> = {
   'pre-norm, two layers': { normPlacement: 'pre', numDecoderLayers: 2, numEncoderLayers: 2 },
   'learned positions, tied': { position: 'learned', tieEmbeddings: 'all' },
   'narrow keys, wide values': { headDim: 3, valueDim: 7 },
+  'rotary, a layout of neighbours': { position: { kind: 'rope', layout: 'interleaved' }, headDim: 6 },
+  'rotary, a layout of halves': { position: { kind: 'rope', layout: 'halves' }, headDim: 6 },
 };
 const devices = [
   ['reference', { rtol: 1e-12, atol: 1e-12 }],

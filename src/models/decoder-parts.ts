@@ -7,7 +7,7 @@ import { FeedForward } from '../nn/feed-forwards/feed-forward.ts';
 import { Linear, type LinearPart } from '../nn/linear.ts';
 import { LayerNorm } from '../nn/norms/layer-norm.ts';
 import type { Norm } from '../nn/norms/norm.ts';
-import type { Position } from '../nn/position/position.ts';
+import type { Position, Rotation } from '../nn/position/position.ts';
 import type { Activation } from '../ops/activate/index.ts';
 import type { DecoderLayer } from './layers.ts';
 import type { Decoder } from './stacks.ts';
@@ -36,6 +36,8 @@ export interface DecoderParts {
   readonly embeddingScale: number;
   /** Vectors that are added, `[maxSeqLen, C]`, or null. */
   readonly positions: Tensor | null;
+  /** By what queries and keys of self-attention are turned, or null. */
+  readonly rotation: Rotation | null;
   readonly projection: Tensor;
   /** Those that are multiplied in a step, the projection among them. */
   readonly weights: readonly Tensor[];
@@ -68,12 +70,13 @@ interface PlainLayer {
 /** The parts; undefined when a layer is of a kind that the kernel does not know. */
 export function decoderParts(model: DecoderModel): DecoderParts | undefined {
   const { config, targetEmbedding, targetPosition, decoder } = model;
-  const positions = targetPosition.addend;
+  const { addend, rotation } = targetPosition;
   const layers = decoder.layers.map(plainLayer);
   const first = layers[0];
   const placement = config.normPlacement;
   const output = model.projection ?? targetEmbedding;
-  if (positions === undefined || !first || !layers.every(isKnown) || placement === 'deep') return undefined;
+  if ((addend === undefined && !rotation) || !first || !layers.every(isKnown) || placement === 'deep')
+    return undefined;
   const isWhole = ({ selfAttention: self, crossAttention: cross }: PlainLayer): boolean =>
     self.numHeads === config.numHeads && cross.numHeads === config.numHeads;
   if (!layers.every(isWhole)) return undefined;
@@ -83,7 +86,8 @@ export function decoderParts(model: DecoderModel): DecoderParts | undefined {
   return {
     embedding: targetEmbedding.weight,
     embeddingScale: targetEmbedding.scale,
-    positions,
+    positions: addend ?? null,
+    rotation,
     projection: output.weight,
     weights: [output.weight, ...layers.flatMap((layer) => multiplied(layer))],
     finalNorm: decoder.norm ? norm(decoder.norm) : [null, null],

@@ -44,7 +44,7 @@ export class FusedDecoder implements DecodingState {
   private sources: Int32Array;
   private capacity: number;
 
-  /** Whether the kernel knows this model: plain layers, positions that are added, nobody looking inside. */
+  /** Whether the kernel knows this model: plain layers, positions that are added or turn, nobody looking inside. */
   static knows(model: DecoderModel, count: number): boolean {
     const { device, dtype } = model.targetEmbedding.weight;
     const plain = device.supports('decoder_step') && dtype === 'float32' && count <= MOST_BEST;
@@ -86,7 +86,7 @@ export class FusedDecoder implements DecodingState {
   /** Appends one token to each text and gives the likeliest ones after it. */
   best(tokens: readonly number[], query: BestQuery): BestTokens {
     const { parts, rows, room, length } = this;
-    const { positions: table } = parts;
+    const table = parts.positions ?? parts.rotation?.table;
     if (table && length >= table.shape[0]!) throw tooManyPositions('decoder', length + 1, table.shape[0]!);
     for (let row = 0; row < rows; row++) this.slots[row * room + length] = row;
     const count = Math.min(query.count, parts.projection.shape[0]!);
@@ -114,13 +114,14 @@ export class FusedDecoder implements DecodingState {
       this.mask,
       weight(parts.projection),
       forbidden.length > 0 ? given('bool', this.flags(forbidden)) : null,
+      parts.rotation?.table,
       ...parts.finalNorm,
       ...parts.layers.flatMap((layer, l) => layer(this.layers[l]!).map(weight)),
     ];
     device.launch({
       name: 'decoder_step',
       tensors: tensors.map((tensor) => tensor?.data ?? null),
-      ints: [...this.sizes(count), Number(hasPanels)],
+      ints: [...this.sizes(count), Number(hasPanels), Number(parts.rotation?.layout === 'halves')],
       floats: [parts.normEps, parts.attentionScale, parts.embeddingScale],
       items: 1,
     });

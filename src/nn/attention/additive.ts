@@ -45,11 +45,10 @@ export class AdditiveAttention extends ComposedAttention {
     const { query, memory, mask, options, relative } = call;
     const [batch] = query.shape as [number, number, number];
     const hidesKeysOnly = !mask || (mask.shape[0] === batch && mask.size === batch * mask.shape.at(-1)!);
-    const isPlain = hidesKeysOnly && !relative && !options.p;
-    if (!isPlain || this.wants('scores', 'weights')) return super.context(call);
-    const { keyLength = memory.keys.shape[1]!, causal, causalOffset, segments } = options;
+    if (!hidesKeysOnly || relative || this.wants('scores', 'weights')) return super.context(call);
+    const { keyLength = memory.keys.shape[1]!, causal, causalOffset, segments, p, key } = options;
     const used = (x: Tensor): Tensor => (x.shape[1] === keyLength ? x : slice(x, 1, 0, keyLength));
-    const how = { mask, segments, causal, causalOffset };
+    const how = { mask, segments, causal, causalOffset, p, key };
     return additiveAttention(query, used(memory.keys), used(memory.values), this.vector, how);
   }
 }

@@ -4,6 +4,7 @@ import { ShapeError } from '../../errors.ts';
 import type { RelativeScores } from '../../ops/attention/relative.ts';
 import { add } from '../../ops/elementwise/binary.ts';
 import { embedding } from '../../ops/embedding/index.ts';
+import type { RotaryLayout } from '../../ops/rotary/index.ts';
 import { slice } from '../../ops/shape/slice.ts';
 import type { Mask } from '../attention/masks.ts';
 import { Module } from '../module.ts';
@@ -51,6 +52,12 @@ export interface AttentionPosition {
   values?(bins: Tensor): Tensor;
 }
 
+/** Angles of every place: cosines, then sines, `[maxSeqLen, D]`. */
+export interface Rotation {
+  readonly table: Tensor;
+  readonly layout: RotaryLayout;
+}
+
 /** Position information of a stack of layers. */
 export abstract class Position extends Module {
   /**
@@ -72,6 +79,11 @@ export abstract class Position extends Module {
   /** The vectors that `forward` adds, `[maxSeqLen, C]`; null when it adds none, undefined when it does something else. */
   get addend(): Tensor | null | undefined {
     return undefined;
+  }
+
+  /** By what queries and keys are turned in every layer, where that is all it does; null otherwise. */
+  get rotation(): Rotation | null {
+    return null;
   }
 
   /** Its part in the self-attention of a layer; null when it plays none. */

@@ -9,7 +9,14 @@
 import { type Tensor, tensor } from '../../core/tensor.ts';
 import { type RotaryLayout, rotary } from '../../ops/rotary/index.ts';
 import type { ModuleContext } from '../module.ts';
-import { type AttentionPosition, lastPlace, type Places, Position, tooManyPositions } from './position.ts';
+import {
+  type AttentionPosition,
+  lastPlace,
+  type Places,
+  Position,
+  type Rotation,
+  tooManyPositions,
+} from './position.ts';
 
 /** How angles are made for texts longer than those of training. */
 export const rotaryScalings = ['none', 'linear', 'ntk', 'yarn'] as const;
@@ -99,6 +106,10 @@ export class RotaryPosition extends Position implements AttentionPosition {
     this.headDim = headDim;
   }
 
+  override get rotation(): Rotation {
+    return { table: this.table, layout: this.layout };
+  }
+
   override inAttention(): AttentionPosition {
     return this;
   }
@@ -112,8 +123,9 @@ export class RotaryPosition extends Position implements AttentionPosition {
   }
 
   private turned(x: Tensor, place: Places): Tensor {
-    const [end, room] = [lastPlace(x, place) + 1, this.table.shape[0]!];
+    const { table, layout } = this;
+    const [end, room] = [lastPlace(x, place) + 1, table.shape[0]!];
     if (end > room) throw tooManyPositions('RotaryPosition', end, room);
-    return rotary(x, this.table, { numHeads: x.shape[2]! / this.headDim, layout: this.layout, place });
+    return rotary(x, table, { numHeads: x.shape[2]! / this.headDim, layout, place });
   }
 }

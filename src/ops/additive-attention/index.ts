@@ -9,6 +9,7 @@ import { defineOp, expectType, type Sample } from '../../core/op.ts';
 import { formatShape, type Shape } from '../../core/shape.ts';
 import { Tensor, tensor } from '../../core/tensor.ts';
 import { ShapeError } from '../../errors.ts';
+import { checkRate, type DropoutKey, dropout } from '../dropout/index.ts';
 import { embedding } from '../embedding/index.ts';
 import { matmul } from '../matmul/index.ts';
 import { permute } from '../shape/permute.ts';
@@ -22,6 +23,9 @@ interface AdditiveParams {
   readonly room: number;
   /** Query t of a sequence sees its first t + reach keys; `everything` without a causal rule. */
   readonly reach: number;
+  /** Dropout rate on the weights. */
+  readonly p: number;
+  readonly key: DropoutKey;
 }
 
 /** A reach beyond every key. */
@@ -36,6 +40,7 @@ type AdditiveInputs = readonly [
   segments: Tensor,
 ];
 
+const whole = { p: 0, key: [1, 2] as const };
 const segments = (values: readonly number[]) =>
   ({ shape: [2, values.length / 2], values, dtype: 'int32' }) as const;
 const hidden = (values: readonly number[]) => ({ shape: [values.length], values, dtype: 'bool' }) as const;
@@ -43,26 +48,26 @@ const hidden = (values: readonly number[]) => ({ shape: [values.length], values,
 const samples: readonly Sample<AdditiveParams>[] = [
   {
     inputs: [[3, 4], [5, 4], [5, 6], [1, 4], null, segments([0, 3, 0, 5])],
-    params: { room: 5, reach: everything },
+    params: { room: 5, reach: everything, ...whole },
   },
   {
     inputs: [[6, 17], [7, 17], [7, 3], [1, 17], null, segments([0, 2, 2, 4, 6, 0, 3, 3, 3, 7])],
-    params: { room: 4, reach: everything },
+    params: { room: 4, reach: everything, p: 0.2, key: [0xffffffff, 3] },
     note: 'sequences in a row; one has no query, one no key',
   },
   {
     inputs: [[4, 5], [6, 5], [6, 33], [1, 5], hidden([1, 1, 0, 0, 0, 0]), segments([0, 2, 4, 0, 3, 6])],
-    params: { room: 3, reach: everything },
+    params: { room: 3, reach: everything, ...whole },
     note: 'masked, and a sequence whose keys are all hidden',
   },
   {
     inputs: [[8, 5], [8, 5], [8, 3], [2, 5], null, segments([0, 3, 4, 7, 8, 0, 3, 4, 7, 8])],
-    params: { room: 3, reach: 1 },
-    note: 'two heads of two sequences, causal',
+    params: { room: 3, reach: 1, p: 0.4, key: [1, 2] },
+    note: 'two heads of two sequences, causal, dropout',
   },
   {
     inputs: [[3, 16], [15, 16], [15, 17], [3, 16], null, segments([0, 1, 2, 3, 0, 5, 10, 15])],
-    params: { room: 5, reach: 4 },
+    params: { room: 5, reach: 4, ...whole },
     note: 'a query of three heads behind a cache',
   },
   {
@@ -71,12 +76,12 @@ const samples: readonly Sample<AdditiveParams>[] = [
       { shape: [6, 17], range: [-40, 40] },
       ...([[6, 3], [1, 17], null, segments([0, 2, 5, 0, 3, 6])] as const),
     ],
-    params: { room: 3, reach: everything },
+    params: { room: 3, reach: everything, ...whole },
     note: 'numbers whose exponentials overflow',
   },
   {
     inputs: [[0, 2], [0, 2], [0, 3], [1, 2], null, segments([0, 0])],
-    params: { room: 0, reach: everything },
+    params: { room: 0, reach: everything, ...whole },
   },
 ];
 
@@ -113,7 +118,7 @@ function composed(inputs: AdditiveInputs, params: AdditiveParams) {
   const pairs = additiveScores(byQuery, reshape(key, [1, ...key.shape]), vectorOfRows(inputs));
   const scores = reshape(pairs, [T, key.shape[0]!]);
   const weights = softmax(keepWhere(scores, visibleKeys(inputs, params), Number.NEGATIVE_INFINITY));
-  return { scores, weights, output: matmul(weights, value) };
+  return { scores, weights, output: matmul(dropout(weights, params), value) };
 }
 
 function checkShapes([query, key, value, vector, mask, places]: readonly (Shape | null)[]): void {
@@ -137,9 +142,9 @@ function checkShapes([query, key, value, vector, mask, places]: readonly (Shape 
 
 function kernelInts(
   [query, , value, vector, , places]: AdditiveInputs,
-  { room, reach }: AdditiveParams,
+  { room, reach, key }: AdditiveParams,
 ): number[] {
-  return [places.shape[1]! - 1, query.shape[1]!, value.shape[1]!, room, vector.shape[0]!, reach];
+  return [places.shape[1]! - 1, query.shape[1]!, value.shape[1]!, room, vector.shape[0]!, reach, ...key];
 }
 
 const op = defineOp<AdditiveInputs, AdditiveParams>({
@@ -158,7 +163,7 @@ const op = defineOp<AdditiveInputs, AdditiveParams>({
       name: 'additive_attention',
       tensors: [output.data, saved[0]!.data, ...inputs.map((input) => input?.data ?? null)],
       ints: kernelInts(inputs, params),
-      floats: [],
+      floats: [params.p],
       items: output.shape[0]!,
       workPerItem: params.room * inputs[0].shape[1]! * 8,
     }),
@@ -171,14 +176,14 @@ const op = defineOp<AdditiveInputs, AdditiveParams>({
         name: 'additive_attention_backward',
         tensors: [...written, ...inputs, output, saved[0]!, grad].map((each) => each?.data ?? null),
         ints: kernelInts(inputs, params),
-        floats: [],
+        floats: [params.p],
         items: 1,
       };
     },
   },
 });
 
-/** What hides keys from queries in additive attention. */
+/** What hides keys from queries in additive attention, and dropout. */
 export interface AdditiveOptions {
   /** bool `[B, 1, 1, S]`, true where a key may be attended to. */
   readonly mask?: Tensor | null | undefined;
@@ -188,6 +193,9 @@ export interface AdditiveOptions {
   readonly causal?: boolean | undefined;
   /** Keys that stand before the first query, with `causal`. */
   readonly causalOffset?: number | undefined;
+  /** Dropout rate on the weights, and the key of this use. */
+  readonly p?: number | undefined;
+  readonly key?: DropoutKey | undefined;
 }
 
 /** Where the rows of each sequence begin on both sides: in each head the same, one head after the other. */
@@ -246,16 +254,17 @@ function inputsOf(
 
 function paramsOf(
   [, , , , , places]: AdditiveInputs,
-  { causal = false, causalOffset = 0 }: AdditiveOptions,
+  { causal = false, causalOffset = 0, p = 0, key = [0, 0] }: AdditiveOptions,
 ): AdditiveParams {
+  checkRate('additiveAttention', p);
   const n = places.shape[1]! - 1;
   let room = 0;
   for (let s = n + 1; s < places.size - 1; s++) room = Math.max(room, places.data[s + 1]! - places.data[s]!);
-  return { room, reach: causal ? causalOffset + 1 : everything };
+  return { room, reach: causal ? causalOffset + 1 : everything, p, key };
 }
 
 /**
- * `Σ_s softmax_s(vᵀ tanh(q_t + k_s)) value_s`. A query that may see no key gets zeros and a zero gradient.
+ * `Σ_s dropout(softmax_s(vᵀ tanh(q_t + k_s))) value_s`. A query that may see no key gets zeros and a zero gradient.
  *
  * @param query - `[B, T, H·A]`, projected
  * @param key - `[B, S, H·A]`, projected
@@ -263,6 +272,7 @@ function paramsOf(
  * @param vector - v of each head, `[H, A]`; `[A]` for one head
  * @returns `[B, T, H·E]`
  * @throws {ShapeError} when the widths differ
+ * @throws {ConfigError} when p is not at least 0 and below 1
  * @example
  * additiveAttention(queryLayer.forward(state), keyLayer.forward(memory), memory, vector, { mask });
  */
