@@ -18,20 +18,8 @@ import { trainExperiment } from '../src/train/run.ts';
 import { itOnEachDevice, roundingOf } from './support/devices.ts';
 import { tinyModel } from './support/models.ts';
 import { expectNear, idTensor } from './support/numbers.ts';
+import { headScores, story } from './support/stories.ts';
 import { temporaryFolder } from './support/tiny-run.ts';
-
-/** A story in which one sentence says what matters, somewhere. */
-function story(seed: number): { readonly text: string; readonly planted: string; readonly query: string } {
-  const random = new Random(seed, 'story');
-  const some = (list: string): string => list.split(' ')[random.integer(list.split(' ').length)]!;
-  const filler = (): string =>
-    `The ${some('old young tall quiet happy')} ${some('man woman child dog horse')} ${some('walks runs sits waits sings')} near the ${some('river house garden road hill')} in the ${some('morning evening summer winter rain')}. `;
-  const code = 1000 + random.integer(9000);
-  const planted = `Agent ${some('Falcon Heron Osprey Kestrel')} hid cipher ${code} under the ${some('lighthouse observatory cathedral')}. `;
-  const sentences = Array.from({ length: 60 }, filler);
-  sentences.splice(20 + random.integer(30), 0, planted);
-  return { text: sentences.join(''), planted, query: 'Where did the agent hide the cipher?' };
-}
 
 /** The share of stories whose planted sentence is among the chosen ones. */
 function recall(
@@ -53,7 +41,7 @@ const byScore =
   (passages: readonly string[], query: string, budget: number): number[] =>
     selectPassages(scores(passages, query), sizesOf(passages), budget);
 /** The beginning, as far as the budget goes. */
-const head = byScore((passages) => passages.map((_, i) => -i));
+const head = byScore(headScores);
 
 describe('key passages', () => {
   const budgets = [15, 60, 200];

@@ -1,16 +1,8 @@
 /** The non-autoregressive Transformer: what it computes, how many passes it needs, and what it cannot say. */
 import { describe, expect, it, test } from 'vitest';
-import type { TokenPair } from '../src/data/batching.ts';
 import { collate } from '../src/data/collate.ts';
 import { Translator } from '../src/generate/translator.ts';
-import {
-  backward,
-  full,
-  NonAutoregressive,
-  type NonAutoregressiveConfig,
-  Random,
-  Transformer,
-} from '../src/index.ts';
+import { backward, full, type NonAutoregressive } from '../src/index.ts';
 import type { EncoderDecoder } from '../src/models/encoder-decoder.ts';
 import { withDropoutKeys } from '../src/nn/dropout-keys.ts';
 import {
@@ -25,6 +17,15 @@ import {
 import { itOnEachDevice, needDevice } from './support/devices.ts';
 import { encodePairs, letterTokenizers, reversedStrings } from './support/reversed-strings.ts';
 import { trainOnPairs } from './support/train-pairs.ts';
+import {
+  bothAnswers,
+  drawSources,
+  mixedOf,
+  natFor,
+  outputsOf,
+  transformerFor,
+  withIterations,
+} from './support/two-answers.ts';
 
 const tokenizers = letterTokenizers();
 
@@ -71,26 +72,11 @@ describe('non-autoregressive Transformer', () => {
       'masking: expected all with length "end", got "random"',
     );
     expect(() => tinyNat({ iterations: 3 })).toThrow('iterations: expected 1 unless masking is "random"');
-    const translator = new Translator(natFor('native', {}), tokenizers);
+    const translator = new Translator(natFor('native'), tokenizers);
     for (const options of [{ sample: {} }, { prefixes: ['a'] }, { parallel: { kind: 'jacobi' } as const }])
       expect(() => translator.translate(['abc'], options)).toThrow('a model that writes all tokens at once');
   });
 });
-
-const size = {
-  ...{ sourceVocabSize: 12, targetVocabSize: 12, maxSeqLen: 24, dModel: 32, dFf: 64 },
-  numHeads: 4,
-  dropout: 0,
-};
-const layers = { numEncoderLayers: 1, numDecoderLayers: 1 };
-
-function natFor(device: string, config: Partial<NonAutoregressiveConfig>): NonAutoregressive {
-  return new NonAutoregressive({ ...size, ...layers, ...config }, { random: new Random(1, 'init'), device });
-}
-
-function transformerFor(device: string): Transformer {
-  return new Transformer({ ...size, ...layers }, { random: new Random(1, 'init'), device });
-}
 
 describe('learns', () => {
   test.for([
@@ -111,23 +97,10 @@ describe('learns', () => {
 
 /** Two ways to say each source: forwards or backwards. */
 describe('multi-modality', () => {
-  const random = new Random(3, 'sources');
-  const letters = [4, 5, 6, 7, 8, 9, 10, 11];
-  const sources = Array.from({ length: 120 }, () => random.shuffle([...letters]).slice(0, 5));
-  const pairs: TokenPair[] = sources.flatMap((source) => [
-    { source, target: source },
-    { source, target: source.toReversed() },
-  ]);
+  const sources = drawSources(120, 3);
+  const pairs = bothAnswers(sources);
   const STEPS = 500;
-  const outputsOf = (model: EncoderDecoder): string[] =>
-    new Translator(model, tokenizers)
-      .translate(sources.map((source) => tokenizers.source.decode(source)))
-      .map(({ text }) => text);
-  const mixedOf = (outputs: readonly string[]): number =>
-    outputs.filter((text, i) => {
-      const source = sources[i]!;
-      return ![source, source.toReversed()].some((ids) => text === tokenizers.source.decode(ids));
-    }).length;
+  const mixed = (model: EncoderDecoder): number => mixedOf(outputsOf(model, sources), sources);
 
   test('tokens that do not know of each other mix two right answers; a teacher who chose one cures it', {
     timeout: 240_000,
@@ -135,18 +108,18 @@ describe('multi-modality', () => {
     needDevice(context, 'native');
     const teacher = transformerFor('native');
     const loss = trainOnPairs(teacher, pairs, tokenizers, STEPS);
-    const said = outputsOf(teacher);
-    expect(mixedOf(said), 'one token after the other').toBeLessThan(sources.length / 20);
-    const alone = natFor('native', {});
+    const said = outputsOf(teacher, sources);
+    expect(mixedOf(said, sources), 'one token after the other').toBeLessThan(sources.length / 20);
+    const alone = natFor('native');
     const parallelLoss = trainOnPairs(alone, pairs, tokenizers, STEPS);
-    expect(mixedOf(outputsOf(alone)), 'in parallel').toBeGreaterThan(sources.length / 2);
+    expect(mixed(alone), 'in parallel').toBeGreaterThan(sources.length / 2);
     // Of six tokens one choice is left to the one; to the other four, as only the middle letter and the end are sure.
     expect(6 * loss).toBeLessThan(1.3 * Math.log(2));
     expect(6 * parallelLoss).toBeGreaterThan(0.99 * 4 * Math.log(2));
     const distilled = sources.map((source, i) => ({ source, target: tokenizers.target.encode(said[i]!) }));
-    const student = natFor('native', {});
+    const student = natFor('native');
     trainOnPairs(student, distilled, tokenizers, STEPS);
-    expect(mixedOf(outputsOf(student)), 'in parallel, from the teacher').toBeLessThan(sources.length / 10);
+    expect(mixed(student), 'in parallel, from the teacher').toBeLessThan(sources.length / 10);
   });
 
   test('every further pass of mask-predict mixes less; one token after the other does not mix', {
@@ -155,13 +128,9 @@ describe('multi-modality', () => {
     needDevice(context, 'native');
     const trained = natFor('native', { masking: 'random' });
     trainOnPairs(trained, pairs, tokenizers, 2 * STEPS);
-    const mixed = [1, 2, 5].map((iterations) => {
-      const model = natFor('native', { masking: 'random', iterations });
-      model.loadStateDict(trained.stateDict());
-      return mixedOf(outputsOf(model));
-    });
-    expect(mixed[0], JSON.stringify(mixed)).toBeGreaterThan(sources.length / 2);
-    expect(mixed[1], JSON.stringify(mixed)).toBeLessThan(0.9 * mixed[0]!);
-    expect(mixed[2], JSON.stringify(mixed)).toBeLessThan(0.5 * mixed[0]!);
+    const found = [1, 2, 5].map((iterations) => mixed(withIterations(trained, iterations)));
+    expect(found[0], JSON.stringify(found)).toBeGreaterThan(sources.length / 2);
+    expect(found[1], JSON.stringify(found)).toBeLessThan(0.9 * found[0]!);
+    expect(found[2], JSON.stringify(found)).toBeLessThan(0.5 * found[0]!);
   });
 });

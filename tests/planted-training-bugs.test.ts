@@ -25,6 +25,7 @@ import { clipFactor } from '../src/train/clip.ts';
 import { trainExperiment } from '../src/train/run.ts';
 import { learningRateAt } from '../src/train/schedules.ts';
 import { epochBatches, makeBatch, Seq2SeqObjective } from '../src/train/seq2seq.ts';
+import { isSentinel, spansAndTheRestAreTheText } from './support/checks/spans.ts';
 import { expectClose } from './support/compare.ts';
 import {
   encodePairs,
@@ -55,6 +56,7 @@ vi.mock('../src/train/clip.ts', (original) => replaceable(original, 'clipFactor'
 vi.mock('../src/train/average.ts', (original) => replaceable(original, 'averageWeights'));
 vi.mock('../src/train/schedules.ts', (original) => replaceable(original, 'learningRateAt'));
 vi.mock('../src/data/batching.ts', (original) => replaceable(original, 'packedBatches'));
+vi.mock('../src/data/span-corruption.ts', (original) => replaceable(original, 'corruptSpans'));
 vi.mock('../src/data/collate.ts', (original) => replaceable(original, 'shiftRight'));
 vi.mock('../src/nn/attention/packing.ts', async (original) => {
   const module = await original<typeof import('../src/nn/attention/packing.ts')>();
@@ -280,6 +282,7 @@ const checks = {
     );
     expect(second.steps).toBe(1);
   },
+  spans: spansAndTheRestAreTheText,
   /** The model of a run is the mean of its last two snapshots. */
   averaging: async () => {
     const folder = temporaryFolder();
@@ -467,6 +470,28 @@ const bugs: readonly Bug[] = [
       real(session, tokens, { ...(query as object), forbidden: [] } as never),
     ),
     check: 'forbidden',
+  },
+  {
+    name: 'the sentinels of a target in the wrong order',
+    plant: instead('corruptSpans', (real, ...args) => {
+      const { source, target } = real(...args) as TokenPair;
+      const turned = target.filter(isSentinel).toReversed();
+      return { source, target: target.map((id) => (isSentinel(id) ? turned.shift()! : id)) };
+    }),
+    check: 'spans',
+  },
+  {
+    name: 'a span that is left visible behind its sentinel',
+    plant: instead('corruptSpans', (real, ...args) => {
+      const { source, target } = real(...args) as TokenPair;
+      const first = source.findIndex(isSentinel);
+      const span = target.slice(
+        1,
+        target.findIndex((id, i) => i > 0 && isSentinel(id)),
+      );
+      return { source: source.toSpliced(first + 1, 0, ...span), target };
+    }),
+    check: 'spans',
   },
   {
     name: 'one snapshot too few in the average',

@@ -20,7 +20,8 @@ export const rows: readonly Mechanism[] = [
     id: 'K8',
     name: 'Degeneration diagnostics',
     file: 'src/metrics/degeneration.ts',
-    verification: 'distinct-n, repeat rate and self-BLEU against counting in the open and by hand',
+    verification:
+      'distinct-n, repeat rate and self-BLEU against counting in the open and by hand; beam search repeats more bigrams than draws do (tests/long/degeneration.test.ts)',
     test: 'src/metrics/degeneration.test.ts',
   },
   {
@@ -56,7 +57,7 @@ export const rows: readonly Mechanism[] = [
     name: 'Mask-predict',
     ...nat,
     verification:
-      'passes are counted; hidden tokens see the shown ones on both sides; every further pass mixes two right answers less; four passes stand between one and token by token (docs/log.md)',
+      'passes are counted; hidden tokens see the shown ones on both sides; every further pass mixes two right answers less; four passes stand between one and token by token (tests/long/mask-predict.test.ts)',
   },
   {
     id: 'J16',
@@ -71,7 +72,7 @@ export const rows: readonly Mechanism[] = [
     name: 'Scheduled sampling in two passes',
     file: 'src/train/objectives/scheduled-sampling.ts',
     verification:
-      'a share of 0 is teacher forcing to the bit; guesses against the likeliest token after each prefix alone',
+      'a share of 0 is teacher forcing to the bit; guesses against the likeliest token after each prefix alone; recovery from a wrong token with and without it (tests/long/objectives.test.ts)',
     test: 'src/train/objectives/scheduled-sampling.test.ts',
   },
   {
@@ -79,7 +80,7 @@ export const rows: readonly Mechanism[] = [
     name: 'REINFORCE with a self-critical baseline',
     file: 'src/train/objectives/reinforce.ts',
     verification:
-      'the mean of drawn gradients against the exact one from all texts of two tokens, in standard errors',
+      'the mean of drawn gradients against the exact one from all texts of two tokens, in standard errors; BLEU rises over that of cross-entropy (tests/long/objectives.test.ts)',
     test: 'src/train/objectives/reinforce.test.ts',
   },
   {

@@ -52,7 +52,7 @@ export const rows: readonly Mechanism[] = [
     name: 'Key passages: TF-IDF, TextRank, attention',
     file: 'src/data/passages.ts',
     verification:
-      'recall of a planted sentence at three budgets against the beginning of the text; the equation of TextRank holds; a trained model answers from the passages, not from the beginning (docs/log.md)',
+      'recall of a planted sentence at three budgets against the beginning of the text; the equation of TextRank holds; a trained model answers from the passages, not from the beginning (tests/long/key-passages.test.ts)',
     test: longText,
   },
   {

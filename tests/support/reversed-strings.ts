@@ -21,12 +21,34 @@ export function reversedStrings(
   { seed = 1, shortest = 1, longest = 6 }: { seed?: number; shortest?: number; longest?: number } = {},
 ): StringPair[] {
   const random = new Random(seed, 'reversed-strings');
-  const sources = new Set<string>();
-  while (sources.size < count) {
+  const sources = different(count, () => {
     const length = shortest + random.integer(longest - shortest + 1);
-    sources.add(Array.from({ length }, () => alphabet[random.integer(alphabet.length)]).join(''));
-  }
-  return [...sources].map((source) => ({ source, target: [...source].reverse().join('') }));
+    return Array.from({ length }, () => alphabet[random.integer(alphabet.length)]).join('');
+  });
+  return sources.map((source) => ({ source, target: [...source].reverse().join('') }));
+}
+
+/**
+ * `count` different walks around the alphabet: a first letter, then a `b` for one step onwards and a `c` for two. What
+ * has to be said are the letters on the way, each of which follows from the one before it.
+ */
+export function walks(count: number, { seed, length }: { seed: number; length: number }): StringPair[] {
+  const random = new Random(seed, 'walks');
+  const sources = different(count, () => {
+    const steps = Array.from({ length: length - 1 }, () => 'bc'[random.integer(2)]);
+    return [alphabet[random.integer(alphabet.length)], ...steps].join('');
+  });
+  return sources.map((source) => {
+    let place = 0;
+    const target = [...source].map((step) => alphabet[(place += alphabet.indexOf(step)) % alphabet.length]);
+    return { source, target: target.join('') };
+  });
+}
+
+function different(count: number, draw: () => string): string[] {
+  const strings = new Set<string>();
+  while (strings.size < count) strings.add(draw());
+  return [...strings];
 }
 
 /** One tokenizer of letters for both sides. */

@@ -5,23 +5,40 @@ import type { EncoderDecoder } from '../../src/models/encoder-decoder.ts';
 import { withDropoutKeys } from '../../src/nn/dropout-keys.ts';
 import { Adam } from '../../src/train/adam.ts';
 import { clipFactor, gradientNorm } from '../../src/train/clip.ts';
+import type { Experiment } from '../../src/train/config/schema.ts';
+import { validateExperiment } from '../../src/train/config/validate.ts';
+import { TrainingObjective } from '../../src/train/objectives/training-objective.ts';
 import { learningRateAt } from '../../src/train/schedules.ts';
 import { epochBatches, makeBatch, Seq2SeqObjective } from '../../src/train/seq2seq.ts';
 
-/** Trains in place and leaves the model ready to use; the mean loss of the last epoch's tokens, nats. */
+/** The section `training` of an experiment with these fields. */
+export function trainingWith(fields: object): Experiment['training'] {
+  const data = { train: { format: 'tsv', path: 'x' }, maxSourceLength: 8, maxTargetLength: 8 };
+  const file = { name: 'x', data, tokenizer: { shared: { kind: 'char' } }, model: {} };
+  return validateExperiment({ ...file, training: { maxSteps: 1, ...fields } }).training;
+}
+
+/**
+ * Trains in place and leaves the model ready to use.
+ *
+ * @param options - `training`: fields that say what an update learns from a batch, and the seed
+ * @returns the mean loss of the tokens of an epoch, nats
+ */
 export function trainOnPairs(
   model: EncoderDecoder,
   pairs: readonly TokenPair[],
   tokenizers: Tokenizers,
   steps: number,
-  { learningRate = 0.005, maxTokens = 512 } = {},
+  { learningRate = 0.005, maxTokens = 512, training = {} } = {},
 ): number {
   const padId = tokenizers.target.specialTokens.pad;
-  const objective = new Seq2SeqObjective(model, { padId, labelSmoothing: 0 });
+  const section = trainingWith({ labelSmoothing: 0, ...training });
+  const { seed } = section;
+  const objective = new TrainingObjective(model, tokenizers, section);
   const adam = new Adam(model.namedParameters());
   const schedule = { learningRate, warmupSteps: Math.floor(steps / 20), finalRate: 0.02, dModel: 1 };
   const batches = (epoch: number) =>
-    epochBatches(pairs, { maxTokens }, { seed: 1, epoch, shuffle: true }).map((places) =>
+    epochBatches(pairs, { maxTokens }, { seed, epoch, shuffle: true }).map((places) =>
       makeBatch(
         places.map((place) => pairs[place]!),
         tokenizers,
@@ -31,14 +48,16 @@ export function trainOnPairs(
   for (let step = 0, epoch = 0; step < steps; epoch++) {
     for (const batch of batches(epoch)) {
       if (step++ === steps) break;
-      withDropoutKeys(1, step, () => objective.trainOn(batch, batch.targetTokens));
+      const place = { step, batch: 0, done: step / steps };
+      withDropoutKeys(seed, step, () => objective.trainOn(batch, batch.targetTokens, place));
       const clip = clipFactor(gradientNorm(model.parameters()), 1);
-      adam.step(learningRateAt('cosine', { step, done: step / steps }, schedule), clip);
+      adam.step(learningRateAt('cosine', place, schedule), clip);
       model.zeroGrad();
     }
   }
   adam.dispose();
   model.eval();
-  const sums = batches(0).map((batch) => objective.evaluate(batch));
+  const teacherForcing = new Seq2SeqObjective(model, { padId, labelSmoothing: 0 });
+  const sums = batches(0).map((batch) => teacherForcing.evaluate(batch));
   return sums.reduce((t, { loss }) => t + loss, 0) / sums.reduce((t, { tokens }) => t + tokens, 0);
 }

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { type FilledText, fillText } from '../../generate/fill-mask.ts';
 import { loadMaskedLanguageModel } from '../../train/load-model.ts';
 import { addDeviceOptions, applyDeviceOptions, type DeviceOptions } from '../device-options.ts';
-import { inputLines } from '../input-lines.ts';
+import { fromLine, inputLines } from '../input-lines.ts';
 import { lineWriter } from '../line-writer.ts';
 import { wholeNumber } from '../numbers.ts';
 import { note } from '../output.ts';
@@ -46,12 +46,14 @@ async function fill(path: string, flags: FillFlags): Promise<void> {
   });
   const { mask } = tokenizer.specialTokens;
   const word = mask === undefined ? '' : tokenizer.token(mask);
+  let number = 0;
   for await (const line of inputLines(flags.input)) {
+    number++;
     // A text without a mask stays as it is, so that line n of the output belongs to line n of the input.
     const isFull = !line.includes(word);
     const result: FilledText = isFull
       ? { text: line, masks: [] }
-      : fillText(model, tokenizer, line, { topK });
+      : fromLine(flags.input, number, () => fillText(model, tokenizer, line, { topK }));
     await write.lines([flags.json ? JSON.stringify({ source: line, ...result }) : result.text]);
   }
   await write.end();

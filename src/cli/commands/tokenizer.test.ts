@@ -37,6 +37,9 @@ describe('heed tokenizer', () => {
     out = '';
     expect(await main(['tokenizer', 'decode', path('t.json'), '--input', path('ids')])).toBe(0);
     expect(out).toBe('ein hund\nein mann\nein hund\n');
+    writeFileSync(path('ids'), '4\n99999\n');
+    expect(await main(['tokenizer', 'decode', path('t.json'), '--input', path('ids')])).toBe(2);
+    expect(errors).toMatch(/ids:2: expected ids from 0 to \d+, got 99999/);
   });
 
   it('prints pieces or JSON', async () => {

@@ -7,7 +7,7 @@ import { ConfigError, TokenizerError } from '../../errors.ts';
 import { readTokenizerFile } from '../../formats/tokenizer-file.ts';
 import type { Sampling, TokenCodec } from '../../tokenizers/index.ts';
 import { examples } from '../examples.ts';
-import { inputLines, standardInput } from '../input-lines.ts';
+import { fromLine, inputLines } from '../input-lines.ts';
 import { realNumber, wholeNumber } from '../numbers.ts';
 import { registerTokenizerReport } from './tokenizer-report.ts';
 import { registerTokenizerTrain } from './tokenizer-train.ts';
@@ -135,13 +135,17 @@ async function decode(path: string, options: DecodeOptions): Promise<void> {
   const tokenizer = readTokenizer(path);
   let number = 0;
   for await (const line of inputLines(options.input)) {
-    number++;
-    const words = line.split(/\s+/).filter((word) => word !== '');
-    const bad = words.find((word) => !/^\d+$/.test(word));
-    if (bad !== undefined) {
-      const where = `${options.input ?? standardInput}:${number}`;
-      throw new TokenizerError({ where, expected: 'ids separated by spaces', got: JSON.stringify(bad) });
-    }
-    await print(tokenizer.decode(words.map(Number), { skipSpecialTokens: !options.keepSpecial }));
+    const text = fromLine(options.input, ++number, () =>
+      tokenizer.decode(idsOf(line), { skipSpecialTokens: !options.keepSpecial }),
+    );
+    await print(text);
   }
+}
+
+function idsOf(line: string): number[] {
+  const words = line.split(/\s+/).filter((word) => word !== '');
+  const bad = words.find((word) => !/^\d+$/.test(word));
+  if (bad === undefined) return words.map(Number);
+  const expected = 'ids separated by spaces';
+  throw new TokenizerError({ where: 'decode', expected, got: JSON.stringify(bad) });
 }

@@ -10,25 +10,18 @@ import {
   type Transformer,
 } from '../../../src/index.ts';
 import { withDropoutKeys } from '../../../src/nn/dropout-keys.ts';
-import { validateExperiment } from '../../../src/train/config/validate.ts';
 import { reinforce } from '../../../src/train/objectives/reinforce.ts';
 import { mixGuesses } from '../../../src/train/objectives/scheduled-sampling.ts';
 import { TrainingObjective } from '../../../src/train/objectives/training-objective.ts';
 import { makeBatch } from '../../../src/train/seq2seq.ts';
 import { gradientsOf } from '../models.ts';
 import { encodePairs, letterTokenizers, reversedStrings, tinyTransformer } from '../reversed-strings.ts';
+import { trainingWith } from '../train-pairs.ts';
 
 const tokenizers = letterTokenizers();
 
 function batchOf(count: number) {
   return makeBatch(encodePairs(reversedStrings(count, { shortest: 3, longest: 6 }), tokenizers), tokenizers);
-}
-
-/** The section `training` with these fields. */
-function trainingWith(fields: object) {
-  const data = { train: { format: 'tsv', path: 'x' }, maxSourceLength: 8, maxTargetLength: 8 };
-  const file = { name: 'x', data, tokenizer: { shared: { kind: 'char' } }, model: {} };
-  return validateExperiment({ ...file, training: { maxSteps: 1, ...fields } }).training;
 }
 
 function gradients(model: Transformer, fields: object): Map<string, Float64Array> {
