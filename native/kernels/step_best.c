@@ -3,7 +3,7 @@
 #include "decoder_step.h"
 #include "rows.h"
 
-enum { BLOCK_COLUMNS = 512, SCAN = 64 };
+enum { BLOCK_COLUMNS = 256, SCAN = 64 };
 
 typedef struct {
   float logit;
