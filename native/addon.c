@@ -123,7 +123,8 @@ static napi_value free_now(napi_env env, napi_callback_info info) {
   napi_value buffer;
   void *found = NULL;
   instance_of(env, info, &argc, &buffer);
-  if (napi_unwrap(env, buffer, &found) != napi_ok || napi_detach_arraybuffer(env, buffer) != napi_ok) return NULL;
+  // Once only: after the first time the event loop takes away what was wrapped.
+  if (napi_remove_wrap(env, buffer, &found) != napi_ok || napi_detach_arraybuffer(env, buffer) != napi_ok) return NULL;
   owned *own = found;
   heed_release(own->memory, own->bytes);
   own->memory = NULL;

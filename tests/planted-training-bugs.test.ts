@@ -11,7 +11,6 @@ import { type Tensor, tensor } from '../src/core/tensor.ts';
 import type { TokenPair } from '../src/data/batching.ts';
 import { collate } from '../src/data/collate.ts';
 import { readSafetensors } from '../src/formats/safetensors.ts';
-import { beamSearch } from '../src/generate/beam.ts';
 import { nextTokens } from '../src/generate/next-tokens.ts';
 import { ModelSession } from '../src/generate/session.ts';
 import { FusedDecoder } from '../src/models/fused-decoder.ts';
@@ -25,6 +24,7 @@ import { clipFactor } from '../src/train/clip.ts';
 import { trainExperiment } from '../src/train/run.ts';
 import { learningRateAt } from '../src/train/schedules.ts';
 import { epochBatches, makeBatch, Seq2SeqObjective } from '../src/train/seq2seq.ts';
+import { beamScoresOfAllTexts, forbiddenNeverComes, likeliestTextEnds } from './support/checks/beams.ts';
 import { isSentinel, spansAndTheRestAreTheText } from './support/checks/spans.ts';
 import { expectClose } from './support/compare.ts';
 import {
@@ -34,7 +34,6 @@ import {
   tinyTransformer,
 } from './support/reversed-strings.ts';
 import { temporaryFolder, tinyExperiment } from './support/tiny-run.ts';
-import { enumerate, type NextLogits, randomTree, TreeSession } from './support/tree-session.ts';
 
 type Planted = (real: (...args: never[]) => unknown, ...args: never[]) => unknown;
 
@@ -241,35 +240,9 @@ const checks = {
     }
     for (const session of sessions) session.dispose();
   },
-  /** Scores of a beam as wide as the tree against all texts there are. */
-  beamScores: () => {
-    const next = randomTree(4, 3);
-    const all = enumerate(next, { bos: 0, eos: 1, maxNewTokens: 3, alpha: 0 });
-    const options = { bos: 0, eos: 1, maxNewTokens: 3, beamSize: 27, nBest: 27, lengthPenalty: 1 };
-    const penalised = all.map(
-      ({ tokens, complete, logProb }) => logProb / ((5 + tokens.length + Number(complete)) / 6),
-    );
-    const found = beamSearch(new TreeSession(next), options)[0]!.map(({ score }) => score);
-    expectClose(
-      found,
-      penalised.toSorted((x, y) => y - x),
-      exact,
-    );
-  },
-  /** The likeliest text ends after two tokens. */
-  ending: () => {
-    const next: NextLogits = (prefix) => (prefix.length < 3 ? [0, 0, 9] : [0, 9, 0]);
-    const options = { bos: 0, eos: 1, maxNewTokens: 8, beamSize: 2, nBest: 1 };
-    expect(beamSearch(new TreeSession(next), options)[0]![0]).toMatchObject({
-      tokens: [2, 2],
-      complete: true,
-    });
-  },
-  forbidden: () => {
-    const options = { bos: 0, eos: 1, maxNewTokens: 4, beamSize: 3, nBest: 3, forbidden: [2] };
-    for (const { tokens } of beamSearch(new TreeSession(() => [0, 0, 9, 1]), options)[0]!)
-      expect(tokens).not.toContain(2);
-  },
+  beamScores: beamScoresOfAllTexts,
+  ending: likeliestTextEnds,
+  forbidden: forbiddenNeverComes,
   /** Moments go through a checkpoint. */
   moments: () => {
     const parameter = tensor([1], [1], { device: 'reference', requiresGrad: true });

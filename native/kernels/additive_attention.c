@@ -28,7 +28,7 @@ static int64_t head_of(const additive_job *s, int64_t sequence) { return sequenc
 
 // tanh(q + k) = 1 - 2 / (1 + e^2q e^2k): with the exponentials of all queries and keys at hand, a pair of them costs a
 // reciprocal. Numbers beyond MOST, whose product could overflow, go through tanh itself.
-#define MOST 21.5f
+static const float MOST = 21.5f;
 
 typedef struct {
   const float *query, *key; // [queries, A], [keys, A]: as given, or e^2x

@@ -8,8 +8,8 @@
 enum { ROWS, WIDTH, HEADS, KEY_WIDTH, VALUE_WIDTH, HIDDEN, LAYERS, ROOM, SOURCES, PLACE, VOCAB, BEST, ACTIVATION, PRE_NORM,
        PANELS, HALVES };
 enum { EPS, SCALE, EMBEDDING_SCALE };
-enum { OUT_TOKENS, OUT_SCORES, TOKENS, WANTED, EMBEDDING, POSITION, SLOTS, SOURCE_OF, MASK, FORBIDDEN,
-       ROTATION, PROJECTION, FINAL_GAIN, FINAL_BIAS, FIRST_LAYER };
+enum { OUT_TOKENS, OUT_SCORES, TOKENS, WANTED, EMBEDDING, POSITION, SLOTS, SOURCE_OF, MASK, FORBIDDEN, ROTATION,
+       PROJECTION, FINAL_GAIN, FINAL_BIAS, FIRST_LAYER };
 
 typedef struct {
   const heed_args *a;
@@ -181,7 +181,8 @@ KERNEL(decoder_step) {
     normalise(&s, s.y, s.x, a->t[FINAL_GAIN], a->t[FINAL_BIAS]);
     top = s.y;
   }
-  best_tokens job = {.in = input_of(&s, top, size(&s, WIDTH)), .weight = a->t[PROJECTION], .forbidden = a->t[FORBIDDEN], .wanted = a->t[WANTED],
-                     .tokens = a->t[OUT_TOKENS], .scores = a->t[OUT_SCORES], .V = size(&s, VOCAB), .k = size(&s, BEST)};
+  best_tokens job = {.in = input_of(&s, top, size(&s, WIDTH)), .weight = a->t[PROJECTION],
+                     .forbidden = a->t[FORBIDDEN], .wanted = a->t[WANTED], .tokens = a->t[OUT_TOKENS],
+                     .scores = a->t[OUT_SCORES], .V = size(&s, VOCAB), .k = size(&s, BEST)};
   find_best_tokens(&job);
 }

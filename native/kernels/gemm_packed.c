@@ -143,21 +143,31 @@ static void add_products(const packed_job *s, const char *packedA, int64_t i0, i
 
 static int64_t column_tiles(const packed_job *s) { return ceil_div(s->g.N, s->nc); }
 
+typedef struct {
+  int64_t i0, i1, j0, j1; // rows and columns of C
+} tile;
+
+// First all tiles of full height, one column of them after the other, then the lower ones.
+static tile tile_of(const packed_job *s, int64_t task) {
+  int64_t above = s->tiles * s->mc, last = task - s->tiles * column_tiles(s);
+  int64_t row = last < 0 ? task % s->tiles * s->mc : above + last % s->lastTiles * s->lastRows;
+  int64_t column = (last < 0 ? task / s->tiles : last / s->lastTiles) * s->nc;
+  int64_t height = last < 0 ? s->mc : s->lastRows;
+  return (tile){row, min64(row + height, s->g.M), column, min64(column + s->nc, s->g.N)};
+}
+
 static void compute_tile(void *context, int64_t task) {
   const packed_job *s = context;
   const matmul *g = &s->g;
-  int64_t large = s->tiles * column_tiles(s), last = task - large;
-  int64_t i0 = last < 0 ? task % s->tiles * s->mc : s->tiles * s->mc + last % s->lastTiles * s->lastRows;
-  int64_t i1 = min64(i0 + (last < 0 ? s->mc : s->lastRows), g->M);
-  int64_t j0 = (last < 0 ? task / s->tiles : last / s->lastTiles) * s->nc, j1 = min64(j0 + s->nc, g->N);
+  tile t = tile_of(s, task);
   size_t bytes = (size_t)((s->mc + s->e->rows) * whole_groups(s, s->kc) * s->e->bytes);
   char *packedA = heed_scratch(HEED_SCRATCH_B, bytes);
   if (!packedA) return;
   if (s->e->start) s->e->start();
   for (int64_t k = 0; k < g->K; k += s->kc) {
     int64_t kc = min64(s->kc, g->K - k);
-    pack_a(s, packedA, i0, i1, k, kc);
-    add_products(s, packedA, i0, i1, j0, j1, k, kc);
+    pack_a(s, packedA, t.i0, t.i1, k, kc);
+    add_products(s, packedA, t.i0, t.i1, t.j0, t.j1, k, kc);
   }
   if (s->e->stop) s->e->stop();
   if (s->pastCache) finish_stores();

@@ -68,11 +68,11 @@ static void best_of_block(void *context, int64_t block) {
 
 // Logarithm of the sum of all exponentials of a row.
 static double log_sum(const best_job *j, int64_t row) {
+  int64_t rows = j->s->in.rows, end = j->blocks * rows;
   float max = -INFINITY;
-  for (int64_t b = 0; b < j->blocks; b++) max = j->maxima[b * j->s->in.rows + row] > max ? j->maxima[b * j->s->in.rows + row] : max;
+  for (int64_t at = row; at < end; at += rows) max = j->maxima[at] > max ? j->maxima[at] : max;
   double sum = 0;
-  for (int64_t b = 0; b < j->blocks; b++) {
-    int64_t at = b * j->s->in.rows + row;
+  for (int64_t at = row; at < end; at += rows) {
     if (j->sums[at] != 0) sum += j->sums[at] * expf(j->maxima[at] - max);
   }
   return max + logf((float)sum);

@@ -51,6 +51,16 @@ describe('native binding', () => {
     expect(grown).toBeLessThan(4 * bytes);
   });
 
+  test('frees a buffer once, also after the event loop has taken its memory away', async (context) => {
+    const binding = needBinding(context);
+    const buffers = Array.from({ length: 50 }, () => binding.alloc(100));
+    for (const buffer of buffers) binding.free(buffer);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    const others = buffers.map(() => new Uint8Array(binding.alloc(100)).fill(7));
+    for (const buffer of buffers) binding.free(buffer);
+    expect(others.every((view) => view.length === 100 && view.every((value) => value === 7))).toBe(true);
+  });
+
   test('takes views at any offset, of shared memory too', (context) => {
     const binding = needBinding(context);
     for (const buffer of [new ArrayBuffer(64), new SharedArrayBuffer(64), binding.alloc(64)]) {
