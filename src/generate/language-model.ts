@@ -11,8 +11,8 @@ import type { DecodingSession } from './session.ts';
 
 /** How prompts are continued. */
 export interface GenerateOptions {
-  /** Most new tokens of a text. */
-  readonly maxNewTokens: number;
+  /** Most new tokens of a text; by default 200, or as many as the model still takes after its prompt. */
+  readonly maxNewTokens?: number | undefined;
   /** Id that ends a text; without one, every text grows to its limit. */
   readonly eos?: number;
   /** Draws tokens; the likeliest are taken without it. */
@@ -35,6 +35,28 @@ export interface GenerateOptions {
 
 /** No token has this id. */
 const NEVER = -1;
+const DEFAULT_NEW_TOKENS = 200;
+
+/**
+ * The most new tokens that a prompt of `length` tokens gets.
+ *
+ * @throws {ConfigError} when prompt and new tokens are more than the model takes
+ */
+export function newTokensAfter(
+  length: number,
+  { maxSeqLen }: CausalLanguageModel,
+  { maxNewTokens, slide }: Pick<GenerateOptions, 'maxNewTokens' | 'slide'>,
+): number {
+  const room = slide ? Number.POSITIVE_INFINITY : maxSeqLen - length;
+  const wanted = maxNewTokens ?? Math.max(1, Math.min(DEFAULT_NEW_TOKENS, room));
+  if (wanted <= room) return wanted;
+  throw new ConfigError({
+    where: 'maxNewTokens',
+    expected: `prompt and new tokens of at most ${maxSeqLen} (maxSeqLen)`,
+    got: `${length} and ${wanted}`,
+    hint: 'shorten the prompt, ask for fewer tokens, or let the window slide (slide)',
+  });
+}
 
 /**
  * Continues texts. Prompts of one length go through the model together.
@@ -48,20 +70,13 @@ const NEVER = -1;
 export function generate(
   model: CausalLanguageModel,
   prompts: readonly (readonly number[])[],
-  options: GenerateOptions,
+  options: GenerateOptions = {},
 ): Hypothesis[][] {
-  const { maxNewTokens } = options;
-  const longest = Math.max(0, ...prompts.map(({ length }) => length));
-  if (longest + maxNewTokens > model.maxSeqLen && !options.slide) {
-    throw new ConfigError({
-      where: 'maxNewTokens',
-      expected: `prompt and new tokens of at most ${model.maxSeqLen} (maxSeqLen)`,
-      got: `${longest} and ${maxNewTokens}`,
-      hint: 'shorten the prompt, ask for fewer tokens, or let the window slide (slide)',
-    });
-  }
+  const limits = new Map(
+    prompts.map(({ length }) => [length, newTokensAfter(length, model, options)] as const),
+  );
   const results: Hypothesis[][] = new Array(prompts.length);
-  for (const length of new Set(prompts.map((prompt) => prompt.length))) {
+  for (const [length, maxNewTokens] of limits) {
     const places = [...prompts.keys()].filter((i) => prompts[i]!.length === length);
     const own = places.map((i) => prompts[i]!);
     const session =
@@ -69,7 +84,7 @@ export function generate(
         ? new SlidingSession(model, own)
         : new LanguageModelSession(model, own, maxNewTokens);
     try {
-      const found = search(session, places, prompts, options);
+      const found = search(session, places, prompts, { ...options, maxNewTokens });
       for (const [row, i] of places.entries()) results[i] = found[row]!;
     } finally {
       session.dispose();
@@ -82,7 +97,7 @@ function search(
   session: DecodingSession,
   places: readonly number[],
   prompts: readonly (readonly number[])[],
-  options: GenerateOptions,
+  options: GenerateOptions & { readonly maxNewTokens: number },
 ): Hypothesis[][] {
   const { sample, beamSize = 1, nBest = 1, eos = NEVER, maxNewTokens, forbidden = [] } = options;
   const own = places.map((i) => prompts[i]!);

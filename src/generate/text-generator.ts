@@ -2,12 +2,12 @@
 import { ConfigError } from '../errors.ts';
 import type { CausalLanguageModel } from '../models/language-model.ts';
 import type { Tokenizer } from '../tokenizers/types.ts';
-import { generate } from './language-model.ts';
+import { generate, newTokensAfter } from './language-model.ts';
 import type { SamplingOptions } from './sampling/options.ts';
 
 /** How texts are continued. */
 export interface TextOptions {
-  /** Most new tokens of a text; by default 200, or as many as the model still takes after the longest prompt. */
+  /** Most new tokens of a text; by default 200, or as many as the model still takes after its prompt. */
   readonly maxNewTokens?: number | undefined;
   /** Draws tokens; the likeliest are taken without it. */
   readonly sample?: SamplingOptions | undefined;
@@ -40,8 +40,6 @@ export interface GeneratedText {
   /** Sum of the log-probabilities of its tokens, the model's own. */
   readonly logProb: number;
 }
-
-const DEFAULT_NEW_TOKENS = 200;
 
 /** The text of ids that come one by one; what is not whole yet, as half of a character, is held back. */
 class GrowingText {
@@ -97,23 +95,30 @@ export class TextGenerator {
   generate(prompts: readonly string[], options: TextOptions = {}): GeneratedText[][] {
     const { firstStream = 0, count = 1 } = options;
     const ids = prompts.map((prompt) => this.encode(prompt));
-    const maxNewTokens = options.maxNewTokens ?? this.roomAfter(ids, options.slide ?? false);
-    const all = { ...options, maxNewTokens };
     const streams = prompts.map((_, i) => firstStream + i);
-    if (!options.onText) return this.together(prompts, ids, streams, all);
+    if (!options.onText) return this.together(prompts, ids, streams, options);
     // A draw has the numbers that it has beside the others.
     return prompts.map((prompt, i) =>
       Array.from({ length: options.sample ? count : 1 }, (_, result) =>
-        this.aloud(prompt, ids[i]!, streams[i]! * count + result, all, { prompt: i, result }),
+        this.aloud(prompt, ids[i]!, streams[i]! * count + result, options, { prompt: i, result }),
       ),
     );
+  }
+
+  /**
+   * Whether a prompt can be continued.
+   *
+   * @throws {ConfigError} as `generate` does
+   */
+  check(prompt: string, options: TextOptions = {}): void {
+    newTokensAfter(this.encode(prompt).length, this.model, options);
   }
 
   private together(
     prompts: readonly string[],
     ids: readonly number[][],
     streams: readonly number[],
-    { maxNewTokens, sample, beamSize, count = 1, slide }: TextOptions & { readonly maxNewTokens: number },
+    { maxNewTokens, sample, beamSize, count = 1, slide }: TextOptions,
   ): GeneratedText[][] {
     const found = generate(this.model, ids, {
       ...{ maxNewTokens, nBest: count, streams, slide, forbidden: this.forbidden },
@@ -127,7 +132,7 @@ export class TextGenerator {
     prompt: string,
     ids: readonly number[],
     stream: number,
-    { maxNewTokens, sample, slide, onText }: TextOptions & { readonly maxNewTokens: number },
+    { maxNewTokens, sample, slide, onText }: TextOptions,
     place: TextPlace,
   ): GeneratedText {
     const growing = new GrowingText(this.tokenizer, ids);
@@ -167,11 +172,5 @@ export class TextGenerator {
       got: prompt === '' ? 'an empty text' : JSON.stringify(prompt),
       hint: 'this tokenizer keeps no line end to begin after: give a word',
     });
-  }
-
-  private roomAfter(ids: readonly (readonly number[])[], slide: boolean): number {
-    if (slide) return DEFAULT_NEW_TOKENS;
-    const longest = Math.max(0, ...ids.map(({ length }) => length));
-    return Math.max(1, Math.min(DEFAULT_NEW_TOKENS, this.model.maxSeqLen - longest));
   }
 }

@@ -65,6 +65,20 @@ describe('heed generate', () => {
     expect(jsonLines(long)[0]!.tokens).toHaveLength(50);
   });
 
+  it('names the line of a prompt that is too long, after the texts before it', async () => {
+    const { code, stdout, stderr } = await heed(['generate', 'gpt', '--json'], {
+      cwd,
+      input: 'abc\nabcdefgh\nabcdefghabcdefgh\nabc\n',
+    });
+    const refusal = 'expected prompt and new tokens of at most 16 (maxSeqLen), got 16 and 1; hint: shorten';
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: expect.stringContaining(`heed: standard input:3: ${refusal}`),
+    });
+    // Each text takes the room that its own prompt leaves.
+    expect(jsonLines(stdout).map(({ tokens }) => (tokens as string[]).length)).toEqual([13, 8]);
+  });
+
   it('says how much the texts repeat', async () => {
     const args = ['conv-lm', '--prompt', 'abc', '--sample', '--seed', '1', '--count', '3', '--diagnose'];
     const { code, stderr } = await heed(['generate', ...args], { cwd });

@@ -5,7 +5,7 @@ import type { GeneratedText, TextGenerator, TextOptions } from '../../generate/t
 import { degeneration } from '../../metrics/degeneration.ts';
 import { loadLanguageModel } from '../../train/load-model.ts';
 import { addDeviceOptions, applyDeviceOptions, type DeviceOptions } from '../device-options.ts';
-import { inputLines } from '../input-lines.ts';
+import { fromLine, inputLines } from '../input-lines.ts';
 import { lineBatches } from '../line-batches.ts';
 import { type LineWriter, lineWriter } from '../line-writer.ts';
 import { maxBeamSize, wholeNumber } from '../numbers.ts';
@@ -67,7 +67,7 @@ async function generate(path: string, flags: GenerateFlags): Promise<void> {
   const say = isLive ? sayAloud : sayWhole(write, flags.json ?? false);
   const texts: string[] = [];
   let firstStream = 0;
-  for await (const prompts of lineBatches(promptLines(flags), BATCH)) {
+  for await (const prompts of lineBatches(promptLines(flags, (prompt) => generator.check(prompt, options)), BATCH)) {
     texts.push(...(await say(generator, prompts, { ...options, firstStream }, texts.length === 0)));
     firstStream += prompts.length;
   }
@@ -94,9 +94,20 @@ function textOptions(flags: GenerateFlags): TextOptions & { readonly beamSize: n
   };
 }
 
-async function* promptLines({ prompt, input }: GenerateFlags): AsyncGenerator<string> {
-  if (prompt !== undefined) yield prompt;
-  else yield* inputLines(input);
+/** The prompt, or lines of prompts; one that cannot be used is named after those before it. */
+async function* promptLines(
+  { prompt, input }: GenerateFlags,
+  check: (prompt: string) => void,
+): AsyncGenerator<string> {
+  if (prompt !== undefined) {
+    yield prompt;
+    return;
+  }
+  let number = 0;
+  for await (const line of inputLines(input)) {
+    fromLine(input, ++number, () => check(line));
+    yield line;
+  }
 }
 
 /** Writes texts and gives them back; the first ones need no empty line before them. */
