@@ -6,6 +6,7 @@
  *
  * Paper: Dai et al. 2019, §3.3, https://arxiv.org/abs/1901.02860
  */
+import type { Device } from '../../core/device.ts';
 import { type Tensor, tensor } from '../../core/tensor.ts';
 import type { RelativeScores } from '../../ops/attention/relative.ts';
 import { add } from '../../ops/elementwise/binary.ts';
@@ -13,23 +14,49 @@ import { scale } from '../../ops/elementwise/scale.ts';
 import { matmul } from '../../ops/matmul/index.ts';
 import { permute } from '../../ops/shape/permute.ts';
 import { reshape } from '../../ops/shape/reshape.ts';
+import { slice } from '../../ops/shape/slice.ts';
 import { constant } from '../initializers.ts';
 import { Linear } from '../linear.ts';
 import { Module, type ModuleContext, type Parameter, parameter } from '../module.ts';
-import { distanceRange } from './distance-scores.ts';
+import { type DistanceRange, distanceRange } from './distance-scores.ts';
 import { type AttentionPosition, Position, type PositionSizes, type RelativeSizes } from './position.ts';
 
-/** `sin(d θ_i)`, then `cos(d θ_i)`, of the distances `−first, −first − 1, …` (query minus key). */
-function distanceWaves(first: number, count: number, width: number): Float64Array {
+/** `sin(d θ_i)`, then `cos(d θ_i)`, of the distances (query minus key) `most … −most`, a row each. */
+function distanceWaves(most: number, width: number): Float64Array {
   const half = Math.ceil(width / 2);
-  const waves = new Float64Array(count * width);
-  for (let i = 0; i < count; i++) {
+  const rows = 2 * most + 1;
+  const waves = new Float64Array(rows * width);
+  for (let i = 0; i < rows; i++) {
     for (let c = 0; c < width; c++) {
-      const angle = -(first + i) / 10_000 ** ((2 * (c % half)) / width);
+      const angle = (most - i) / 10_000 ** ((2 * (c % half)) / width);
       waves[i * width + c] = c < half ? Math.sin(angle) : Math.cos(angle);
     }
   }
   return waves;
+}
+
+/** The waves of all distances so far; the table grows with the longest one that is asked for. */
+class Waves {
+  private readonly width: number;
+  private most = 0;
+  private table: Tensor | null = null;
+
+  constructor(width: number) {
+    this.width = width;
+  }
+
+  /** Those of a range, `[W, C]`. */
+  of({ first, width: count }: DistanceRange, device: Device): Tensor {
+    if (this.table?.device !== device || this.most < -first) this.grow(Math.max(-first, 2 * this.most), device);
+    const start = this.most + first;
+    return slice(this.table!, 0, start, start + count);
+  }
+
+  private grow(most: number, device: Device): void {
+    this.table?.dispose();
+    this.table = tensor(distanceWaves(most, this.width), [2 * most + 1, this.width], { device }).keep();
+    this.most = most;
+  }
 }
 
 /** `[…, H·D]` seen as heads and put first: `[H, n, D]`. */
@@ -46,11 +73,13 @@ class XlLayer extends Module implements AttentionPosition {
   readonly positionBias: Parameter;
   readonly projection: Linear;
   private readonly sizes: PositionSizes;
+  private readonly waves: Waves;
 
-  constructor(sizes: PositionSizes, context: ModuleContext) {
+  constructor(sizes: PositionSizes, waves: Waves, context: ModuleContext) {
     super();
     const all = sizes.numHeads * sizes.headDim;
     this.sizes = sizes;
+    this.waves = waves;
     this.contentBias = parameter([all], constant(0), context);
     this.positionBias = parameter([all], constant(0), context);
     this.projection = new Linear(sizes.width, all, context, { bias: false });
@@ -61,16 +90,25 @@ class XlLayer extends Module implements AttentionPosition {
   }
 
   scores(query: Tensor, { keys, scale: factor }: RelativeSizes): RelativeScores {
-    const { numHeads, width, causal } = this.sizes;
+    const { numHeads, causal } = this.sizes;
     const [batch, length] = query.shape as [number, number, number];
     const range = distanceRange(Math.max(0, keys - 1), causal);
-    const waves = tensor(distanceWaves(range.first, range.width, width), [range.width, width], {
-      device: query.device,
-    });
-    const distances = headsFirst(this.projection.forward(waves), numHeads); // [H, W, D]
+    const waves = this.waves.of(range, query.device); // [W, C]
     const queries = headsFirst(scale(add(query, this.positionBias), factor), numHeads); // [H, B·T, D]
-    const scores = permute(matmul(queries, distances, { transposeB: true }), [1, 0, 2]); // [B·T, H, W]
+    const scores = permute(this.products(queries, waves), [1, 0, 2]); // [B·T, H, W]
     return { table: reshape(scores, [batch, length, numHeads * range.width]), first: range.first };
+  }
+
+  /** `Q (R W_Rᵀ)ᵀ` or `(Q W_R) Rᵀ`, whichever costs less: the first for a segment, the second for a token. */
+  private products(queries: Tensor, waves: Tensor): Tensor {
+    const { numHeads, width, headDim } = this.sizes;
+    const [rows, distances] = [queries.shape[1]!, waves.shape[0]!];
+    const projectDistances = distances * headDim * (width + rows);
+    const projectQueries = rows * width * (headDim + distances);
+    if (projectDistances <= projectQueries || this.projection.quantized)
+      return matmul(queries, headsFirst(this.projection.forward(waves), numHeads), { transposeB: true });
+    const weights = reshape(this.projection.weight, [numHeads, headDim, width]);
+    return matmul(matmul(queries, weights), waves, { transposeB: true }); // [H, B·T, W]
   }
 }
 
@@ -80,7 +118,8 @@ export class TransformerXlPosition extends Position {
 
   constructor(sizes: PositionSizes, context: ModuleContext) {
     super();
-    this.layers = Array.from({ length: sizes.numLayers }, () => new XlLayer(sizes, context));
+    const waves = new Waves(sizes.width);
+    this.layers = Array.from({ length: sizes.numLayers }, () => new XlLayer(sizes, waves, context));
   }
 
   override inAttention(layer: number): AttentionPosition {
