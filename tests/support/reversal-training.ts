@@ -1,12 +1,8 @@
 /** Training of encoder–decoder models on strings that are to be said backwards, and what it led to. */
-import type { TokenPair } from '../../src/data/batching.ts';
 import { Translator } from '../../src/generate/translator.ts';
 import type { EncoderDecoder } from '../../src/models/encoder-decoder.ts';
-import { Adam } from '../../src/train/adam.ts';
-import { clipFactor, gradientNorm } from '../../src/train/clip.ts';
-import { learningRateAt } from '../../src/train/schedules.ts';
-import { epochBatches, makeBatch, Seq2SeqObjective } from '../../src/train/seq2seq.ts';
 import { encodePairs, letterTokenizers, reversedStrings } from './reversed-strings.ts';
+import { trainOnPairs } from './train-pairs.ts';
 
 export interface ReversalTask {
   readonly shortest: number;
@@ -21,30 +17,8 @@ export interface ReversalTask {
 export function trainOnReversal(model: EncoderDecoder, task: ReversalTask): EncoderDecoder {
   const tokenizers = letterTokenizers();
   const pairs = encodePairs(reversedStrings(task.count, { seed: 8, ...task }), tokenizers);
-  trainOnPairs(model, pairs, task);
-  return model.eval();
-}
-
-function trainOnPairs(model: EncoderDecoder, pairs: readonly TokenPair[], task: ReversalTask): void {
-  const tokenizers = letterTokenizers();
-  const objective = new Seq2SeqObjective(model, { padId: 0, labelSmoothing: 0 });
-  const adam = new Adam(model.namedParameters());
-  const { learningRate, steps } = task;
-  let step = 0;
-  for (let epoch = 0; step < steps; epoch++) {
-    for (const places of epochBatches(pairs, { maxTokens: 512 }, { seed: 1, epoch, shuffle: true })) {
-      if (step++ === steps) break;
-      const batch = makeBatch(
-        places.map((place) => pairs[place]!),
-        tokenizers,
-      );
-      objective.trainOn(batch, batch.targetTokens);
-      const clip = clipFactor(gradientNorm(model.parameters()), 1);
-      const rates = { learningRate, warmupSteps: 50, finalRate: 0.05, dModel: 64 };
-      adam.step(learningRateAt('cosine', { step, done: step / steps }, rates), clip);
-      model.zeroGrad();
-    }
-  }
+  trainOnPairs(model, pairs, tokenizers, task.steps, { learningRate: task.learningRate });
+  return model;
 }
 
 /** Share of unseen strings of one length that come out right, to the last letter. */
