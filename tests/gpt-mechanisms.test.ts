@@ -36,6 +36,8 @@ const further: readonly Fields[] = [
   { feedForward: { kind: 'moe', experts: 3, topK: 2, expert: 'swiglu' }, norm: 'scale' },
   { normPlacement: 'post', headDim: 6, scaleEmbeddings: true, shareLayers: true },
   { parallelResidual: true, norm: 'rms', feedForward: 'geglu' },
+  { normPlacement: 'deep', norm: 'rms', attentionScale: 'linear' },
+  { attentionScale: 't5', position: 't5', norm: 'rms' },
 ];
 const all = [llamaLike, ...ofPositions, ...ofAttentions, ...further].map(
   (fields) => [JSON.stringify(fields), fields] as const,
@@ -81,7 +83,9 @@ describe('what cannot be', () => {
     [{ position: 'rope', headDim: 3 }, 'position: rope: it turns pairs: expected an even head width, got 3'],
     [{ attention: { kind: 'multi-head', numKvHeads: 3 } }, 'expected numHeads (2) to be a multiple'],
     [{ position: 'rotary' as 'rope' }, 'position: expected one of'],
-    [{ normPlacement: 'deep' as 'pre' }, 'normPlacement: expected one of pre, post, got "deep"'],
+    [{ normPlacement: 'dep' as 'pre' }, 'normPlacement: expected one of post, pre, deep, got "dep"'],
+    [{ normPlacement: 'deep', parallelResidual: true }, 'parallelResidual: expected false with normPlacement deep'],
+    [{ attentionScale: 'root' as 'sqrt' }, 'attentionScale: expected one of'],
     [{ dropout: 1, dFf: 0 }, 'dFf: expected a whole number of at least 1, got 0; dropout: expected a rate'],
   ])('%j', (fields, message) => expect(messageOf(fields)).toContain(message));
 });

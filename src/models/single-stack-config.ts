@@ -1,11 +1,14 @@
 /** Configuration of models that are one stack of layers between a token table and an output, checked as a whole. */
 import type { ConfigIssue } from '../errors.ts';
+import { type ScoreScale, scoreScales } from '../nn/attention/attend.ts';
 import { type AttentionChoice, attentions, treeAttentions } from '../nn/attention/kinds.ts';
 import type { AttentionSizes } from '../nn/attention/layer.ts';
+import { deepNormFactors } from '../nn/deep-norm.ts';
 import { type FeedForwardChoice, type FeedForwardSizes, feedForwards } from '../nn/feed-forwards/index.ts';
-import { normal } from '../nn/initializers.ts';
+import { type Initializer, normal } from '../nn/initializers.ts';
 import { type NormChoice, type NormSizes, norms } from '../nn/norms/index.ts';
 import { type PositionChoice, type PositionSizes, positions, treePositions } from '../nn/position/index.ts';
+import { type NormPlacement, normPlacements } from '../nn/residual.ts';
 import { choiceIssues, kindOf, type OptionRules } from '../nn/variants.ts';
 import { type Activation, activations } from '../ops/activate/index.ts';
 import { ConfigChecks } from './config-checks.ts';
@@ -37,11 +40,13 @@ export interface SingleStackConfig {
   readonly position: PositionChoice;
   /** Kind of self-attention. */
   readonly attention: AttentionChoice;
+  /** Factor on the products of queries and keys. */
+  readonly attentionScale: ScoreScale;
   /** Kind of all norms. */
   readonly norm: NormChoice;
   readonly feedForward: FeedForwardChoice;
-  /** A norm before each sublayer and one at the end, or one after each residual sum. */
-  readonly normPlacement: 'pre' | 'post';
+  /** A norm before each sublayer and one at the end, one after each residual sum, or DeepNorm. */
+  readonly normPlacement: NormPlacement;
   readonly normEps: number;
   /** The two sublayers of a layer side by side in one residual connection (GPT-J). */
   readonly parallelResidual: boolean;
@@ -65,6 +70,7 @@ export const singleStackDefaults = {
   activationDropout: 0,
   position: 'learned',
   attention: 'multi-head',
+  attentionScale: 'sqrt',
   norm: 'layer',
   feedForward: 'mlp',
   parallelResidual: false,
@@ -92,9 +98,10 @@ export function singleStackRules(own: Pick<SingleStackConfig, 'activation' | 'no
     activationDropout: { type: 'rate', default: 0 },
     position: { type: 'variant', of: positions, default: 'learned' },
     attention: { type: 'variant', of: attentions, default: 'multi-head' },
+    attentionScale: { type: 'choice', of: Object.keys(scoreScales), default: 'sqrt' },
     norm: { type: 'variant', of: norms, default: 'layer' },
     feedForward: { type: 'variant', of: feedForwards, default: 'mlp' },
-    normPlacement: { type: 'choice', of: ['pre', 'post'], default: own.normPlacement },
+    normPlacement: { type: 'choice', of: normPlacements, default: own.normPlacement },
     normEps: { type: 'number', above: 0, default: 1e-5 },
     parallelResidual: { type: 'flag', default: false },
     stochasticDepth: { type: 'rate', default: 0 },
@@ -105,23 +112,35 @@ export function singleStackRules(own: Pick<SingleStackConfig, 'activation' | 'no
   } as const satisfies OptionRules;
 }
 
+/** Whether depth is met by DeepNorm's factors, in place of smaller weights at the ends of sublayers. */
+function isDeep({ normPlacement }: SingleStackConfig): boolean {
+  return normPlacement === 'deep';
+}
+
+/** First values of the weights that end a sublayer. */
+function lastWeights(config: SingleStackConfig): Initializer {
+  const { initializerStd: std, numLayers } = config;
+  return normal(isDeep(config) ? std : std / Math.sqrt(2 * numLayers));
+}
+
 function attentionSizes(config: SingleStackConfig, isCausal: boolean): AttentionSizes {
-  const { dModel, numHeads, maxSeqLen, bias, initializerStd, numLayers } = config;
+  const { dModel, numHeads, maxSeqLen, bias, initializerStd, attentionScale } = config;
   const headDim = config.headDim ?? dModel / numHeads;
   return {
     role: isCausal ? 'decoder' : 'encoder',
     ...{ dModel, numHeads, headDim, valueDim: headDim, maxSeqLen, bias },
     dropout: config.attentionDropout,
-    scale: 'sqrt',
+    scale: attentionScale,
     position: kindOf(config.position ?? 'none'), // what comes from a file may be null
-    joined: true,
-    initializer: normal(initializerStd),
-    outputInitializer: normal(initializerStd / Math.sqrt(2 * numLayers)),
+    // One matrix has one kind of first values: DeepNorm gives values others, T5 gives queries and keys others.
+    joined: !isDeep(config) && attentionScale !== 't5',
+    ...(attentionScale !== 't5' && { initializer: normal(initializerStd) }),
+    outputInitializer: lastWeights(config),
   };
 }
 
 function feedForwardSizes(config: SingleStackConfig): FeedForwardSizes {
-  const { dModel, activation, bias, initializerStd, numLayers } = config;
+  const { dModel, activation, bias, initializerStd } = config;
   return {
     dModel,
     dFf: config.dFf ?? 4 * dModel,
@@ -129,7 +148,7 @@ function feedForwardSizes(config: SingleStackConfig): FeedForwardSizes {
     bias,
     dropout: config.activationDropout,
     innerInitializer: normal(initializerStd),
-    outerInitializer: normal(initializerStd / Math.sqrt(2 * numLayers)),
+    outerInitializer: lastWeights(config),
   };
 }
 
@@ -152,13 +171,16 @@ export function singlePositionSizes(config: SingleStackConfig, isCausal: boolean
  */
 export function singleStackPlan(config: SingleStackConfig, isCausal: boolean): StackPlan {
   const { dModel, numLayers, normPlacement: placement, norm, normEps, dropout } = config;
+  const { inputScale, gain } = isDeep(config)
+    ? deepNormFactors('decoder', { encoder: 0, decoder: numLayers })
+    : { inputScale: 1, gain: 1 };
   const layer = {
     selfAttention: { choice: config.attention, sizes: attentionSizes(config, isCausal) },
     crossAttention: null,
     feedForward: { choice: config.feedForward, sizes: feedForwardSizes(config) },
-    residual: { dModel, placement, dropout, norm, normEps },
+    residual: { dModel, placement, dropout, norm, normEps, inputScale },
     isParallel: config.parallelResidual,
-    gain: 1,
+    gain,
   };
   return {
     numLayers,
@@ -178,6 +200,11 @@ function treeIssues({ position, attention }: SingleStackConfig): ConfigIssue[] {
   return [...needs('position', treePositions, position), ...needs('attention', treeAttentions, attention)];
 }
 
+const parallelDeep: ConfigIssue = {
+  path: 'parallelResidual',
+  message: 'expected false with normPlacement deep, whose factors count sublayers in a row, got true',
+};
+
 /** What is wrong with the mechanisms that a configuration chooses: unknown kinds and options, and clashes. */
 export function singleStackClashes(config: SingleStackConfig, isCausal: boolean): ConfigIssue[] {
   if (config.headDim === undefined && config.dModel % config.numHeads !== 0) {
@@ -186,6 +213,7 @@ export function singleStackClashes(config: SingleStackConfig, isCausal: boolean)
   }
   return [
     ...treeIssues(config),
+    ...(config.parallelResidual && isDeep(config) ? [parallelDeep] : []),
     ...choiceIssues('position', positions, config.position, singlePositionSizes(config, isCausal)),
     ...choiceIssues('attention', attentions, config.attention, attentionSizes(config, isCausal)),
     ...choiceIssues('norm', norms, config.norm, normSizes(config, isCausal)),
