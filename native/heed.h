@@ -29,6 +29,8 @@ extern const int heed_kernel_count;
 // Pool (pool.c). A task computes one index; tasks run in any order, on any thread, so they must not depend on each other.
 typedef void (*heed_task)(void *context, int64_t task);
 void heed_parallel_for(int64_t tasks, heed_task run, void *context);
+// The same where the last `loose` tasks, and no others, are for whoever comes first.
+void heed_parallel_ranges(int64_t tasks, int64_t loose, heed_task run, void *context);
 void heed_set_threads(int threads);
 void heed_propose_threads(int threads); // ignored where a number was set or proposed before
 int heed_threads(void);

@@ -1,5 +1,7 @@
-// The thread pool: tasks are handed out by one atomic ticket and counted when they are finished, so that a worker
-// which the operating system has put aside never delays a launch that others can finish.
+// The thread pool. Every thread has a range of tasks of its own, the same in every launch of as many tasks, so that it
+// finds in its caches what it left there; the last tasks go to whoever comes first, and who has none left takes those of
+// others. Tasks are handed out by atomic tickets and counted when they are finished, so that a worker which the operating
+// system has put aside never delays a launch that others can finish.
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -17,12 +19,15 @@
 
 enum { MAX_THREADS = 256, SPIN_NANOSECONDS = 50000, PAUSES = 16 };
 
-// A ticket is epoch (24 bits) | task count (20 bits) | next task (20 bits).
+// A ticket is epoch (24 bits) | end of the range (20 bits) | next task (20 bits).
 enum { COUNT_BITS = 20 };
 static const uint64_t COUNT_MASK = (1u << COUNT_BITS) - 1;
 static const int64_t MAX_TASKS = 1 << (COUNT_BITS - 1);
 
-static _Alignas(64) _Atomic uint64_t ticket;
+static struct {
+  _Alignas(64) _Atomic uint64_t ticket;
+} ranges[MAX_THREADS + 1]; // of each thread, and behind them the one that all share
+static _Atomic int rangeCount; // threads that have one
 static _Alignas(64) _Atomic uint32_t finished;
 static _Alignas(64) _Atomic uint32_t epoch;
 static _Alignas(64) atomic_flag busy = ATOMIC_FLAG_INIT;
@@ -31,6 +36,7 @@ static _Atomic int callerWaits;
 static _Atomic int threadCount;
 static int started = 1; // threads that exist, the caller included; guarded by `busy`
 static heed_task currentTask;
+static uint32_t currentCount;
 static void *currentContext;
 static _Atomic size_t jobShortage; // of scratch memory, in any task of the current job
 
@@ -75,21 +81,30 @@ static void wake_all(_Atomic uint32_t *word) {
 #endif
 
 static uint32_t ticket_next(uint64_t value) { return (uint32_t)(value & COUNT_MASK); }
-static uint32_t ticket_count(uint64_t value) { return (uint32_t)(value >> COUNT_BITS & COUNT_MASK); }
+static uint32_t ticket_end(uint64_t value) { return (uint32_t)(value >> COUNT_BITS & COUNT_MASK); }
 
-// Takes tasks until none is left. A valid ticket pins the job: it cannot end before its task is counted as finished.
-static void run_tasks(void) {
+// Takes the tasks of a range until none is left. A valid ticket pins the job: it cannot end before its task is counted as
+// finished.
+static void run_range(_Atomic uint64_t *ticket) {
   for (;;) {
-    uint64_t seen = atomic_load_explicit(&ticket, memory_order_relaxed);
-    if (ticket_next(seen) >= ticket_count(seen)) return;
-    uint64_t mine = atomic_fetch_add_explicit(&ticket, 1, memory_order_acquire);
-    uint32_t count = ticket_count(mine);
-    if (ticket_next(mine) >= count) return;
+    uint64_t seen = atomic_load_explicit(ticket, memory_order_relaxed);
+    if (ticket_next(seen) >= ticket_end(seen)) return;
+    uint64_t mine = atomic_fetch_add_explicit(ticket, 1, memory_order_acquire);
+    if (ticket_next(mine) >= ticket_end(mine)) return;
+    uint32_t count = currentCount;
     currentTask(currentContext, ticket_next(mine));
     size_t lacking = heed_take_shortage();
     if (lacking) atomic_store(&jobShortage, lacking);
     if (atomic_fetch_add(&finished, 1) + 1 == count && atomic_load(&callerWaits)) wake_all(&finished);
   }
+}
+
+// A thread's own tasks, those of all, and those of others.
+static void run_tasks(int thread) {
+  int threads = atomic_load_explicit(&rangeCount, memory_order_relaxed);
+  if (thread < threads) run_range(&ranges[thread].ticket);
+  run_range(&ranges[MAX_THREADS].ticket);
+  for (int other = 1; other < threads; other++) run_range(&ranges[(thread + other) % threads].ticket);
 }
 
 static void *worker(void *argument) {
@@ -105,7 +120,7 @@ static void *worker(void *argument) {
       atomic_fetch_sub(&sleepers, 1);
     }
     seen = now;
-    if (index < atomic_load_explicit(&threadCount, memory_order_relaxed)) run_tasks();
+    if (index < atomic_load_explicit(&threadCount, memory_order_relaxed)) run_tasks(index);
   }
   return NULL;
 }
@@ -161,7 +176,17 @@ static void wait_for_all(uint32_t tasks) {
   }
 }
 
+static void hand_out(uint32_t job, int range, int64_t first, int64_t end) {
+  uint64_t ticket = (uint64_t)(job & 0xffffff) << (2 * COUNT_BITS) | (uint64_t)end << COUNT_BITS | (uint64_t)first;
+  atomic_store_explicit(&ranges[range].ticket, ticket, memory_order_release);
+}
+
 void heed_parallel_for(int64_t tasks, heed_task run, void *context) {
+  enum { LOOSE = 8 };
+  heed_parallel_ranges(tasks, tasks / LOOSE, run, context);
+}
+
+void heed_parallel_ranges(int64_t tasks, int64_t loose, heed_task run, void *context) {
   // Busy: another JavaScript thread is launching, or this is a task that asks for parallelism itself.
   int alone = tasks <= 1 || tasks > MAX_TASKS || heed_threads() <= 1;
   if (alone || atomic_flag_test_and_set_explicit(&busy, memory_order_acquire)) {
@@ -173,13 +198,17 @@ void heed_parallel_for(int64_t tasks, heed_task run, void *context) {
   } else {
     currentTask = run;
     currentContext = context;
+    currentCount = (uint32_t)tasks;
     atomic_store_explicit(&finished, 0, memory_order_relaxed);
     uint32_t next = atomic_load_explicit(&epoch, memory_order_relaxed) + 1;
-    uint64_t job = (uint64_t)(next & 0xffffff) << (2 * COUNT_BITS) | (uint64_t)tasks << COUNT_BITS;
-    atomic_store_explicit(&ticket, job, memory_order_release);
+    int threads = started < heed_threads() ? started : heed_threads();
+    int64_t own = (tasks - loose) / threads;
+    atomic_store_explicit(&rangeCount, threads, memory_order_relaxed);
+    for (int thread = 0; thread < threads; thread++) hand_out(next, thread, thread * own, (thread + 1) * own);
+    hand_out(next, MAX_THREADS, threads * own, tasks);
     atomic_store(&epoch, next);
     if (atomic_load(&sleepers)) wake_all(&epoch);
-    run_tasks();
+    run_tasks(0);
     wait_for_all((uint32_t)tasks);
     heed_add_shortage(atomic_exchange(&jobShortage, 0));
   }

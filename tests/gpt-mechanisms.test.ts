@@ -84,7 +84,10 @@ describe('what cannot be', () => {
     [{ attention: { kind: 'multi-head', numKvHeads: 3 } }, 'expected numHeads (2) to be a multiple'],
     [{ position: 'rotary' as 'rope' }, 'position: expected one of'],
     [{ normPlacement: 'dep' as 'pre' }, 'normPlacement: expected one of post, pre, deep, got "dep"'],
-    [{ normPlacement: 'deep', parallelResidual: true }, 'parallelResidual: expected false with normPlacement deep'],
+    [
+      { normPlacement: 'deep', parallelResidual: true },
+      'parallelResidual: expected false with normPlacement deep',
+    ],
     [{ attentionScale: 'root' as 'sqrt' }, 'attentionScale: expected one of'],
     [{ dropout: 1, dFf: 0 }, 'dFf: expected a whole number of at least 1, got 0; dropout: expected a rate'],
   ])('%j', (fields, message) => expect(messageOf(fields)).toContain(message));

@@ -25,6 +25,11 @@ void heed_parallel_for(int64_t tasks, heed_task run, void *context) {
   for (int64_t task = 0; task < tasks; task++) run(context, task);
 }
 
+void heed_parallel_ranges(int64_t tasks, int64_t loose, heed_task run, void *context) {
+  (void)loose;
+  heed_parallel_for(tasks, run, context);
+}
+
 static size_t shortage;
 
 void *heed_scratch(int slot, size_t bytes) {

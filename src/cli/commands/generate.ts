@@ -67,7 +67,10 @@ async function generate(path: string, flags: GenerateFlags): Promise<void> {
   const say = isLive ? sayAloud : sayWhole(write, flags.json ?? false);
   const texts: string[] = [];
   let firstStream = 0;
-  for await (const prompts of lineBatches(promptLines(flags, (prompt) => generator.check(prompt, options)), BATCH)) {
+  for await (const prompts of lineBatches(
+    promptLines(flags, (prompt) => generator.check(prompt, options)),
+    BATCH,
+  )) {
     texts.push(...(await say(generator, prompts, { ...options, firstStream }, texts.length === 0)));
     firstStream += prompts.length;
   }

@@ -47,7 +47,8 @@ class Waves {
 
   /** Those of a range, `[W, C]`. */
   of({ first, width: count }: DistanceRange, device: Device): Tensor {
-    if (this.table?.device !== device || this.most < -first) this.grow(Math.max(-first, 2 * this.most), device);
+    if (this.table?.device !== device || this.most < -first)
+      this.grow(Math.max(-first, 2 * this.most), device);
     const start = this.most + first;
     return slice(this.table!, 0, start, start + count);
   }
