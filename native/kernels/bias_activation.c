@@ -1,4 +1,5 @@
 // y = dropout(activation(x + bias)), the middle of a feed-forward layer, in one pass. Rows of C.
+#include "bf16.h"
 #include "column_sums.h"
 #include "dropout.h"
 #include "kernel.h"
@@ -9,6 +10,7 @@ typedef struct {
   const float *x, *dy;  // [rows, C]
   const float *bias;    // [C] or NULL
   float *partial;       // [blocks, C] or NULL
+  float *rounding;      // [C]: a row of y before it is stored as bf16; NULL where y is fp32
   int64_t rows, C, blockRows;
   int code, dropping;
   dropout drop;
@@ -17,7 +19,7 @@ typedef struct {
 ALWAYS_INLINE void forward_rows(const activation_job *s, int code, int64_t begin, int64_t end) {
   for (int64_t row = begin; row < end; row++) {
     const float *x = s->x + row * s->C;
-    float *y = s->y + row * s->C;
+    float *y = s->rounding ? s->rounding : s->y + row * s->C;
     uint32_t n = (uint32_t)(row * s->C);
     FOR_VECTORS(c, s->C, {
       vf v = load(x + c, W);
@@ -26,6 +28,7 @@ ALWAYS_INLINE void forward_rows(const activation_job *s, int code, int64_t begin
       if (s->dropping) v = dropout_apply(&s->drop, v, n + (uint32_t)c);
       store(y + c, v, W);
     });
+    if (s->rounding) store_rounded((uint16_t *)s->y + row * s->C, y, s->C);
   }
 }
 
@@ -79,11 +82,12 @@ static void backward(activation_job *s, float *db) {
   if (db) reduce_partial_sums(db, s->partial, blocks, s->C);
 }
 
-// tensors y, x [rows, C], bias[C] or NULL; ints C, activation, k0, k1; floats p; items = rows
+// tensors y, x [rows, C], bias[C] or NULL; ints C, activation, k0, k1, whether y is bf16; floats p; items = rows
 KERNEL(bias_activation_dropout) {
   activation_job s = {
       .y = a->t[0], .x = a->t[1], .bias = a->t[2], .C = a->i[0], .code = (int)a->i[1], .dropping = a->f[0] > 0,
       .drop = dropout_of(a->f[0], a->i[2], a->i[3])};
+  if (a->i[4] && !(s.rounding = heed_scratch(HEED_SCRATCH_A, (size_t)s.C * sizeof(float)))) return;
   forward(&s, begin, end);
 }
 

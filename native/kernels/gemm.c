@@ -51,11 +51,21 @@ static void compute_split(const matmul *g, void (*compute)(const matmul *g)) {
   heed_parallel_for(s.rowTasks * ceil_div(g->N, columns), compute_part, &s);
 }
 
-static void multiply(const matmul *g, const gemm_engine *engine) {
-  if (g->M == 0 || g->N == 0) return;
-  if (is_direct(g, engine)) compute_split(g, matmul_direct);
-  else if (is_rows(g)) compute_split(g, matmul_rows);
-  else matmul_packed(g, engine);
+// Whether numbers of bf16 can be packed: neighbours, or whole pairs along k.
+static int can_pack_short(int64_t stride, int64_t K) { return stride == 1 || (stride % 2 == 0 && K % 2 == 0); }
+
+static int reads_short(const matmul *g, const gemm_engine *engine) {
+  if (is_direct(g, engine) || is_rows(g) || !engine->pack_short_a) return 0;
+  return (!g->shortA || can_pack_short(g->ai, g->K)) && (!g->shortB || can_pack_short(g->bj, g->K));
+}
+
+static void multiply(const matmul *whole, const gemm_engine *engine) {
+  matmul g = *whole;
+  if (g.M == 0 || g.N == 0) return;
+  if ((g.shortA || g.shortB) && !reads_short(&g, engine) && !matmul_widen(&g)) return;
+  if (is_direct(&g, engine)) compute_split(&g, matmul_direct);
+  else if (is_rows(&g)) compute_split(&g, matmul_rows);
+  else matmul_packed(&g, engine);
 }
 
 typedef struct {
@@ -66,8 +76,8 @@ typedef struct {
 
 static void multiply_entry(const batch_job *s, int64_t entry) {
   matmul g = s->g;
-  g.A += entry * s->strideA;
-  g.B += entry * s->strideB;
+  g.A = number_at(g.A, g.shortA, entry * s->strideA);
+  g.B = number_at(g.B, g.shortB, entry * s->strideB);
   g.C += entry * s->strideC;
   multiply(&g, s->engine);
 }
@@ -81,7 +91,7 @@ static void multiply_entries(void *context, int64_t task) {
 // The arguments of the product of a batch:
 // tensors C[M, N], A[M, K] or [K, M], B[K, N] or [N, K], bias[N] or NULL (used when not accumulating);
 // ints transA, transB, M, N, K, lda, ldb, ldc, accumulate, batch, strideA, strideB, strideC; items = 1
-static void multiply_batch(const heed_args *a, const gemm_engine *engine) {
+static void multiply_batch(const heed_args *a, const gemm_engine *engine, int shortA, int shortB) {
   enum { BATCH_TASK_FLOPS = 1 << 17, SERIAL_ENTRY_FLOPS = 1 << 20 };
   const int64_t *i = a->i;
   int transA = i[0] != 0, transB = i[1] != 0, accumulate = i[8] != 0;
@@ -89,7 +99,7 @@ static void multiply_batch(const heed_args *a, const gemm_engine *engine) {
   batch_job s = {
       .engine = engine,
       .g = {i[2], i[3], i[4], a->t[1], transA ? 1 : lda, transA ? lda : 1, a->t[2], transB ? 1 : ldb,
-            transB ? ldb : 1, a->t[0], i[7], accumulate ? NULL : a->t[3], accumulate},
+            transB ? ldb : 1, a->t[0], i[7], accumulate ? NULL : a->t[3], accumulate, shortA, shortB},
       .batch = i[9], .strideA = i[10], .strideB = i[11], .strideC = i[12]};
   double flops = 2.0 * (double)i[2] * (double)i[3] * (double)i[4];
   // Entries in parallel when there are enough of them or each is small, else one after the other, each in parallel.
@@ -102,7 +112,8 @@ static void multiply_batch(const heed_args *a, const gemm_engine *engine) {
 }
 
 // C = (accumulate ? C : 0) + op(A) op(B) + bias, for every entry of a batch; the arguments stand above
-KERNEL(gemm) { multiply_batch(a, &engine_fp32); }
+KERNEL(gemm) { multiply_batch(a, &engine_fp32, 0, 0); }
 
-// The same with the numbers of large products rounded to bf16, sums in fp32.
-KERNEL(gemm_bf16) { multiply_batch(a, engine_bf16()); }
+// The same with the numbers of large products rounded to bf16, sums in fp32. Two ints more: whether A and B are stored
+// as bf16.
+KERNEL(gemm_bf16) { multiply_batch(a, engine_bf16(), a->i[13] != 0, a->i[14] != 0); }

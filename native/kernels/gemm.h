@@ -13,7 +13,13 @@ typedef struct {
   int64_t ldc;
   const float *bias; // NULL, or added when not accumulating
   int accumulate;
+  int shortA, shortB; // the numbers in memory are bf16, of two bytes
 } matmul;
+
+// The address of a number of an operand.
+static inline const float *number_at(const float *operand, int isShort, int64_t place) {
+  return isShort ? (const float *)((const uint16_t *)operand + place) : operand + place;
+}
 
 // The register block: MR rows by NV vectors (NR columns) of C.
 #if VL == 16
@@ -48,19 +54,25 @@ enum { BLOCK_REPLACE, BLOCK_ADD, BLOCK_PAST_CACHE };
 #define FOR_FEWER_ROWS(X) X(1) X(2) X(3)
 #endif
 
+typedef void pack_function(void *dst, const float *src, int64_t si, int64_t sk, int count, int64_t K);
+
 typedef struct {
   int64_t rows, columns; // of a block
   int64_t depth;         // k comes in groups of so many, the last one filled up with 0
   int64_t bytes;         // of a packed number
   int64_t kc;            // most of k that is packed at a time
-  void (*pack_a)(void *dst, const float *src, int64_t si, int64_t sk, int count, int64_t K);
-  void (*pack_b)(void *dst, const float *src, int64_t sj, int64_t sk, int count, int64_t K);
+  pack_function *pack_a, *pack_b;
+  // From numbers that are bf16 already, where they lie beside each other along the rows or columns of the block, or where
+  // pairs along k do; NULL where the engine reads fp32 alone.
+  pack_function *pack_short_a, *pack_short_b;
   // c[columns] of the first `here` rows = (BLOCK_ADD ? c : bias or 0) + a b; only whole blocks where anyRows is 0
   void (*block)(int64_t here, int64_t K, const void *a, const void *b, float *c, int64_t ldc, const float *bias, int mode);
   int anyRows;
   void (*start)(void), (*stop)(void); // around the work of a task; NULL where nothing is to do
 } gemm_engine;
 
+// Copies operands of bf16 to fp32, for ways of computing that read nothing else; 0 where there is no memory.
+int HEED_NAME(matmul_widen)(matmul *g);
 // Packs both operands; parallel; for large products.
 void HEED_NAME(matmul_packed)(const matmul *g, const gemm_engine *engine);
 extern const gemm_engine HEED_NAME(engine_fp32);
@@ -76,6 +88,7 @@ void HEED_NAME(pack_panel)(float *dst, int width, const float *src, int64_t si, 
 #define matmul_dot HEED_NAME(matmul_dot)
 #define matmul_panels HEED_NAME(matmul_panels)
 #define matmul_rows HEED_NAME(matmul_rows)
+#define matmul_widen HEED_NAME(matmul_widen)
 #define matmul_packed HEED_NAME(matmul_packed)
 #define pack_panel HEED_NAME(pack_panel)
 #define engine_fp32 HEED_NAME(engine_fp32)

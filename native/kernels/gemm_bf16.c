@@ -50,19 +50,23 @@ WITH_BF16 static void block(int64_t here, int64_t K, const void *a, const void *
 #undef CASE
 }
 
+// A mask of the first n lanes.
+static inline __mmask16 first_lanes(int64_t n) { return (__mmask16)((1u << max64(0, min64(VL, n))) - 1); }
+
+// Where the numbers of two rows go that become pairs.
+static const uint16_t pairPlaces[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+                                        8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+
 // dst[(k / 2) * width + i] = the pair (src[i, k], src[i, k + 1]) for neighbouring i.
 WITH_BF16 static void pack_neighbours(uint32_t *dst, int width, const float *src, int64_t sk, int count, int64_t K) {
-  static const uint16_t places[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
-                                      8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
-  __m512i interleave = _mm512_loadu_si512(places);
+  __m512i interleave = _mm512_loadu_si512(pairPlaces);
   for (int64_t k = 0; k < K; k += 2, dst += width) {
     for (int i = 0; i < width; i += VL) {
-      __mmask16 there = (__mmask16)((1u << max64(0, min64(VL, count - i))) - 1);
-      __mmask16 room = (__mmask16)((1u << min64(VL, width - i)) - 1);
+      __mmask16 there = first_lanes(count - i);
       __m512 first = _mm512_maskz_loadu_ps(there, src + k * sk + i);
       __m512 second = k + 1 < K ? _mm512_maskz_loadu_ps(there, src + (k + 1) * sk + i) : _mm512_setzero_ps();
       bf16_vector both = {.pairs = _mm512_cvtne2ps_pbh(second, first)};
-      _mm512_mask_storeu_epi32(dst + i, room, _mm512_permutexvar_epi16(interleave, both.bits));
+      _mm512_mask_storeu_epi32(dst + i, first_lanes(width - i), _mm512_permutexvar_epi16(interleave, both.bits));
     }
   }
 }
@@ -77,10 +81,8 @@ WITH_BF16 static void pack_rows(uint32_t *dst, int width, const float *src, int6
     for (int i = 0; i < count; i++) {
       const float *row = src + i * si + k;
       for (int64_t x = 0; x < here; x += 2 * VL) {
-        __mmask16 low = (__mmask16)((1u << min64(VL, here - x)) - 1);
-        __mmask16 high = (__mmask16)((1u << max64(0, min64(VL, here - x - VL))) - 1);
-        bf16_vector both = {.pairs = _mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(high, row + x + VL),
-                                                         _mm512_maskz_loadu_ps(low, row + x))};
+        bf16_vector both = {.pairs = _mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(first_lanes(here - x - VL), row + x + VL),
+                                                         _mm512_maskz_loadu_ps(first_lanes(here - x), row + x))};
         _mm512_store_si512(rows + i * ROW_PAIRS + x / 2, both.bits);
       }
     }
@@ -94,6 +96,39 @@ static void pack(uint32_t *dst, int width, const float *src, int64_t si, int64_t
   else pack_rows(dst, width, src, si, count, K);
 }
 
+// dst[(k / 2) * width + i] from neighbouring i of bf16.
+WITH_BF16 static void pack_short_neighbours(uint32_t *dst, int width, const uint16_t *src, int64_t sk, int count,
+                                            int64_t K) {
+  __m512i interleave = _mm512_loadu_si512(pairPlaces);
+  for (int64_t k = 0; k < K; k += 2, dst += width) {
+    for (int i = 0; i < width; i += VL) {
+      __mmask16 there = first_lanes(count - i), next = k + 1 < K ? there : 0;
+      __m512i first = _mm512_castsi256_si512(_mm256_maskz_loadu_epi16(there, src + k * sk + i));
+      __m512i both = _mm512_inserti64x4(first, _mm256_maskz_loadu_epi16(next, src + (k + 1) * sk + i), 1);
+      _mm512_mask_storeu_epi32(dst + i, first_lanes(width - i), _mm512_permutexvar_epi16(interleave, both));
+    }
+  }
+}
+
+static void pack_short(uint32_t *dst, int width, const float *src, int64_t si, int64_t sk, int count, int64_t K) {
+  if (si == 1) {
+    pack_short_neighbours(dst, width, (const uint16_t *)src, sk, count, K);
+    return;
+  }
+  transpose((float *)dst, width, src, si / 2, count, K / 2);
+  for (int64_t k = 0; count < width && k < K / 2; k++) {
+    for (int i = count; i < width; i++) dst[k * width + i] = 0;
+  }
+}
+
+static void pack_short_a(void *dst, const float *src, int64_t si, int64_t sk, int count, int64_t K) {
+  pack_short(dst, MR, src, si, sk, count, K);
+}
+
+static void pack_short_b(void *dst, const float *src, int64_t sj, int64_t sk, int count, int64_t K) {
+  pack_short(dst, NR, src, sj, sk, count, K);
+}
+
 static void pack_a(void *dst, const float *src, int64_t si, int64_t sk, int count, int64_t K) {
   pack(dst, MR, src, si, sk, count, K);
 }
@@ -103,7 +138,8 @@ static void pack_b(void *dst, const float *src, int64_t sj, int64_t sk, int coun
 }
 
 static const gemm_engine pairs = {.rows = MR, .columns = NR, .depth = 2, .bytes = 2, .kc = 1024,
-                                  .pack_a = pack_a, .pack_b = pack_b, .block = block, .anyRows = 1};
+                                  .pack_a = pack_a, .pack_b = pack_b, .pack_short_a = pack_short_a,
+                                  .pack_short_b = pack_short_b, .block = block, .anyRows = 1};
 
 const gemm_engine *engine_bf16(void) {
   switch (heed_bf16_unit()) {

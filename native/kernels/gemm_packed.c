@@ -4,7 +4,7 @@
 #include "gemm.h"
 #include "simd.h"
 
-enum { TILE_ROWS = 168, TILE_COLUMNS = 32 * NR, SLAB_BYTES = 8 << 20, MAX_BLOCK = 32 * 32, STRIP = 64 };
+enum { TILE_ROWS = 168, TILE_COLUMNS = 32 * NR, SLAB_BYTES = 8 << 20, MAX_BLOCK = 32 * 32, STRIP = 8 };
 
 typedef struct {
   matmul g; // of one slab of columns
@@ -107,19 +107,21 @@ static int64_t whole_groups(const packed_job *s, int64_t K) { return ceil_div(K,
 static void pack_b(void *context, int64_t panel) {
   const packed_job *s = context;
   const matmul *g = &s->g;
+  pack_function *pack = g->shortB ? s->e->pack_short_b : s->e->pack_b;
   int64_t j = panel * s->e->columns;
-  s->e->pack_b(s->packedB + j * s->depthB * s->e->bytes, g->B + j * g->bj, g->bj, g->bk,
-               (int)min64(s->e->columns, g->N - j), g->K);
+  pack(s->packedB + j * s->depthB * s->e->bytes, number_at(g->B, g->shortB, j * g->bj), g->bj, g->bk,
+       (int)min64(s->e->columns, g->N - j), g->K);
 }
 
 static void pack_a(const packed_job *s, char *dst, int64_t first, int64_t last, int64_t k, int64_t kc) {
   const matmul *g = &s->g;
-  int64_t strip = g->ai == 1 ? STRIP : kc; // where columns of A lie in memory, few pages at a time
+  pack_function *pack = g->shortA ? s->e->pack_short_a : s->e->pack_a;
+  int64_t strip = g->ai == 1 ? max64(STRIP, s->e->depth) : kc; // where columns of A lie in memory, few pages at a time
   for (int64_t from = 0; from < kc; from += strip) {
     for (int64_t i = first; i < last; i += s->e->rows) {
       int64_t at = (i - first) * whole_groups(s, kc) + from * s->e->rows;
-      s->e->pack_a(dst + at * s->e->bytes, g->A + i * g->ai + (k + from) * g->ak, g->ai, g->ak,
-                   (int)min64(s->e->rows, last - i), min64(strip, kc - from));
+      pack(dst + at * s->e->bytes, number_at(g->A, g->shortA, i * g->ai + (k + from) * g->ak), g->ai, g->ak,
+           (int)min64(s->e->rows, last - i), min64(strip, kc - from));
     }
   }
 }
@@ -175,7 +177,7 @@ static void compute_tile(void *context, int64_t task) {
 
 // A result that no cache can hold (logits) is written once, without being read first.
 static int is_past_cache(const matmul *g, const gemm_engine *e) {
-  enum { CACHED_BYTES = 48 << 20 };
+  enum { CACHED_BYTES = 12 << 20 };
   int aligned = (uintptr_t)g->C % (VL * 4) == 0 && g->ldc % VL == 0;
   return aligned && !g->accumulate && g->K <= e->kc && g->M * g->N > CACHED_BYTES / 4;
 }
@@ -210,7 +212,7 @@ void matmul_packed(const matmul *whole, const gemm_engine *e) {
     matmul *g = &s.g;
     *g = *whole;
     g->N = min64(slab, whole->N - j);
-    g->B += j * g->bj;
+    g->B = number_at(g->B, g->shortB, j * g->bj);
     g->C += j;
     if (g->bias) g->bias += j;
     int64_t panels = ceil_div(g->N, e->columns);
@@ -218,6 +220,7 @@ void matmul_packed(const matmul *whole, const gemm_engine *e) {
     if (!s.packedB) return;
     choose_tiles(&s);
     heed_parallel_for(panels, pack_b, &s);
-    heed_parallel_for((s.tiles + s.lastTiles) * column_tiles(&s), compute_tile, &s);
+    int64_t columns = column_tiles(&s), full = s.tiles * columns, low = s.lastTiles * columns;
+    heed_parallel_ranges(full + low, full % heed_threads() + low, compute_tile, &s);
   }
 }

@@ -1,15 +1,19 @@
 /** Element types. Floating-point tensors have their device's precision: float64 on `reference`, float32 elsewhere. */
 
-/** `int8` and `uint8` hold the codes of quantised weights; no arithmetic is done on them. */
-export type DType = 'float32' | 'float64' | 'int32' | 'int8' | 'uint8' | 'bool';
+/**
+ * `int8` and `uint8` hold the codes of quantised weights; no arithmetic is done on them. `bfloat16` holds the upper
+ * halves of float32 numbers on their way into a product, which rounds them so anyway; nothing else reads it.
+ */
+export type DType = 'float32' | 'float64' | 'bfloat16' | 'int32' | 'int8' | 'uint8' | 'bool';
 /** Element types of activations and parameters. */
 export type FloatDType = 'float32' | 'float64';
 /** The arrays that hold elements, one for each element type. */
-export type TypedArray = Float32Array | Float64Array | Int32Array | Int8Array | Uint8Array;
+export type TypedArray = Float32Array | Float64Array | Uint16Array | Int32Array | Int8Array | Uint8Array;
 
 const constructors = {
   float32: Float32Array,
   float64: Float64Array,
+  bfloat16: Uint16Array,
   int32: Int32Array,
   int8: Int8Array,
   uint8: Uint8Array,

@@ -76,8 +76,8 @@ interface CommonDefinition<I extends Inputs, P> {
   readonly name: string;
   /** The only shape rule, and the only place that throws a ShapeError. */
   readonly shape: (shapes: Shapes<I>, params: P) => Shape;
-  /** Element type of the output; that of the first input by default. */
-  readonly dtype?: DType;
+  /** Element type of the output; that of the first input by default, and a full float where that is `bfloat16`. */
+  readonly dtype?: DType | ((params: P) => DType | undefined);
   readonly kernel?: KernelDefinition<I, P>;
   /** Floating-point operations of one call; the number of output elements by default. */
   readonly flops?: (shapes: Shapes<I>, params: P) => number;
@@ -206,7 +206,7 @@ function launch<I extends Inputs, P>(
   const kernel = definition.kernel!;
   if (!kernel.names.every((name) => device.supports(name))) return undefined;
   const { name } = definition;
-  const output = Tensor.empty(shape, outputType(definition, inputs, device), device, name);
+  const output = Tensor.empty(shape, outputType(definition, inputs, params, device), device, name);
   const saved = (kernel.saved?.(shapes, params) ?? []).map((spec) =>
     Tensor.empty(spec.shape, spec.dtype === 'float' ? device.floatType : spec.dtype, device, name),
   );
@@ -279,8 +279,16 @@ function gradientMemory(input: Tensor, overwrites: boolean, name: string): Tenso
   return overwrites ? input.detach() : Tensor.empty(input.shape, input.dtype, input.device, name);
 }
 
-function outputType(definition: { readonly dtype?: DType }, inputs: Inputs, device: Device): DType {
-  return definition.dtype ?? inputs.find((input) => input !== null)?.dtype ?? device.floatType;
+function outputType<I extends Inputs, P>(
+  { dtype }: OpDefinition<I, P>,
+  inputs: I,
+  params: P,
+  device: Device,
+): DType {
+  const own = typeof dtype === 'function' ? dtype(params) : dtype;
+  if (own !== undefined) return own;
+  const first = inputs.find((input) => input !== null)?.dtype ?? device.floatType;
+  return first === 'bfloat16' ? device.floatType : first;
 }
 
 function computed<I extends Inputs, P>(
@@ -290,7 +298,7 @@ function computed<I extends Inputs, P>(
   shape: Shape,
   device: Device,
 ): Tensor {
-  const output = Tensor.empty(shape, outputType(definition, inputs, device), device, definition.name);
+  const output = Tensor.empty(shape, outputType(definition, inputs, params, device), device, definition.name);
   definition.compute({ inputs, output, params });
   if (definition.backward && shouldRecord(definition, inputs)) recordOwn(definition, inputs, params, output);
   return output;

@@ -1,8 +1,9 @@
 /**
  * The precision of large matrix products: fp32, or bf16 with sums in fp32.
  *
- * Tensors, weights, statistics and sums stay fp32; a product rounds the numbers of its operands to bf16 (8 bits of
- * exponent as fp32, 7 of mantissa) as it reads them.
+ * Weights, statistics and sums stay fp32; a product rounds the numbers of its operands to bf16 (8 bits of exponent as
+ * fp32, 7 of mantissa) as it reads them. Activations that nothing but a product reads are stored as bf16, which changes
+ * no number that a large product sees: the inner vectors of feed-forward networks.
  *
  * Paper: Micikevicius et al., Mixed Precision Training, 2017, https://arxiv.org/abs/1710.03740; Kalamkar et al., A Study
  * of BFLOAT16 for Deep Learning Training, 2019, https://arxiv.org/abs/1905.12322
@@ -39,6 +40,11 @@ export function withPrecision<T>(precision: Precision, device: Device, body: () 
   } finally {
     current = before;
   }
+}
+
+/** Whether products on a device round their operands to bf16 now. */
+export function roundsProducts(device: Device): boolean {
+  return current === 'bf16' && device.bf16Unit !== undefined;
 }
 
 /** @throws {ConfigError} when the device cannot do it */

@@ -219,6 +219,7 @@ function halfToNumber(bits: number): number {
 const storedNames: Readonly<Record<DType, StoredType>> = {
   float32: 'F32',
   float64: 'F64',
+  bfloat16: 'BF16',
   int32: 'I32',
   int8: 'I8',
   uint8: 'U8',

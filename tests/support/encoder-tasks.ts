@@ -14,7 +14,11 @@ import {
   tensor,
 } from '../../src/index.ts';
 import { Encoder } from '../../src/models/stacks.ts';
-import { checkTransformerConfig, transformerDefaults } from '../../src/models/transformer-config.ts';
+import {
+  checkTransformerConfig,
+  type TransformerConfig,
+  transformerDefaults,
+} from '../../src/models/transformer-config.ts';
 import type { AttentionChoice } from '../../src/nn/attention/kinds.ts';
 import { makePosition, type Position } from '../../src/nn/position/index.ts';
 import { Adam } from '../../src/train/adam.ts';
@@ -54,6 +58,14 @@ export const mirror: Task = (random, ids, labels) => {
   }
 };
 
+/** The answer is the letter at the next place; the last place asks for the first one. */
+export const next: Task = (random, ids, labels) => {
+  for (let t = 0; t < ids.length; t++) {
+    ids[t] = random.integer(LETTERS);
+    labels[(t + ids.length - 1) % ids.length] = ids[t]!;
+  }
+};
+
 /** How a model learns. */
 export interface TaskSetup {
   readonly length: number;
@@ -62,6 +74,10 @@ export interface TaskSetup {
   readonly learningRate: number;
   /** Counted operations of all training. */
   readonly flops: number;
+  /** Of the first values and the examples; 1 by default. */
+  readonly seed?: number;
+  /** Fields of the model that are not the usual ones. */
+  readonly config?: Partial<TransformerConfig>;
 }
 
 /** What came of it. */
@@ -80,14 +96,18 @@ class Reader extends Module {
   readonly encoder: Encoder;
   readonly output: Linear;
 
-  constructor(attention: AttentionChoice, { length, layers }: TaskSetup, device: string) {
+  constructor(
+    attention: AttentionChoice,
+    { length, layers, seed = 1, config: fields }: TaskSetup,
+    device: string,
+  ) {
     super();
-    const context = { random: new Random(1, 'encoder task'), device };
+    const context = { random: new Random(seed, 'encoder task'), device };
     const config = checkTransformerConfig({
       ...transformerDefaults,
       ...{ sourceVocabSize: VOCABULARY, targetVocabSize: VOCABULARY, dModel: WIDTH, dFf: 2 * WIDTH },
       ...{ numHeads: 2, numEncoderLayers: layers, dropout: 0, normPlacement: 'pre', finalNorm: true },
-      ...{ encoderAttention: attention, maxSeqLen: length },
+      ...{ encoderAttention: attention, maxSeqLen: length, ...fields },
     });
     const sizes = { width: WIDTH, maxSeqLen: length, numLayers: layers, numHeads: 2 };
     this.embedding = new Embedding(VOCABULARY, WIDTH, context, { scale: Math.sqrt(WIDTH) });
@@ -124,10 +144,10 @@ export function learnTask(
   setup: TaskSetup,
   device: string,
 ): TaskResult {
-  const { length, batch, learningRate } = setup;
+  const { length, batch, learningRate, seed = 1 } = setup;
   const model = new Reader(attention, setup, device);
   const adam = new Adam(model.namedParameters());
-  const random = new Random(2, 'encoder task');
+  const random = new Random(seed + 1, 'encoder task');
   const step = (): void =>
     scope(() => {
       const { ids, labels } = drawRows(task, random, batch, length, device);

@@ -10,7 +10,7 @@ import {
 } from '../../src/backends/native/binding.ts';
 import { launchCopied, wasmBuilds } from './wasm-kernels.ts';
 
-export type Numbers = Float32Array | Float64Array | Int32Array | Int8Array | Uint8Array;
+export type Numbers = Float32Array | Float64Array | Uint16Array | Int32Array | Int8Array | Uint8Array;
 
 export interface KernelCase {
   readonly kernel: string;
@@ -38,6 +38,19 @@ export function noise(length: number, seed = 1): Float32Array {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return state / 2 ** 31 - 1;
   });
+}
+
+/** The nearest bf16 numbers, of two equally near ones the even one, as the upper halves of their fp32 bits. */
+export function bf16Bits(numbers: Float32Array): Uint16Array {
+  const words = new Uint32Array(numbers.slice().buffer);
+  return Uint16Array.from(words, (word, i) =>
+    Number.isNaN(numbers[i]!) ? (word >>> 16) | 0x40 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16,
+  );
+}
+
+/** The numbers that stand for their nearest bf16 numbers. */
+export function toBf16(numbers: Float32Array): Float32Array {
+  return new Float32Array(Uint32Array.from(bf16Bits(numbers), (bits) => bits << 16).buffer);
 }
 
 /** The binding; skips the test, with its reason, where the kernels are not built. */
@@ -184,6 +197,19 @@ export function expectKernel(
       if (want) expectClose(outputs[index]!, want, `${test.kernel} ${target}: output ${index}`, tolerance);
     }
   });
+}
+
+/** The last int says whether a kernel stores its output as bf16: the numbers that it stores otherwise, rounded. */
+export function expectRounded(context: TestContext, test: KernelCase): void {
+  const whole = new Map<string, Uint16Array>();
+  const [output] = test.outputs;
+  runKernel(context, { ...test, ints: [...test.ints!, 0] }, ([y], target) => {
+    whole.set(target, bf16Bits(y as Float32Array));
+  });
+  const short = { ...test, outputs: [new Uint16Array(output!.length)], ints: [...test.ints!, 1] };
+  runKernel(context, short, ([y], target) =>
+    expect(y, `${test.kernel} ${target}`).toEqual(whole.get(target)),
+  );
 }
 
 /** The factor that dropout gives to element n: 0 or 1 / (1 - p). The scalar form of the documented hash. */

@@ -4,6 +4,7 @@ import {
   blank,
   dropoutFactor,
   expectKernel,
+  expectRounded,
   noise,
   runKernel,
 } from '../../../tests/support/native-kernels.ts';
@@ -93,7 +94,7 @@ describe('gated_activation', () => {
           const y = each((n) => f(gate[n]!) * values[n]!);
           const dGate = each((n) => dy[n]! * values[n]! * slope(gate[n]!));
           const dValues = each((n) => dy[n]! * f(gate[n]!));
-          const common = { ints: [C, code, k0, k1], floats: [p], items: rows };
+          const common = { ints: [C, code, k0, k1, 0], floats: [p], items: rows };
           const tolerance = { absolute: 4e-6, relative: 8e-6 };
           const forward = {
             kernel: 'gated_activation',
@@ -112,5 +113,13 @@ describe('gated_activation', () => {
         }
       });
     }
+  }
+});
+
+test('gated_activation stores what it makes as bf16', (context) => {
+  for (const [rows, C] of shapes) {
+    const inputs = [noise(rows * C, 1), noise(rows * C, 2)];
+    const given = { kernel: 'gated_activation', inputs, floats: [0.4], items: rows };
+    expectRounded(context, { ...given, outputs: [blank(rows * C)], ints: [C, 4, 5, 6] });
   }
 });

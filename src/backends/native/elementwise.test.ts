@@ -5,6 +5,7 @@ import {
   dropoutFactor,
   erf,
   expectKernel,
+  expectRounded,
   noise,
   runKernel,
 } from '../../../tests/support/native-kernels.ts';
@@ -221,7 +222,7 @@ describe('bias_activation_dropout', () => {
               context,
               {
                 ...{ kernel: 'bias_activation_dropout', outputs: [blank(items)], inputs: [x, bias] },
-                ...{ ints: [C, code, k0, k1], floats: [p], items: rows },
+                ...{ ints: [C, code, k0, k1, 0], floats: [p], items: rows },
               },
               [y],
               tolerance,
@@ -237,6 +238,16 @@ describe('bias_activation_dropout', () => {
         }
       });
     }
+  }
+});
+
+test('bias_activation_dropout stores what it makes as bf16', (context) => {
+  for (const [rows, C] of shapes) {
+    const items = rows * C;
+    const x = noise(items, 1).map((value) => value * 4);
+    x.set([Number.NaN, Number.POSITIVE_INFINITY].slice(0, items));
+    const given = { kernel: 'bias_activation_dropout', inputs: [x, noise(C, 5)], floats: [0.4], items: rows };
+    expectRounded(context, { ...given, outputs: [blank(items)], ints: [C, 1, k0, k1] });
   }
 });
 

@@ -68,7 +68,7 @@ for (const { M, N, K, transA = 0, transB = 0, accumulate = 0, bias = true } of [
       );
     });
     const addresses = [C!, A!, B!, bias ? row! : null].map((array) => (array ? binding.address(array) : 0));
-    const ints = [transA, transB, M, N, K, transA ? M : K, transB ? K : N, N, accumulate, 1, 0, 0, 0];
+    const ints = [transA, transB, M, N, K, transA ? M : K, transB ? K : N, N, accumulate, 1, 0, 0, 0, 0, 0];
     binding.args.set([1, 1, addresses.length, ints.length, 0, ...addresses, ...ints]);
     binding.launch(binding.kernelNames.indexOf('gemm_bf16'));
     for (let n = 0; n < want.length; n++)

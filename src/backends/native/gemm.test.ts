@@ -2,12 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   availableIsas,
+  bf16Bits,
   blank,
   expectClose,
   expectKernel,
   needBinding,
   noise,
   runKernel,
+  toBf16,
 } from '../../../tests/support/native-kernels.ts';
 import { call } from './binding.ts';
 
@@ -27,14 +29,6 @@ interface Product {
   rounded?: boolean;
 }
 
-/** The nearest bf16 number, of two equally near ones the even one. */
-function toBf16(x: number): number {
-  const word = new Uint32Array(Float32Array.of(x).buffer);
-  word[0]! += 0x7fff + ((word[0]! >>> 16) & 1);
-  word[0]! &= 0xffff0000;
-  return new Float32Array(word.buffer)[0]!;
-}
-
 /** The product in float64, one element at a time. */
 function prepare({ transA = false, transB = false, M, N, K, ...rest }: Product) {
   const { bias = false, accumulate = false, batch = 1, sharedB = false, pad = 0, rounded = false } = rest;
@@ -48,7 +42,7 @@ function prepare({ transA = false, transB = false, M, N, K, ...rest }: Product) 
   const B = noise(sharedB ? (transB ? N : K) * ldb : batch * strideB, 5);
   const row = bias ? noise(N, 7) : null;
   const C = noise(batch * strideC, 11);
-  if (rounded) for (const operand of [A, B]) operand.set(operand.map(toBf16));
+  if (rounded) for (const operand of [A, B]) operand.set(toBf16(operand));
   const want = Float64Array.from(C);
   for (let e = 0; e < batch; e++) {
     for (let i = 0; i < M; i++) {
@@ -66,6 +60,17 @@ function prepare({ transA = false, transB = false, M, N, K, ...rest }: Product) 
   const flags = [transA, transB, M, N, K, lda, ldb, ldc, accumulate, batch, strideA, strideB, strideC];
   return { kernel: 'gemm', outputs: [C], inputs: [A, B, row], ints: flags.map(Number), want, K };
 }
+
+/** The product by `gemm_bf16`, with operands in memory as fp32 or as bf16. */
+function inBf16(
+  { inputs: [A, B, row], ints, ...product }: ReturnType<typeof prepare>,
+  short: readonly Side[] = [],
+) {
+  const operands = [short.includes('A') ? bf16Bits(A!) : A!, short.includes('B') ? bf16Bits(B!) : B!, row!];
+  const stored = [Number(short.includes('A')), Number(short.includes('B'))];
+  return { ...product, kernel: 'gemm_bf16', inputs: operands, ints: [...ints, ...stored] };
+}
+type Side = 'A' | 'B';
 
 /** Products past every path for small matrices, off every block size. */
 const largeProducts: Product[] = [
@@ -238,15 +243,15 @@ describe('gemm_bf16', () => {
     const { M, N, K } = large;
     test(`${JSON.stringify(large)}: numbers that bf16 has, exactly as gemm`, (context) => {
       const product = prepare({ ...large, rounded: true });
-      expectKernel(context, { ...product, kernel: 'gemm_bf16' }, [product.want], toleranceOf(K));
+      expectKernel(context, inBf16(product), [product.want], toleranceOf(K));
     });
 
     test(`${M} x ${N} x ${K}: rounds to the nearest, where there is a unit for it`, (context) => {
       if (needBinding(context).bf16() === undefined) context.skip('no unit for bf16 on this CPU');
       const product = prepare(large);
       const [A, B, row] = product.inputs;
-      const operands = [A!.map(toBf16), B!.map(toBf16), row!];
-      runKernel(context, { ...product, kernel: 'gemm_bf16' }, ([C], isa) => {
+      const operands = [toBf16(A!), toBf16(B!), row!];
+      runKernel(context, inBf16(product), ([C], isa) => {
         if (isa !== 'avx512') return;
         runKernel(context, { ...product, inputs: operands }, ([want], other) => {
           if (other === 'avx512') expectClose(C!, want!, 'C', toleranceOf(K));
@@ -257,6 +262,24 @@ describe('gemm_bf16', () => {
 
   test('small products stay fp32', (context) => {
     const product = prepare({ M: 7, N: 33, K: 65 });
-    expectKernel(context, { ...product, kernel: 'gemm_bf16' }, [product.want], toleranceOf(65));
+    expectKernel(context, inBf16(product), [product.want], toleranceOf(65));
   });
+
+  const shapes: Product[] = [
+    ...largeProducts,
+    { M: 120, N: 100, K: 98, transA: true, bias: true },
+    { M: 101, N: 98, K: 130, transB: true, pad: 2 },
+    { M: 300, N: 40, K: 1101, transA: true },
+    { M: 7, N: 33, K: 65, bias: true },
+    { M: 5, N: 9, K: 31, transB: true, pad: 1 },
+    { M: 13, N: 9, K: 31, transA: true, accumulate: true, batch: 2 },
+    { M: 3, N: 5, K: 0, bias: true },
+  ];
+  for (const shape of shapes) {
+    test(`${JSON.stringify(shape)}: operands in memory as bf16`, (context) => {
+      const product = prepare({ ...shape, rounded: true });
+      for (const short of [['A'], ['B'], ['A', 'B']] as const)
+        expectKernel(context, inBf16(product, short), [product.want], toleranceOf(product.K));
+    });
+  }
 });

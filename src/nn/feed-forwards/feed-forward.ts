@@ -42,6 +42,7 @@ export class FeedForward extends Module {
       activation: this.activation,
       p,
       key: p > 0 ? nextDropoutKey() : [0, 0],
+      rounded: this.outer.roundsInput && !this.wants('hidden'),
     });
     return this.outer.forward(this.expose('hidden', active));
   }

@@ -56,7 +56,12 @@ export class GatedFeedForward extends Module {
   /** `[B, T, C]` to `[B, T, C]` */
   forward(x: Tensor): Tensor {
     const p = this.training ? this.dropout : 0;
-    const params = { activation: this.activation, p, key: p > 0 ? nextDropoutKey() : ([0, 0] as const) };
+    const params = {
+      activation: this.activation,
+      p,
+      key: p > 0 ? nextDropoutKey() : ([0, 0] as const),
+      rounded: this.outer.roundsInput && !this.wants('hidden'),
+    };
     const hidden = gate(this.gate.forward(x), this.inner.forward(x), params); // [B, T, F]
     return this.outer.forward(this.expose('hidden', hidden));
   }

@@ -31,6 +31,8 @@ export function activationCode(activation: Activation): number {
 
 interface ActivateParams extends DropoutParams {
   readonly activation: Activation;
+  /** Stores the output as bf16, for products that round it so anyway. */
+  readonly rounded?: boolean;
 }
 
 const key = [5, 6] as const;
@@ -53,6 +55,7 @@ const op = defineOp<readonly [x: Tensor, bias: Tensor | null], ActivateParams>({
     }
     return x;
   },
+  dtype: ({ rounded }) => (rounded ? 'bfloat16' : undefined),
   flops: ([x]) => 6 * sizeOf(x),
   reference: ([x, bias], { activation, p, key }) =>
     dropout(activations[activation](bias ? add(x, bias) : x), { p, key }),
@@ -61,7 +64,12 @@ const op = defineOp<readonly [x: Tensor, bias: Tensor | null], ActivateParams>({
     forward: ({ inputs: [x, bias], output, params }) => ({
       name: 'bias_activation_dropout',
       tensors: [output.data, x.data, bias?.data ?? null],
-      ints: [x.shape.at(-1)!, activationCode(params.activation), ...params.key],
+      ints: [
+        x.shape.at(-1)!,
+        activationCode(params.activation),
+        ...params.key,
+        Number(params.rounded ?? false),
+      ],
       floats: [params.p],
       items: sizeOf(x.shape.slice(0, -1)),
       workPerItem: x.shape.at(-1)! * 2,

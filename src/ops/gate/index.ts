@@ -14,6 +14,8 @@ import { mul } from '../elementwise/binary.ts';
 
 interface GateParams extends DropoutParams {
   readonly activation: Activation;
+  /** Stores the output as bf16, for products that round it so anyway. */
+  readonly rounded?: boolean;
 }
 
 const key = [9, 10] as const;
@@ -57,6 +59,7 @@ const op = defineOp<readonly [gate: Tensor, values: Tensor], GateParams>({
     }
     return gate;
   },
+  dtype: ({ rounded }) => (rounded ? 'bfloat16' : undefined),
   flops: ([gate]) => 7 * sizeOf(gate),
   reference: ([gate, values], { activation, p, key }) =>
     dropout(mul(activations[activation](gate), values), { p, key }),
@@ -65,7 +68,12 @@ const op = defineOp<readonly [gate: Tensor, values: Tensor], GateParams>({
     forward: ({ inputs: [gate, values], output, params }) => ({
       name: 'gated_activation',
       tensors: [output.data, gate.data, values.data],
-      ints: [gate.shape.at(-1)!, activationCode(params.activation), ...params.key],
+      ints: [
+        gate.shape.at(-1)!,
+        activationCode(params.activation),
+        ...params.key,
+        Number(params.rounded ?? false),
+      ],
       floats: [params.p],
       items: sizeOf(gate.shape.slice(0, -1)),
       workPerItem: gate.shape.at(-1)! * 3,

@@ -52,10 +52,11 @@ const op = defineOp<LinearInputs, Record<never, never>>({
     forward: ({ inputs: [x, weight, bias], output }) => {
       const [n, k] = weight.shape as [number, number];
       const m = sizeOf(x.shape.slice(0, -1));
+      const { name, stored } = gemmKernel(x, weight);
       return {
-        name: gemmKernel(),
+        name,
         tensors: [output.data, x.data, weight.data, bias?.data ?? null],
-        ints: [0, 1, m, n, k, k, k, n, 0, 1, 0, 0, 0],
+        ints: [0, 1, m, n, k, k, k, n, 0, 1, 0, 0, 0, ...stored],
         floats: [],
         items: 1,
       };

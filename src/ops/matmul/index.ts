@@ -42,9 +42,14 @@ function sizesOf(a: Shape, b: Shape, { transposeA, transposeB }: MatmulParams): 
   return { m, n, k, batch };
 }
 
-/** The kernel of products in the precision that is set. */
-export function gemmKernel(): string {
-  return currentPrecision() === 'bf16' ? 'gemm_bf16' : 'gemm';
+/** The kernel of a product in the precision that is set, and whether its operands are stored as bf16. */
+export function gemmKernel(
+  a: Tensor,
+  b: Tensor,
+): { readonly name: string; readonly stored: readonly number[] } {
+  const stored = [a, b].map(({ dtype }) => Number(dtype === 'bfloat16'));
+  const name = stored.includes(1) || currentPrecision() === 'bf16' ? 'gemm_bf16' : 'gemm';
+  return { name, stored };
 }
 
 const op = defineOp<readonly [a: Tensor, b: Tensor], MatmulParams>({
@@ -175,8 +180,9 @@ const op = defineOp<readonly [a: Tensor, b: Tensor], MatmulParams>({
     forward: ({ inputs: [a, b], output, params }) => {
       const { m, n, k, batch } = sizesOf(a.shape, b.shape, params);
       const [stepA, stepB] = [a.size > m * k ? m * k : 0, b.size > k * n ? k * n : 0];
+      const { name, stored } = gemmKernel(a, b);
       return {
-        name: gemmKernel(),
+        name,
         tensors: [output.data, a.data, b.data, null],
         ints: [
           Number(params.transposeA),
@@ -192,6 +198,7 @@ const op = defineOp<readonly [a: Tensor, b: Tensor], MatmulParams>({
           stepA,
           stepB,
           m * n,
+          ...stored,
         ],
         floats: [],
         items: 1,
