@@ -3,37 +3,47 @@ import { writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Reporter, TestModule } from 'vitest/node';
-import type { Mechanism } from '../tests/mechanisms/mechanism.ts';
+import { readLongResults } from '../tests/mechanisms/long-results.ts';
+import { type Mechanism, testsOf } from '../tests/mechanisms/mechanism.ts';
 import { readRows, writeTable } from '../tests/mechanisms/table.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** How the tests of a row ended: those that name it, or all of its file where none does. */
-function resultOf({ id, test }: Mechanism, modules: readonly TestModule[]): string {
-  if (test.startsWith('tests/long/')) return 'by npm run test:long';
+/** A test by name and how it ended. */
+type Outcome = readonly [fullName: string, state: string];
+
+/** Counts of the tests that name a row, or of all where none does. */
+function counted(id: string, outcomes: readonly Outcome[]): string {
+  const own = outcomes.filter(([name]) => new RegExp(`\\b${id}\\b`).test(name));
+  const counts = new Map<string, number>([['passed', 0]]);
+  for (const [, state] of own.length > 0 ? own : outcomes) counts.set(state, (counts.get(state) ?? 0) + 1);
+  return [...counts].map(([state, count]) => `${count} ${state}`).join(', ');
+}
+
+/** How the tests of a row in one file ended; those of long tests when they last ran. */
+function resultOf(id: string, test: string, modules: readonly TestModule[]): string {
+  if (test.startsWith('tests/long/')) {
+    const kept = readLongResults()[test];
+    return kept ? `${counted(id, Object.entries(kept.tests))} (${kept.date})` : 'by npm run test:long';
+  }
   const module = modules.find(({ moduleId }) => relative(root, moduleId) === test);
   if (!module) return 'not run';
-  const all = [...module.children.allTests()];
-  const own = all.filter(({ fullName }) => new RegExp(`\\b${id}\\b`).test(fullName));
-  const counts = { passed: 0, failed: 0, skipped: 0 };
-  for (const one of own.length > 0 ? own : all) {
-    const { state } = one.result();
-    if (state !== 'pending') counts[state]++;
-  }
-  return Object.entries(counts)
-    .filter(([state, count]) => count > 0 || state === 'passed')
-    .map(([state, count]) => `${count} ${state}`)
-    .join(', ');
+  const outcomes = [...module.children.allTests()].map((one): Outcome => [one.fullName, one.result().state]);
+  return counted(
+    id,
+    outcomes.filter(([, state]) => state !== 'pending'),
+  );
 }
 
 export default class MechanismsReporter implements Reporter {
   async onTestRunEnd(modules: readonly TestModule[]): Promise<void> {
     const rows = await readRows();
     const file = fileURLToPath(new URL('../docs/mechanisms.md', import.meta.url));
-    writeFileSync(
-      file,
-      writeTable(rows, (row) => resultOf(row, modules)),
-    );
+    const results = (row: Mechanism): string =>
+      testsOf(row)
+        .map((test) => resultOf(row.id, test, modules))
+        .join('; ');
+    writeFileSync(file, writeTable(rows, results));
     process.stdout.write(`docs/mechanisms.md: ${rows.length} rows\n`);
   }
 }

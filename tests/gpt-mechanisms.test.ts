@@ -83,7 +83,18 @@ describe('what cannot be', () => {
     [{ position: 'rope', headDim: 3 }, 'position: rope: it turns pairs: expected an even head width, got 3'],
     [{ attention: { kind: 'multi-head', numKvHeads: 3 } }, 'expected numHeads (2) to be a multiple'],
     [{ position: 'rotary' as 'rope' }, 'position: expected one of'],
-    [{ normPlacement: 'dep' as 'pre' }, 'normPlacement: expected one of post, pre, deep, got "dep"'],
+    [
+      { normPlacement: 'dep' as 'pre' },
+      'normPlacement: expected one of post, pre, deep, got "dep"; did you mean "deep"?',
+    ],
+    [
+      { position: 'both' as 'alibi' },
+      'position: expected one kind, got "both"; kinds exclude each other: alibi and',
+    ],
+    [{ attention: { kind: 'local', left: 0, right: 5 } }, 'attention: local: a window of 0 sees nothing but'],
+    [{ attention: 'linear', attentionDropout: 0.2 }, 'attentionDropout: goes not with attention linear'],
+    [{ attention: 'bilinear', attentionScale: 't5' }, 'attentionScale: goes not with attention bilinear'],
+    [{ feedForward: 'swiglu', activation: 'tanh' }, 'activation: goes not with feedForward swiglu'],
     [
       { normPlacement: 'deep', parallelResidual: true },
       'parallelResidual: expected false with normPlacement deep',
@@ -119,6 +130,11 @@ describe('in an experiment', () => {
       'model.position.lay: unknown field; known are kind, layout',
     ],
     [{ feedForward: 'swigl' }, 'did you mean "swiglu"?'],
+    [{ position: ['alibi', 'learned'] }, 'write position: alibi or position: learned'],
+    [
+      { position: 'both' },
+      'model.position: expected one kind, got "both"; kinds exclude each other: alibi and',
+    ],
     [{ dModel: 9 }, 'model.numHeads: expected a divisor of dModel (9), or a headDim, got 2'],
     [{ maxSeqLen: 4 }, 'data.segmentLength: expected at most 4 (model.maxSeqLen), got 8'],
   ])('%j', (model, message) => expect(() => experiment(model)).toThrow(message));

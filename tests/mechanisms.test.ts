@@ -2,7 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readRows, writeTable } from './mechanisms/table.ts';
+import { testsOf } from './mechanisms/mechanism.ts';
+import { missingRows, readRows, writeTable } from './mechanisms/table.ts';
 import { root } from './support/built-package.ts';
 
 const rows = await readRows();
@@ -10,8 +11,14 @@ const rows = await readRows();
 describe('the table of mechanisms', () => {
   it('has each row once, with files and tests that exist', () => {
     expect(new Set(rows.map(({ id, name }) => `${id} ${name}`)).size).toBe(rows.length);
-    const paths = rows.flatMap(({ file, test }) => [file, test]);
+    const paths = rows.flatMap((row) => [row.file, ...testsOf(row)]);
     expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+  });
+
+  it('has every mechanism that is promised', () => {
+    expect(missingRows(rows)).toEqual([]);
+    const without = (id: string) => rows.filter((row) => row.id !== id && row.name !== id);
+    for (const id of ['D7', 'L5', 'QK-norm']) expect(missingRows(without(id))).toEqual([id]);
   });
 
   it('is written: npm run docs:mechanisms', () => {

@@ -76,6 +76,11 @@ describe('a description that cannot be used', () => {
       { kind: 'luong', guidedWidth: 0 },
       /model.attention.guidedWidth: expected more than 0, got 0/,
     ],
+    [
+      'a diagonal that nothing draws to',
+      { kind: 'luong', guidedWidth: 0.3 },
+      /model.attention: luong: guidedWidth \(0.3\) does nothing without guidedWeight/,
+    ],
   ])('%s', (_, attention, message) => {
     expect(() => experimentOf(temporaryFolder(), attention)).toThrow(message);
   });

@@ -6,6 +6,7 @@ import { backward } from '../core/tape.ts';
 import { full } from '../core/tensor.ts';
 import type { TransformerConfig } from '../models/transformer-config.ts';
 import { withDropoutKeys } from '../nn/dropout-keys.ts';
+import type { Module } from '../nn/module.ts';
 import { BatchStructure } from '../nn/source-structure.ts';
 import { crossEntropy } from '../ops/cross-entropy/index.ts';
 import { Adam } from '../train/adam.ts';
@@ -23,7 +24,7 @@ export interface TrainFigures {
 /** One training step each time it is called. */
 export interface TrainingStep {
   (): void;
-  /** Frees the weights. */
+  /** Frees the weights and their moments. */
   dispose(): void;
 }
 
@@ -58,7 +59,13 @@ export function trainingStep(
     adam.step(1e-3);
     model.zeroGrad();
   };
+  return withDispose(run, model, adam);
+}
+
+/** A step that frees the weights and moments it works on. */
+export function withDispose(run: () => void, model: Module, adam: Adam): TrainingStep {
   const dispose = (): void => {
+    adam.dispose();
     for (const tensor of model.stateDict().values()) tensor.dispose();
   };
   return Object.assign(run, { dispose });

@@ -1,6 +1,6 @@
 /** Checks of configurations that collect every bad field before they speak. */
 import { ConfigError, type ConfigIssue } from '../errors.ts';
-import { type OptionRules, ruleIssues } from '../nn/variants.ts';
+import { nameIssues, type OptionRules, ruleIssues } from '../nn/variants.ts';
 
 /** The bad fields of a configuration. */
 export class ConfigChecks<C extends object> {
@@ -49,7 +49,7 @@ export class ConfigChecks<C extends object> {
 
   /** A name out of a list. */
   oneOf(path: keyof C & string, names: readonly string[]): this {
-    return this.expect(path, names.includes(this.config[path] as string), `one of ${names.join(', ')}`);
+    return this.also(nameIssues(path, this.config[path], names));
   }
 
   /** Faults that others found. */

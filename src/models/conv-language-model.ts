@@ -9,7 +9,7 @@
 import type { Device } from '../core/device.ts';
 import { Random } from '../core/random.ts';
 import { Tensor } from '../core/tensor.ts';
-import { type ConvActivation, ConvStack } from '../nn/convolution/stack.ts';
+import { type ConvActivation, ConvStack, convActivations } from '../nn/convolution/stack.ts';
 import { Embedding } from '../nn/embedding.ts';
 import { Linear } from '../nn/linear.ts';
 import type { ModuleContext } from '../nn/module.ts';
@@ -39,7 +39,7 @@ export const convLanguageModelRules = {
   numLayers: { type: 'count', default: 6 },
   taps: { type: 'count', default: 3 },
   dilationGrowth: { type: 'count', default: 2 },
-  activation: { type: 'choice', of: ['relu', 'gelu', 'glu'], default: 'glu' },
+  activation: { type: 'choice', of: convActivations, default: 'glu' },
   dropout: { type: 'rate', default: 0.1 },
 } as const satisfies OptionRules;
 

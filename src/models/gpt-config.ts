@@ -1,5 +1,6 @@
 /** Configuration of the decoder-only Transformer, checked as a whole. */
 import {
+  causalActivation,
   checkSingleStack,
   type SingleStackConfig,
   singleStackDefaults,
@@ -17,7 +18,7 @@ export const gptDefaults: GptConfig = {
   dModel: 768,
   numLayers: 12,
   numHeads: 12,
-  activation: 'geluTanh',
+  activation: causalActivation,
   normPlacement: 'pre',
 };
 

@@ -86,7 +86,8 @@ export class Gpt extends CausalLanguageModel implements TokenStack {
    * @param ids - int32 `[B, T]`
    * @param mask - `[B, 1, 1, T]`, true for tokens; needed only where padding stands before a token
    * @returns logits `[B, T, V]`
-   * @throws {ShapeError} when an id is outside the vocabulary or T is above maxSeqLen
+   * @throws {ShapeError} when an id is outside the vocabulary
+   * @throws {ConfigError} when T is above maxSeqLen, the length of a table of positions
    */
   forward(ids: Tensor, mask: Mask | null = null): Tensor {
     const { position } = this;

@@ -4,6 +4,7 @@ export {
   type ConvLanguageModelConfig,
   convLanguageModelDefaults,
 } from './conv-language-model.ts';
+export { ConvTagger, type ConvTaggerConfig, convTaggerDefaults } from './conv-tagger.ts';
 export {
   type BestQuery,
   type BestTokens,

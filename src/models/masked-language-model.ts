@@ -115,7 +115,8 @@ export class MaskedLanguageModel extends Module implements TokenStack {
    * @param ids - int32 `[B, T]`
    * @param mask - `[B, 1, 1, T]`, true for tokens, where there is padding
    * @returns `[B, T, C]`
-   * @throws {ShapeError} when an id is outside the vocabulary or T is above a table of positions
+   * @throws {ShapeError} when an id is outside the vocabulary
+   * @throws {ConfigError} when T is above maxSeqLen, the length of a table of positions
    */
   encode(ids: Tensor, mask: Mask | null = null): Tensor {
     const embedded = this.expose('embedded', embedTokens(this, ids, 0, mask));

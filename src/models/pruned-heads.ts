@@ -56,12 +56,15 @@ function fault(
   if (!heads.every(isHead) || new Set(heads).size !== heads.length)
     return `expected different heads from 0 to ${numHeads - 1}, got ${JSON.stringify(heads)}`;
   if (heads.length >= numHeads) return `expected that a head stays, got all ${numHeads}`;
-  const isGrouped =
+  const isJoined =
     typeof attention === 'object' &&
     attention.kind === 'multi-head' &&
-    (attention.numKvHeads ?? numHeads) !== numHeads;
-  if (kindOf(attention) !== 'multi-head' || isGrouped)
-    return `only multi-head attention with a key head for each head loses heads, got ${JSON.stringify(attention)}`;
+    ((attention.numKvHeads ?? numHeads) !== numHeads || attention.talkingHeads);
+  if (kindOf(attention) !== 'multi-head' || isJoined) {
+    const expected =
+      'only multi-head attention with a key head for each head, which do not talk, loses heads';
+    return `${expected}, got ${JSON.stringify(attention)}`;
+  }
   const kind = kindOf(position);
   return perHead.has(kind) ? `position ${kind} has scores for each head that all layers share` : undefined;
 }

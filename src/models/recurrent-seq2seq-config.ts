@@ -1,4 +1,5 @@
 /** Configuration of the recurrent encoder–decoder, checked as a whole. */
+import type { ConfigIssue } from '../errors.ts';
 import { type SourceAttentionKind, sourceAttentions } from '../nn/attention/source-kinds.ts';
 import { choiceIssues, type OptionRules } from '../nn/variants.ts';
 import { type RecurrentCell, recurrentCells } from '../ops/recurrent/cells.ts';
@@ -48,6 +49,18 @@ export const recurrentSeq2SeqRules = {
   dropout: { type: 'rate', default: recurrentSeq2SeqDefaults.dropout },
 } as const satisfies OptionRules;
 
+/** What does not go together, in a configuration whose every field is fine by itself. */
+export function recurrentSeq2SeqClashes(
+  config: Pick<RecurrentSeq2SeqConfig, 'dModel' | 'bidirectional' | 'attention'>,
+): ConfigIssue[] {
+  const message = `expected an even number, for two directions, got ${config.dModel}`;
+  const isEven = !config.bidirectional || config.dModel % 2 === 0;
+  return [
+    ...(isEven ? [] : [{ path: 'dModel', message }]),
+    ...choiceIssues('attention', sourceAttentions, config.attention, config),
+  ];
+}
+
 /**
  * The configuration itself.
  *
@@ -56,9 +69,8 @@ export const recurrentSeq2SeqRules = {
 export function checkRecurrentSeq2SeqConfig(config: RecurrentSeq2SeqConfig): RecurrentSeq2SeqConfig {
   return new ConfigChecks(config)
     .whole(['sourceVocabSize', 'targetVocabSize', 'maxSeqLen', 'dModel', 'numLayers'])
-    .expect('dModel', !config.bidirectional || config.dModel % 2 === 0, 'an even number, for two directions')
     .oneOf('cell', Object.keys(recurrentCells))
-    .also(choiceIssues('attention', sourceAttentions, config.attention))
+    .also(recurrentSeq2SeqClashes(config))
     .rates(['dropout'])
     .done('model');
 }

@@ -9,6 +9,7 @@ import {
   type ConvLanguageModelConfig,
   convLanguageModelRules,
 } from './conv-language-model.ts';
+import { ConvTagger, type ConvTaggerConfig, convTaggerRules } from './conv-tagger.ts';
 import { EncoderDecoder } from './encoder-decoder.ts';
 
 import { Gpt } from './gpt.ts';
@@ -23,7 +24,11 @@ import {
 import { NonAutoregressive } from './non-autoregressive.ts';
 import { type NonAutoregressiveConfig, nonAutoregressiveRules } from './non-autoregressive-config.ts';
 import { RecurrentSeq2Seq } from './recurrent-seq2seq.ts';
-import { type RecurrentSeq2SeqConfig, recurrentSeq2SeqRules } from './recurrent-seq2seq-config.ts';
+import {
+  type RecurrentSeq2SeqConfig,
+  recurrentSeq2SeqClashes,
+  recurrentSeq2SeqRules,
+} from './recurrent-seq2seq-config.ts';
 import { SegmentLanguageModel } from './segment-language-model.ts';
 import {
   type SegmentLanguageModelConfig,
@@ -56,6 +61,7 @@ interface Kinds {
   };
   readonly 'transformer-xl': { readonly config: TransformerXlConfig; readonly model: TransformerXl };
   readonly 'window-tagger': { readonly config: WindowTaggerConfig; readonly model: WindowTagger };
+  readonly 'conv-tagger': { readonly config: ConvTaggerConfig; readonly model: ConvTagger };
 }
 
 export type ModelKind = keyof Kinds;
@@ -72,6 +78,7 @@ const kinds: {
   'masked-lm': (config, context) => new MaskedLanguageModel(config, context),
   'transformer-xl': (config, context) => new TransformerXl(config, context),
   'window-tagger': (config, context) => new WindowTagger(config, context),
+  'conv-tagger': (config, context) => new ConvTagger(config, context),
 };
 
 /** What a kind of model learns from: pairs of texts, one running text, such a text with hidden tokens, or tagged sentences. */
@@ -105,7 +112,11 @@ function stackKind(options: OptionRules, task: ModelTask, isCausal: boolean): Tr
 
 /** The kinds that an experiment can train with the rules of the fields of `model:`, but for the Transformer's own. */
 export const modelOptions: Readonly<Record<string, TrainableKind>> = {
-  'lstm-seq2seq': { options: recurrentSeq2SeqRules, task: 'translation' },
+  'lstm-seq2seq': {
+    options: recurrentSeq2SeqRules,
+    task: 'translation',
+    clashes: (section: RecurrentSeq2SeqConfig) => recurrentSeq2SeqClashes(section),
+  },
   nat: { options: nonAutoregressiveRules, task: 'translation' },
   gpt: stackKind(gptRules, 'language-model', true),
   'masked-lm': stackKind(maskedLanguageModelRules, 'masked-language-model', false),
@@ -113,6 +124,7 @@ export const modelOptions: Readonly<Record<string, TrainableKind>> = {
   'segment-lm': { options: segmentLanguageModelRules, task: 'language-model' },
   'transformer-xl': { options: transformerXlRules, task: 'language-model' },
   'window-tagger': { options: windowTaggerRules, task: 'tagging' },
+  'conv-tagger': { options: convTaggerRules, task: 'tagging' },
 };
 
 /** The kinds that learn from such data. */

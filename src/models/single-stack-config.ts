@@ -13,6 +13,7 @@ import { choiceIssues, kindOf, type OptionRules } from '../nn/variants.ts';
 import { type Activation, activations } from '../ops/activate/index.ts';
 import { ConfigChecks } from './config-checks.ts';
 import type { StackPlan } from './stack-plan.ts';
+import { unusedOptions } from './unused-options.ts';
 
 /** Sizes and variants of a model of one stack. */
 export interface SingleStackConfig {
@@ -61,6 +62,9 @@ export interface SingleStackConfig {
   /** Standard deviation of the first weights; those that end a sublayer get 1/√(2 L) of it. */
   readonly initializerStd: number;
 }
+
+/** GPT-2's. */
+export const causalActivation: Activation = 'geluTanh';
 
 /** What GPT-2 and BERT have in common, but for sizes and activation. */
 export const singleStackDefaults = {
@@ -211,7 +215,7 @@ export function singleStackClashes(config: SingleStackConfig, isCausal: boolean)
     const expected = `expected a divisor of dModel (${config.dModel}), or a headDim`;
     return [{ path: 'numHeads', message: `${expected}, got ${config.numHeads}` }];
   }
-  return [
+  const issues = [
     ...treeIssues(config),
     ...(config.parallelResidual && isDeep(config) ? [parallelDeep] : []),
     ...choiceIssues('position', positions, config.position, singlePositionSizes(config, isCausal)),
@@ -219,6 +223,14 @@ export function singleStackClashes(config: SingleStackConfig, isCausal: boolean)
     ...choiceIssues('norm', norms, config.norm, normSizes(config, isCausal)),
     ...choiceIssues('feedForward', feedForwards, config.feedForward, feedForwardSizes(config)),
   ];
+  return issues.length > 0 ? issues : unusedIssues(config, isCausal);
+}
+
+/** Options that the chosen mechanisms have no use for; the head of a masked language model has one for the activation. */
+function unusedIssues(config: SingleStackConfig, isCausal: boolean): ConfigIssue[] {
+  const activation = isCausal ? config.activation : undefined;
+  const options = { ...config, selfAttention: [config.attention], activation };
+  return unusedOptions(options, { ...singleStackDefaults, activation: causalActivation });
 }
 
 /**

@@ -8,10 +8,14 @@ import { type FeedForwardChoice, type FeedForwardSizes, feedForwards } from '../
 import { type NormChoice, type NormSizes, norms } from '../nn/norms/index.ts';
 import { type PositionChoice, type PositionSizes, positions, treePositions } from '../nn/position/index.ts';
 import { type NormPlacement, normPlacements } from '../nn/residual.ts';
-import { choiceIssues, kindOf } from '../nn/variants.ts';
-import { type Activation, activations } from '../ops/activate/index.ts';
+import { choiceIssues, kindOf, nameIssues } from '../nn/variants.ts';
+import { type Activation, activationNames } from '../ops/activate/index.ts';
 import { keptHeads, type PrunedHeads, prunedHeadsIssues } from './pruned-heads.ts';
 import type { AttentionPlan, LayerPlan, StackPlan } from './stack-plan.ts';
+import { unusedOptions } from './unused-options.ts';
+
+/** What shares one matrix of embeddings. */
+export const tiedEmbeddings = ['none', 'target', 'all'] as const;
 
 /** Sizes and variants of a Transformer. */
 export interface TransformerConfig {
@@ -56,7 +60,7 @@ export interface TransformerConfig {
   /** Multiplies token vectors by √dModel. */
   readonly scaleEmbeddings: boolean;
   /** One matrix for: nothing, target embedding and output, or source and target embedding and output. */
-  readonly tieEmbeddings: 'none' | 'target' | 'all';
+  readonly tieEmbeddings: (typeof tiedEmbeddings)[number];
   /** Factor on the attention scores: 1/√D (the paper), none, linear 1/D, or t5: none, with smaller first queries. */
   readonly attentionScale: ScoreScale;
   /** Width of the queries and keys of a head; dModel / numHeads when absent. */
@@ -139,24 +143,20 @@ export function checkTransformerConfig(config: TransformerConfig): TransformerCo
   }
   const fits = config.headDim !== undefined || config.dModel % config.numHeads === 0;
   check('numHeads', fits, `a divisor of dModel (${config.dModel}), or a headDim`);
-  check(
-    'normPlacement',
-    normPlacements.includes(config.normPlacement),
-    `one of ${normPlacements.join(', ')}`,
-  );
+  const oneOf = (path: keyof TransformerConfig, known: readonly string[]): void => {
+    issues.push(...nameIssues(path, config[path], known));
+  };
+  oneOf('normPlacement', normPlacements);
   const isOneByOne = !(config.parallelResidual && config.normPlacement === 'deep');
   check(
     'parallelResidual',
     isOneByOne,
     'false with normPlacement deep, whose factors count sublayers in a row',
   );
-  check('activation', config.activation in activations, `one of ${Object.keys(activations).join(', ')}`);
+  oneOf('activation', activationNames);
+  oneOf('attentionScale', Object.keys(scoreScales));
+  oneOf('tieEmbeddings', tiedEmbeddings);
   if (issues.length === 0) issues.push(...mechanismIssues(config));
-  check(
-    'attentionScale',
-    config.attentionScale in scoreScales,
-    `one of ${Object.keys(scoreScales).join(', ')}`,
-  );
   const sameVocabulary = config.tieEmbeddings !== 'all' || config.sourceVocabSize === config.targetVocabSize;
   check('tieEmbeddings', sameVocabulary, 'one vocabulary for source and target with "all"');
   const canCopy = !config.copy || config.sourceVocabSize === config.targetVocabSize;
@@ -276,6 +276,13 @@ export function positionSizes(config: TransformerConfig, role: StackRole): Posit
   return { width: dModel, maxSeqLen, numLayers, numHeads, headDim, valueDim, causal: role === 'decoder' };
 }
 
+/** Options that the chosen mechanisms have no use for; heads for later tokens have one for the activation. */
+function unusedIssues(config: TransformerConfig): ConfigIssue[] {
+  const selfAttention = [attentionChoice(config, 'encoder'), attentionChoice(config, 'decoder')];
+  const activation = config.blockwise === undefined ? config.activation : undefined;
+  return unusedOptions({ ...config, selfAttention, activation }, transformerDefaults);
+}
+
 /** What is wrong with the mechanisms that a configuration chooses: unknown kinds and options, and clashes. */
 export function mechanismIssues(config: TransformerConfig): ConfigIssue[] {
   const field = {
@@ -302,6 +309,7 @@ export function mechanismIssues(config: TransformerConfig): ConfigIssue[] {
     ...(config.prunedHeads ? prunedHeadsIssues(config, (role) => attentionChoice(config, role)) : []),
     ...choiceIssues('feedForward', feedForwards, config.feedForward, feedForwardSizes(config)),
   ];
+  if (issues.length === 0) issues.push(...unusedIssues(config));
   return issues.filter(
     ({ path, message }, i) =>
       issues.findIndex((other) => other.path === path && other.message === message) === i,

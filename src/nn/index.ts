@@ -13,7 +13,7 @@ export {
 } from './attention/attend.ts';
 export { KeyValueCache } from './attention/cache.ts';
 export { edgeMask, GraphAttention, type GraphAttentionOptions } from './attention/graph.ts';
-export { type GuidedAttentionOptions, guidedAttentionLoss } from './attention/guided.ts';
+export { type Guidance, type GuidedAttentionOptions, guidedAttentionLoss } from './attention/guided.ts';
 export { headImportance } from './attention/head-importance.ts';
 export { type AttentionChoice, attentions, makeAttention } from './attention/kinds.ts';
 export {
@@ -43,7 +43,6 @@ export { Packing, Segments, type Visible } from './attention/packing.ts';
 export { continuedPattern, type PatternOptions, paddedPattern, sparsePattern } from './attention/patterns.ts';
 export {
   type Aligned,
-  type Guidance,
   SourceAttention,
   type SourceAttentionOptions,
   type SourceMemory,

@@ -51,6 +51,11 @@ export function ruleIssues(rules: OptionRules, fields: Readonly<Record<string, u
   });
 }
 
+/** What is wrong with a name out of a list, with the nearest one. */
+export function nameIssues(path: string, value: unknown, names: readonly string[]): ConfigIssue[] {
+  return ruleIssues({ [path]: { type: 'choice', of: names, default: '' } }, { [path]: value });
+}
+
 function misfit(path: string, rule: OptionRule, value: unknown): ConfigIssue {
   const help = rule.type === 'choice' ? near(value, rule.of) : '';
   return { path, message: `expected ${expectation(rule)}, got ${JSON.stringify(value)}${help}` };
@@ -67,6 +72,14 @@ export interface Variant<R extends OptionRules, Args extends readonly unknown[],
 
 // biome-ignore lint/suspicious/noExplicitAny: a registry holds variants of every signature
 export type Variants = Readonly<Record<string, Variant<any, any, any>>>;
+
+const exclusions = new WeakMap<Variants, string>();
+
+/** Kinds, with why they cannot be had together for those who ask for several. */
+export function exclusive<V extends Variants>(why: string, variants: V): V {
+  exclusions.set(variants, why);
+  return variants;
+}
 
 /** Keeps the types of a kind's options together with its constructor. */
 export function variant<const R extends OptionRules, Args extends readonly unknown[], Made>(
@@ -148,10 +161,34 @@ export function choiceIssues(
   return clash === undefined ? [] : [{ path, message: `${kindOf(usable)}: ${clash}` }];
 }
 
+/** The kinds that are asked for at once: a list, `alibi+learned`, or `both`; undefined for a single one. */
+function severalKinds(choice: unknown, kinds: readonly string[]): string[] | undefined {
+  if (choice === 'both' || choice === 'all') return [];
+  const parts = Array.isArray(choice) ? choice : typeof choice === 'string' ? choice.split(/[^\w-]+/) : [];
+  const named = parts.filter((part) => kinds.includes(part));
+  return Array.isArray(choice) || named.length > 1 ? named : undefined;
+}
+
+/** That one kind is chosen, and how it is written. */
+function exclusionIssue(path: string, variants: Variants, choice: unknown, named: string[]): ConfigIssue {
+  const kinds = Object.keys(variants);
+  const reason = exclusions.get(variants);
+  const why = reason ? `: ${reason}` : '';
+  const field = path.split('.').at(-1)!;
+  const ways =
+    named.length > 0
+      ? named.map((kind) => `${field}: ${kind}`).join(' or ')
+      : `${field}: and one of ${kinds.join(', ')}`;
+  const message = `expected one kind, got ${JSON.stringify(choice)}; kinds exclude each other${why}; write ${ways}`;
+  return { path, message };
+}
+
 function optionIssues(path: string, variants: Variants, choice: unknown): ConfigIssue[] {
   const kinds = Object.keys(variants);
-  const isGroup = typeof choice === 'object' && choice !== null;
+  const isGroup = typeof choice === 'object' && choice !== null && !Array.isArray(choice);
   const kind = isGroup ? (choice as { kind?: unknown }).kind : choice;
+  const several = severalKinds(kind, kinds);
+  if (several) return [exclusionIssue(path, variants, kind, several)];
   if (typeof kind !== 'string' || !Object.hasOwn(variants, kind)) {
     const where = isGroup ? `${path}.kind` : path;
     const got = kind === undefined ? 'nothing' : JSON.stringify(kind);

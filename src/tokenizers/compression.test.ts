@@ -10,6 +10,10 @@ describe('compressionReport', () => {
   it('counts by hand', () => {
     const tokenizer = trainTokenizer({ kind: 'char' }, ['aabb']);
     const report = compressionReport(tokenizer, ['aabb', 'é']);
+    expect(report).toMatchObject({ words: 2, tokensPerWord: 2.5 });
+    const spaced = compressionReport(tokenizer, ['  ab a\tb ', '']);
+    expect(spaced.words).toBe(3);
+    expect(spaced.tokensPerWord).toBe(spaced.tokens / 3);
     // 5 tokens: a ×2, b ×2, unknown ×1; tokens of 5, 5, 3, 4, 1 and 1 bytes and one byte each to end them.
     const entropy = 4 * Math.log2(5 / 2) + Math.log2(5);
     expect(report.textBits).toBeCloseTo(entropy, 12);

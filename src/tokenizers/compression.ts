@@ -10,6 +10,10 @@ export interface CompressionReport {
   readonly lines: number;
   readonly tokens: number;
   readonly charsPerToken: number;
+  /** What stands between spaces. */
+  readonly words: number;
+  /** How many tokens a word becomes on average, also called fertility; NaN without words. */
+  readonly tokensPerWord: number;
   /** Code points that have become unknown tokens. */
   readonly unknownCharacters: number;
   /** Lines that decoding brings back as they were. */
@@ -34,13 +38,17 @@ export interface CompressionReport {
  */
 export function compressionReport(tokenizer: TokenCodec, lines: Iterable<string>): CompressionReport {
   const counts = new Map<number, number>();
-  const seen = { characters: 0, bytes: 0, lines: 0, tokens: 0, unknownCharacters: 0, restoredLines: 0 };
+  const seen = {
+    ...{ characters: 0, words: 0, bytes: 0, lines: 0 },
+    ...{ tokens: 0, unknownCharacters: 0, restoredLines: 0 },
+  };
   const { unk } = tokenizer.specialTokens;
   for (const line of lines) {
     const { ids, offsets } = tokenizer.encodeWithOffsets(line);
     seen.lines++;
     seen.bytes += utf8Bytes(line).length;
     seen.characters += codePoints(line);
+    seen.words += line.match(/\S+/gu)?.length ?? 0;
     seen.tokens += ids.length;
     if (tokenizer.decode(ids) === line) seen.restoredLines++;
     ids.forEach((id, i) => {
@@ -58,6 +66,7 @@ export function compressionReport(tokenizer: TokenCodec, lines: Iterable<string>
   return {
     ...seen,
     charsPerToken: seen.characters / seen.tokens,
+    tokensPerWord: seen.tokens / seen.words,
     textBits,
     vocabularyBits,
     totalBits,

@@ -24,7 +24,7 @@ function giveGrad(parameter: Tensor, values: ArrayLike<number>): void {
   parameter.grad = tensor(values, parameter.shape, { device: parameter.device });
 }
 
-describe('a hundred recorded steps of PyTorch', () => {
+describe('a hundred recorded steps of PyTorch, with and without decay (J14)', () => {
   for (const [name, options] of Object.entries(recorded)) {
     for (const device of ['reference', 'native', 'wasm'] as const) {
       test(`${name} on ${device}`, (context) => {
@@ -46,7 +46,7 @@ describe('a hundred recorded steps of PyTorch', () => {
   }
 });
 
-test('only matrices decay', () => {
+test('only matrices decay (J14)', () => {
   const [vector, matrix] = [leaf([1, 2], [2]), leaf([1, 2], [1, 2])];
   for (const parameter of [vector, matrix]) giveGrad(parameter, [0, 0]);
   const named = [['bias', vector] as const, ['weight', matrix] as const];

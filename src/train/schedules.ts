@@ -42,6 +42,9 @@ const rules = {
 /** Names of the learning-rate schedules. */
 export type ScheduleName = keyof typeof rules;
 
+/** Those that go to `finalRate`. */
+export const schedulesWithEnd: ReadonlySet<ScheduleName> = new Set(['cosine', 'linear']);
+
 /** All learning-rate schedules by name. */
 export const scheduleNames = Object.keys(rules) as ScheduleName[];
 

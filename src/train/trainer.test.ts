@@ -89,7 +89,7 @@ describe('the final weights', () => {
   });
 });
 
-test('early stopping ends the run after `patience` validations without improvement and restores the best', async () => {
+test('early stopping ends the run after `patience` validations without improvement and restores the best (J14)', async () => {
   const training = {
     ...{ maxSteps: 400, learningRate: 0.05, schedule: 'constant', average: undefined, clipNorm: 0 },
     earlyStopping: { patience: 3 },

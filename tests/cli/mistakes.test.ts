@@ -67,13 +67,16 @@ evaluation: { metrics: [cer, blue], test: { beamSise: 3 } }
 data: { train: { format: tsv, path: train.tsv }, all: { format: tsv, path: train.tsv } }
 tokenizer: { source: { kind: bpe }, target: { kind: bpe, numMerges: 9, byteFallback: true } }
 model: { dModel: 16, numHeads: 3, maxSeqLen: 4 }
-training: {}
+training: { finalRate: 0.1, earlyStopping: { patience: 2 }, average: { of: best, count: 1 } }
 evaluation: { selectBy: bleu }
 `;
     const message = await refusal(file('clash.yaml', clashing));
     for (const part of [
       'data: expected either `all` with `split`, or `train`',
       'training: expected maxSteps, maxEpochs or maxMinutes',
+      'training.finalRate: expected with schedule cosine or linear, got schedule "paper", which has no end',
+      'training.earlyStopping: expected with validation data only',
+      'training.average.of: expected "last" without validation data, got "best"',
       'evaluation.selectBy: expected one of loss, got "bleu"',
       'model.numHeads: expected a divisor of dModel (16) or a headDim, got 3',
       'model.maxSeqLen: expected at least 257',

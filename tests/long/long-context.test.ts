@@ -15,7 +15,7 @@ const training = { batchSize: 16, learningRate: 0.004 };
 describe.each([1, 2, 3])('seed %i', (seed) => {
   const context = { random: new Random(seed, 'init'), device: fastest() };
 
-  it('separate segments start from nothing each time; windows that overlap do not', () => {
+  it('separate segments start from nothing each time; windows that overlap do not (I8, L4)', () => {
     const [length, lag] = [12, 4];
     const model = new SegmentLanguageModel({ ...sizes, numLayers: 1, maxSeqLen: length }, context);
     trainOnText(model, laggedText(20_000, lag, seed), { ...training, length, steps: 500, seed });
@@ -33,7 +33,7 @@ describe.each([1, 2, 3])('seed %i', (seed) => {
     expect(sliding.tokensRead).toBe(length * (2000 - length + 1));
   });
 
-  it('a memory learns what lies beyond the segment; without it nothing can be learned', () => {
+  it('a memory learns what lies beyond the segment; without it nothing can be learned (L5)', () => {
     const [length, lag] = [6, 10];
     const losses = [24, 0].map((memoryLength) => {
       const random = new Random(seed, 'init');

@@ -19,7 +19,7 @@ const modelFor = (seed: number): Transformer =>
 const percent = (shares: readonly number[]): string =>
   `${shares.map((share) => (100 * share).toFixed(1)).join(', ')} %`;
 
-describe('REINFORCE after cross-entropy', () => {
+describe('REINFORCE after cross-entropy (J8)', () => {
   // Letters are words, so that BLEU sees each of them.
   const words = trainTokenizer({ kind: 'word' }, ['a b c d e f g h']);
   const tokenizers = { source: words, target: words };
@@ -56,7 +56,7 @@ describe('REINFORCE after cross-entropy', () => {
   });
 });
 
-describe('after a wrong third token', () => {
+describe('after a wrong third token (J7)', () => {
   const tokenizers = letterTokenizers();
   const LENGTH = 8;
   const PLACE = 2;

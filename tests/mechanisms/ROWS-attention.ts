@@ -54,4 +54,36 @@ export const rows: readonly Mechanism[] = [
     verification: 'counted operations do not change with the number of heads at d/h each',
     test: 'tests/properties/attention.test.ts',
   },
+  {
+    id: 'E+',
+    name: 'Grouped and multi-query heads',
+    file: 'src/nn/attention/multi-head.ts',
+    verification:
+      'a group of heads equals as many heads with equal keys; scalar loops; caches, padding and packed sequences change nothing; gradients equal finite differences',
+    test,
+  },
+  {
+    id: 'E+',
+    name: 'Talking heads',
+    file: 'src/nn/attention/talking-heads.ts',
+    verification:
+      'matrices of 1 leave multi-head attention, swapped heads swap contexts; scalar loops, with every other switch and in a window; caches, padding and packed sequences change nothing; gradients equal finite differences',
+    test,
+  },
+  {
+    id: 'E+',
+    name: 'QK-norm',
+    file: 'src/nn/attention/heads.ts',
+    verification:
+      'queries and keys a hundred times as long change nothing; scalar loops; gradients equal finite differences',
+    test,
+  },
+  {
+    id: 'E+',
+    name: 'Soft-capped scores',
+    file: 'src/ops/attention/relative.ts',
+    verification:
+      'a cap far above the scores changes nothing, a low one gives cap · tanh(x / cap); scalar loops; gradients equal finite differences',
+    test,
+  },
 ];

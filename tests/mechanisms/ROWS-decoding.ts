@@ -21,8 +21,9 @@ export const rows: readonly Mechanism[] = [
     name: 'Degeneration diagnostics',
     file: 'src/metrics/degeneration.ts',
     verification:
-      'distinct-n, repeat rate and self-BLEU against counting in the open and by hand; beam search repeats more bigrams than draws do (tests/long/degeneration.test.ts)',
+      'distinct-n, repeat rate and self-BLEU against counting in the open and by hand; beam search repeats more bigrams than draws do',
     test: 'src/metrics/degeneration.test.ts',
+    more: ['tests/long/degeneration.test.ts'],
   },
   {
     id: 'I19',
@@ -57,7 +58,8 @@ export const rows: readonly Mechanism[] = [
     name: 'Mask-predict',
     ...nat,
     verification:
-      'passes are counted; hidden tokens see the shown ones on both sides; every further pass mixes two right answers less; four passes stand between one and token by token (tests/long/mask-predict.test.ts)',
+      'passes are counted; hidden tokens see the shown ones on both sides; every further pass mixes two right answers less; four passes stand between one and token by token',
+    more: ['tests/long/mask-predict.test.ts'],
   },
   {
     id: 'J16',
@@ -72,23 +74,27 @@ export const rows: readonly Mechanism[] = [
     name: 'Scheduled sampling in two passes',
     file: 'src/train/objectives/scheduled-sampling.ts',
     verification:
-      'a share of 0 is teacher forcing to the bit; guesses against the likeliest token after each prefix alone; recovery from a wrong token with and without it (tests/long/objectives.test.ts)',
+      'a share of 0 is teacher forcing to the bit; guesses against the likeliest token after each prefix alone; recovery from a wrong token with and without it',
     test: 'src/train/objectives/scheduled-sampling.test.ts',
+    more: ['tests/long/objectives.test.ts'],
   },
   {
     id: 'J8',
     name: 'REINFORCE with a self-critical baseline',
     file: 'src/train/objectives/reinforce.ts',
     verification:
-      'the mean of drawn gradients against the exact one from all texts of two tokens, in standard errors; BLEU rises over that of cross-entropy (tests/long/objectives.test.ts)',
+      'the mean of drawn gradients against the exact one from all texts of two tokens, in standard errors; BLEU rises over that of cross-entropy',
     test: 'src/train/objectives/reinforce.test.ts',
+    more: ['tests/long/objectives.test.ts'],
   },
   {
     id: 'J14',
     name: 'Early stopping, weight decay, threshold tuning',
     file: 'src/metrics/threshold.ts',
-    verification: 'no other threshold has a better F1 or accuracy, from their definitions',
+    verification:
+      'a run ends after `patience` validations without improvement and keeps the best; a hundred steps with decay equal PyTorch’s, only matrices decay; no other threshold has a better F1 or accuracy, from their definitions; tuned on validation it finds rare events of a test set',
     test: 'src/metrics/threshold.test.ts',
+    more: ['src/train/trainer.test.ts', 'src/train/adam.test.ts', 'tests/examples.test.ts'],
   },
   {
     id: 'J15',

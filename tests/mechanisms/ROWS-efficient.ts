@@ -18,8 +18,9 @@ export const rows: readonly Mechanism[] = [
     name: 'Linformer',
     file: 'src/nn/attention/linformer.ts',
     verification:
-      'with k = n and E = F = I it is multi-head attention, in all ways of sharing; counted operations grow with the length',
+      'with k = n and E = F = I it is multi-head attention, in all ways of sharing; counted operations grow with the length; quality grows with the rows, up to that of full attention',
     test: 'tests/properties/efficient-layers.test.ts',
+    more: ['tests/long/linformer.test.ts'],
   },
   {
     id: 'G2',
@@ -49,8 +50,9 @@ export const rows: readonly Mechanism[] = [
     name: 'BigBird',
     file: 'src/nn/attention/sparse.ts',
     verification:
-      'dense attention with a mask, outputs and gradients; in tests/long/recall.test.ts, at equal counted operations, only all three parts recall over a long distance',
+      'dense attention with a mask, outputs and gradients; at equal counted operations, only all three parts recall over a long distance',
     test: properties,
+    more: ['tests/long/recall.test.ts'],
   },
   {
     id: 'G6',

@@ -14,6 +14,7 @@ export const rows: readonly Mechanism[] = [
     verification:
       'a window changes no loss and no gradient of another; further losses equal those of parts of the model; nats by place fall from chance to the entropy',
     test: properties,
+    more: ['tests/long/long-context.test.ts'],
   },
   {
     id: 'I9',
@@ -52,8 +53,9 @@ export const rows: readonly Mechanism[] = [
     name: 'Key passages: TF-IDF, TextRank, attention',
     file: 'src/data/passages.ts',
     verification:
-      'recall of a planted sentence at three budgets against the beginning of the text; the equation of TextRank holds; a trained model answers from the passages, not from the beginning (tests/long/key-passages.test.ts)',
+      'recall of a planted sentence at three budgets against the beginning of the text; the equation of TextRank holds; a trained model answers from the passages, not from the beginning',
     test: longText,
+    more: ['tests/long/key-passages.test.ts'],
   },
   {
     id: 'L3',
@@ -69,6 +71,7 @@ export const rows: readonly Mechanism[] = [
     verification:
       'a loop over the labels gives the same sum; cost counted; better than windows side by side on a text with a known dependency',
     test: properties,
+    more: ['tests/long/long-context.test.ts'],
   },
   {
     id: 'L5',

@@ -14,6 +14,7 @@ export const rows: readonly Mechanism[] = [
     verification:
       'depths and distances of random trees equal a breadth-first search; words in another order give the same attention; a text is read the same alone, packed and padded; pieces share the node of their word',
     test: 'tests/properties/source-trees.test.ts',
+    more: ['tests/properties/structure.test.ts'],
   },
   {
     id: 'D14',
@@ -45,6 +46,7 @@ export const rows: readonly Mechanism[] = [
     file: 'src/nn/attention/attend.ts',
     verification: 'soft lookup equals the op with scale 1; gradients equal finite differences',
     test: 'tests/properties/attention.test.ts',
+    more: ['tests/properties/scores.test.ts'],
   },
   {
     id: 'E4',
@@ -76,6 +78,7 @@ export const rows: readonly Mechanism[] = [
     verification:
       'equals loops over the edges of a tree, one learned number for each relation and direction; nodes by other names get the same outputs; a complete graph is full attention',
     test: 'tests/properties/source-trees.test.ts',
+    more: ['tests/properties/structure.test.ts'],
   },
   {
     id: 'E22',

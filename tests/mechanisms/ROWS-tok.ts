@@ -7,8 +7,9 @@ export const rows: readonly Mechanism[] = [
     name: 'BPE merge selection and stop rules',
     file: 'src/tokenizers/bpe-trainer.ts',
     verification:
-      'merges for one or several a step equal those of counting everything again before each step',
+      'merges for one or several a step equal those of counting everything again before each step; tokens per word by `heed tokenizer report`',
     test: 'tests/properties/tokenizers.test.ts',
+    more: ['src/tokenizers/bpe-trainer.test.ts', 'src/cli/commands/tokenizer.test.ts'],
   },
   {
     id: 'B6',

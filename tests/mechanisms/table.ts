@@ -1,7 +1,7 @@
 /** The table of docs/mechanisms.md, from the rows in this folder. */
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Mechanism } from './mechanism.ts';
+import { type Mechanism, testsOf } from './mechanism.ts';
 
 /** What stands in the last column of a row. */
 export type ResultOf = (row: Mechanism) => string;
@@ -36,6 +36,13 @@ const promised = [
   ...['J7', 'J8', 'J10', 'J14', 'J15', 'J16', 'K4', 'K6', 'K7', 'K8', 'L1', 'L2', 'L3', 'L4', 'L5'],
 ];
 
+/** Mechanisms that the inventory has no row for, by name. */
+const promisedNames = [
+  ...['Grouped and multi-query heads', 'Talking heads', 'QK-norm', 'Soft-capped scores'],
+  ...['ScaleNorm', 'DeepNorm', 'Mixture of experts', 'Parallel residual connections', 'Stochastic depth'],
+  'Gated feed-forward networks (bilinear, GLU, ReGLU, GEGLU, SwiGLU)',
+];
+
 const folder = fileURLToPath(new URL('.', import.meta.url));
 const place = ({ id }: Pick<Mechanism, 'id'>): string =>
   `${id[0]}${(/\d+/.exec(id)?.[0] ?? '99').padStart(3, '0')}${id}`;
@@ -53,7 +60,10 @@ export async function readRows(): Promise<Mechanism[]> {
 
 /** The names of promised rows that have no mechanism yet. */
 export function missingRows(rows: readonly Mechanism[]): string[] {
-  return promised.filter((id) => !rows.some((row) => row.id === id));
+  return [
+    ...promised.filter((id) => !rows.some((row) => row.id === id)),
+    ...promisedNames.filter((name) => !rows.some((row) => row.name === name)),
+  ];
 }
 
 const linked = (path: string): string => `[${path.replace(/^(src|tests)\//, '')}](../${path})`;
@@ -64,12 +74,13 @@ export function writeTable(rows: readonly Mechanism[], resultOf: ResultOf): stri
   return [
     '# Mechanisms',
     '',
-    'Each mechanism with its file, how it is verified, and what its tests said when this table was written by `npm run docs:mechanisms`.',
+    'Each mechanism with its file, how it is verified, and what its tests said when this table was written by `npm run docs:mechanisms`, in the order of the test files. Tests in `long/` take minutes: `npm run test:long` keeps their results, which stand here with the day of the run.',
     '',
     '| row | mechanism | file | verified by | test | result |',
     '| --- | --- | --- | --- | --- | --- |',
     ...rows.map((row) => {
-      const cells = [row.id, row.name, linked(row.file), row.verification, linked(row.test), resultOf(row)];
+      const tests = testsOf(row).map(linked).join(', ');
+      const cells = [row.id, row.name, linked(row.file), row.verification, tests, resultOf(row)];
       return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
     }),
     '',

@@ -11,6 +11,7 @@ import {
   sum,
   type Tensor,
   Transformer,
+  type TransformerConfig,
   tensor,
 } from '../../src/index.ts';
 import { makeAttention } from '../../src/nn/attention/kinds.ts';
@@ -19,8 +20,10 @@ import type { MultiHeadAttention } from '../../src/nn/attention/multi-head.ts';
 import { capture } from '../../src/nn/capture.ts';
 import { packedEqualsAlone, parametersMove } from '../support/checks/mechanisms.ts';
 import { futureChangesNothing, paddingChangesNothing, stepsEqualDecode } from '../support/checks/model.ts';
+import { finiteDifferences } from '../support/finite-differences.ts';
 import { disturb } from '../support/models.ts';
 import { expectNear, gradientOf, leaf } from '../support/numbers.ts';
+import { slowSwitches } from '../support/slow-switches.ts';
 
 const choices: readonly AttentionChoice[] = [
   ...(['multi-head', 'local', 'talking-heads', 'bilinear', 'hard', 'two-stage', 'parameter-free'] as const),
@@ -30,6 +33,10 @@ const choices: readonly AttentionChoice[] = [
   { kind: 'multi-head', softCap: 2, headGates: true },
   { kind: 'local', left: 1, right: 1 },
   { kind: 'hard', estimator: 'none' },
+  { kind: 'multi-head', talkingHeads: true, numKvHeads: 1, qkNorm: true, softCap: 2 },
+  { kind: 'talking-heads', tieQueryKey: true, learnedScale: true, headGates: true },
+  { kind: 'local', left: 1, right: 1, numKvHeads: 1, qkNorm: true, softCap: 2, headGates: true },
+  { kind: 'local', left: 2, right: 0, talkingHeads: true, numKvHeads: 1, learnedScale: true },
 ];
 const named = choices.map((attention) => [JSON.stringify(attention), attention] as const);
 const kindOf = (choice: AttentionChoice): string => (typeof choice === 'string' ? choice : choice.kind);
@@ -146,6 +153,15 @@ describe('switches of multi-head attention', () => {
   });
 });
 
+const every = { numKvHeads: 1, qkNorm: true, softCap: 1.5, learnedScale: true, headGates: true } as const;
+const switches: readonly AttentionChoice[] = [
+  { kind: 'multi-head', ...every },
+  { kind: 'multi-head', ...every, talkingHeads: true },
+  { kind: 'talking-heads', tieQueryKey: true, softCap: 2 },
+  { kind: 'local', left: 1, right: 2, ...every },
+  { kind: 'local', left: 1, right: 1, ...every, talkingHeads: true },
+];
+
 describe('other mechanisms', () => {
   it('bilinear with W = I is unscaled dot-product attention (E5)', () => {
     const bilinear = make('bilinear');
@@ -183,6 +199,30 @@ describe('other mechanisms', () => {
     expectNear(attend(talking, x), attend(plain, x), 1e-14, 'swapped twice');
     parameters.get('scoreMix')!.data.set([1, 0, 0, 1]);
     expect(Math.abs(attend(talking, x)[0]! - attend(plain, x)[0]!)).toBeGreaterThan(1e-3);
+  });
+
+  it('talking heads are a switch of multi-head attention', () => {
+    const options = { numKvHeads: 1, qkNorm: true } as const;
+    const named = make({ kind: 'talking-heads', ...options });
+    const switched = copied(make({ kind: 'multi-head', talkingHeads: true, ...options }, 2), named);
+    expect(attend(switched, x)).toEqual(attend(named, x));
+  });
+
+  it.each(switches)('%j equals loops over heads, queries and keys', (choice) => {
+    const layer = make(choice) as MultiHeadAttention;
+    expectNear(attend(layer, x), slowSwitches(layer, x), 1e-12, 'context');
+  });
+
+  it.each(switches)('%j has the gradients of central differences', (choice) => {
+    const layer = make(choice) as MultiHeadAttention;
+    const upstream = leaf([2, 5, 8], 7, 'upstream').detach();
+    const loss = (): Tensor => sum(mul(layer.forward(x, x), upstream));
+    x.grad = undefined;
+    backward(loss());
+    for (const [name, value] of [['x', x] as const, ...layer.namedParameters()]) {
+      const wanted = finiteDifferences(() => loss().item(), value);
+      expectNear(gradientOf(value), wanted, 1e-7, name);
+    }
   });
 
   it('hard attention is the limit of cold softmax, and its plain gradient is exactly 0 (E6)', () => {
@@ -245,6 +285,56 @@ describe('choices that cannot be used', () => {
       'as many key heads as query heads',
     ],
     [{ attention: { kind: 'local', left: 0, right: 0 } }, 'a window of 0'],
+    [
+      { decoderAttention: { kind: 'local', left: 0, right: 5 } },
+      'decoderAttention: local: a window of 0 sees nothing but the token itself, because no later token may be seen; expected left of at least 1',
+    ],
+    [
+      { encoderAttention: { kind: 'bigbird', window: 0, globals: 0, random: 0 } },
+      'encoderAttention: bigbird: a window of 0 without global and random blocks sees nothing but the own block',
+    ],
+    [
+      { attention: { kind: 'local', left: 1, numKvHeads: 3 } },
+      'attention: local: expected numHeads (4) to be a multiple of numKvHeads, got 3',
+    ],
+    [
+      { attention: { kind: 'multi-head', guidedWeight: 1 } },
+      'guidedWeight draws attention between two texts to the diagonal; choose it for crossAttention',
+    ],
+    [
+      { crossAttention: { kind: 'multi-head', guidedWidth: 0.3 } },
+      'crossAttention: multi-head: guidedWidth (0.3) does nothing without guidedWeight',
+    ],
+    [
+      { attention: ['local', 'global'] },
+      'attention: expected one kind, got ["local","global"]; kinds exclude each other; write attention: local or attention: global',
+    ],
+    [
+      { attention: 'bilinear', attentionScale: 'linear' },
+      'attentionScale: goes not with attention bilinear: its scores are unscaled',
+    ],
+    [{ attention: 'additive', attentionScale: 't5' }, 'attentionScale: goes not with attention additive'],
+    [{ attention: 'linear', attentionScale: 'linear' }, 'attentionScale: goes not with attention linear'],
+    [
+      { attention: 'linear', attentionDropout: 0.2 },
+      'attentionDropout: goes not with attention linear: it makes no weights that could be dropped; leave it out, got 0.2',
+    ],
+    [{ attention: 'parameter-free', valueDim: 3 }, 'valueDim: goes not with attention parameter-free'],
+    [
+      { feedForward: 'geglu', activation: 'tanh' },
+      'activation: goes not with feedForward geglu, whose gate has an activation of its own (gelu); leave it out, got "tanh"',
+    ],
+    [
+      { feedForward: { kind: 'moe', expert: 'swiglu' }, activation: 'tanh' },
+      'activation: goes not with feedForward moe, whose gate has an activation of its own (silu)',
+    ],
+    [
+      { normPlacement: 'prae' },
+      'normPlacement: expected one of post, pre, deep, got "prae"; did you mean "pre"?',
+    ],
+    [{ activation: 'gleu' }, 'got "gleu"; did you mean "gelu"?'],
+    [{ attentionScale: 'sqr' }, 'got "sqr"; did you mean "sqrt"?'],
+    [{ tieEmbeddings: 'targets' }, 'got "targets"; did you mean "target"?'],
     [{ crossAttention: 'local' }, 'crossAttention: local: a window needs queries and keys of one text'],
     [
       { decoderAttention: { kind: 'hard', estimator: 'reinforce' } },
@@ -255,6 +345,17 @@ describe('choices that cannot be used', () => {
     const build = (): Transformer => new Transformer({ ...config, ...(fields as object) });
     expect(build).toThrow(ConfigError);
     expect(build).toThrow(message);
+  });
+
+  it.each<[Partial<TransformerConfig>]>([
+    [{ encoderAttention: { kind: 'local', left: 0, right: 5 }, numEncoderLayers: 1 }],
+    [{ encoderAttention: 'linear', attentionDropout: 0.2 }], // the decoder has weights to drop
+    [{ attention: 'bilinear', attentionScale: 'none' }], // what it does
+    [{ feedForward: 'swiglu', activation: 'silu' }],
+    [{ feedForward: 'swiglu', activation: 'tanh', blockwise: 2 }], // heads for later tokens have it
+  ])('%j is no clash', (fields) => {
+    const sizes = { sourceVocabSize: 9, targetVocabSize: 9, dModel: 8, dFf: 8, numHeads: 4 };
+    expect(() => new Transformer({ ...sizes, ...fields })).not.toThrow();
   });
 });
 

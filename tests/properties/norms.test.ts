@@ -245,6 +245,10 @@ describe('choices that cannot be used', () => {
       { norm: { kind: 'batch', momentum: 1 } },
       'norm.momentum: expected a rate of at least 0 and below 1, got 1',
     ],
+    [
+      { norm: { kind: 'batch', statistics: 'cumulative', momentum: 0.2 } },
+      'norm: batch: momentum goes not with statistics cumulative, which weigh all batches alike; leave it out, got 0.2',
+    ],
     [{ norm: { kind: 'batch', statistics: 'mean' } }, 'norm.statistics: expected one of moving, cumulative'],
     [{ norm: { kind: 'rms', eps: 1 } }, 'norm.eps: unknown option; there are none'],
     [{ normPlacement: 'middle' }, 'normPlacement: expected one of post, pre, deep, got "middle"'],

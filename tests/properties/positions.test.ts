@@ -263,6 +263,13 @@ describe('choices that cannot be used', () => {
     [{ kind: 'shaw', maxDistance: 0 }, 'position.maxDistance: expected a whole number of at least 1, got 0'],
     [{ kind: 't5', maxDistance: 8 }, 'expected maxDistance above numBuckets / 2 (16), got 8'],
     ['rope', 'position: rope: it turns pairs: expected an even head width, got 3'],
+    ...[['alibi', 'learned'], 'alibi+learned', { kind: ['alibi', 'learned'] }].map(
+      (both): [unknown, string] => [
+        both,
+        'kinds exclude each other: alibi and learned positions, say, both tell places, one in the scores and one in the token vectors; write position: alibi or position: learned',
+      ],
+    ),
+    ['both', 'expected one kind, got "both"; kinds exclude each other: alibi and learned positions'],
   ])('%j: %s', (position, message) => {
     expect(make(position)).toThrow(ConfigError);
     expect(make(position)).toThrow(message);
@@ -271,8 +278,9 @@ describe('choices that cannot be used', () => {
   it('a text beyond the table is named with its length', () => {
     const model = disturb(tinyModel({ position: 'rope', maxSeqLen: 4 }).eval(), 1);
     const ids = tensor(new Int32Array(6).fill(3), [1, 6], { dtype: 'int32', device: 'reference' });
+    expect(() => model.encode(ids)).toThrow(ConfigError);
     expect(() => model.encode(ids)).toThrow(
-      'RotaryPosition: expected at most 4 positions (maxSeqLen), got 6',
+      'RotaryPosition: expected at most 4 positions (maxSeqLen), got 6; hint: shorten the text, or train with a larger maxSeqLen',
     );
   });
 });

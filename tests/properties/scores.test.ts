@@ -75,7 +75,7 @@ describe.each(scores)('soft lookup by %s score', (_, score, parameters) => {
     expectNear(output.data, rowOf(v.data, best, 2), 1e-12, 'value');
   });
 
-  it('has the gradient of finite differences, its own weights included', () => {
+  it('has the gradient of finite differences, its own weights included (E2)', () => {
     const inputs = [
       leaf([2, 3, WIDTH], 2, 'q'),
       leaf([2, 4, WIDTH], 2, 'k'),

@@ -24,9 +24,17 @@ const tiny = {
   numDecoderLayers: 2,
   maxSeqLen: 16,
   dropout: 0,
-  activation: 'gelu',
   paddingId: PAD,
 } as const;
+
+/** A smooth activation, for central differences; a gated network has one of its own. */
+function smooth({ feedForward = 'mlp' }: Partial<TransformerConfig>): Partial<TransformerConfig> {
+  const kind = typeof feedForward === 'string' ? feedForward : feedForward.kind;
+  const expert =
+    typeof feedForward === 'object' && feedForward.kind === 'moe' ? feedForward.expert : undefined;
+  const network = expert ?? (kind === 'moe' ? 'mlp' : kind);
+  return network === 'mlp' ? { activation: 'gelu' } : {};
+}
 
 /** A model whose every parameter is drawn, biases and gains too, so that none hides behind 0 or 1. */
 export function tinyModel(
@@ -34,7 +42,10 @@ export function tinyModel(
   device = 'reference',
   seed = 3,
 ): Transformer {
-  const model = new Transformer({ ...tiny, ...config }, { random: new Random(seed, 'init'), device });
+  const model = new Transformer(
+    { ...tiny, ...smooth(config), ...config },
+    { random: new Random(seed, 'init'), device },
+  );
   return disturb(model, seed);
 }
 

@@ -42,7 +42,9 @@ export function writeTagged(folder: string): void {
     writeFileSync(join(folder, `${part}.conll`), inColumns(taggedSentences(count, i + 1)));
 }
 
-/** A description of such a run. */
+const windowTagger = { kind: 'window-tagger', dModel: 12, window: 2, dFf: 24, dropout: 0.1 };
+
+/** A description of such a run; a model with a `kind` is another one altogether. */
 export function taggingDescription(
   folder: string,
   over: { data?: object; model?: object; training?: object; evaluation?: object; tokenizer?: object } = {},
@@ -60,7 +62,7 @@ export function taggingDescription(
       ...{ maxTokens: 120, ...over.data },
     },
     tokenizer: over.tokenizer ?? { source: { kind: 'word', minFrequency: 2 }, target: { kind: 'word' } },
-    model: { kind: 'window-tagger', dModel: 12, window: 2, dFf: 24, dropout: 0.1, ...over.model },
+    model: 'kind' in (over.model ?? {}) ? over.model : { ...windowTagger, ...over.model },
     training: {
       ...{ maxSteps: 120, learningRate: 0.02, schedule: 'cosine', warmupSteps: 5, labelSmoothing: 0 },
       ...{ checkpointEvery: 40, logEvery: 10, average: { of: 'last', count: 2 }, ...over.training },

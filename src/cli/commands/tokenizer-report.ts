@@ -82,6 +82,7 @@ const columns: readonly (readonly [title: string, value: (row: Row) => string])[
   ['tokens', ({ tokens }) => tokens.toLocaleString('en')],
   ['chars/token', ({ charsPerToken }) => charsPerToken.toFixed(2)],
   ['tokens/char', ({ tokens, characters }) => (tokens / characters).toFixed(3)],
+  ['tokens/word', ({ tokensPerWord }) => tokensPerWord.toFixed(3)],
   ['unknown chars', ({ unknownCharacters, characters }) => percent(unknownCharacters / characters)],
   ['lines restored', ({ restoredLines, lines }) => percent(restoredLines / lines)],
   ['text bits/byte', ({ textBits, bytes }) => (textBits / bytes).toFixed(3)],

@@ -205,7 +205,10 @@ describe('heed tokenizer', () => {
       .split('\n')
       .map(
         (line) =>
-          JSON.parse(line) as { name: string; tokens: number; characters: number; unknownCharacters: number },
+          JSON.parse(line) as { name: string } & Record<
+            'tokens' | 'characters' | 'words' | 'tokensPerWord' | 'unknownCharacters',
+            number
+          >,
       );
     expect(rows.map(({ name }) => name).slice(0, 3)).toEqual([
       'words',
@@ -218,9 +221,13 @@ describe('heed tokenizer', () => {
     expect(curve).toEqual([...curve].sort((a, b) => b - a));
     expect(curve.at(-1)).toBeLessThan(10);
     expect(new Set(rows.map(({ characters }) => characters))).toEqual(new Set([24]));
+    expect(rows.map(({ words }) => words)).toEqual(rows.map(() => 6));
+    expect(rows.slice(0, 3).map(({ tokensPerWord }) => tokensPerWord)).toEqual([1, 4, 3.5]);
     out = '';
     await main(['tokenizer', 'report', path('b.json'), '--input', path('text')]);
-    expect(out).toMatch(/vocabulary +tokens +chars\/token.*\nwords +\d+ +6 .*\ncharacters +\d+ +24 /);
+    expect(out).toMatch(
+      /vocabulary +tokens +chars\/token +tokens\/char +tokens\/word.*\nwords +\d+ +6 +4.00 +0.250 +1.000.*\ncharacters +\d+ +24 +1.00 +1.000 +4.000/,
+    );
   });
 
   it('shows examples in its help', async () => {

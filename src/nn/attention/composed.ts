@@ -10,6 +10,6 @@ export abstract class ComposedAttention extends MultiHeadAttention {
   protected abstract get hooks(): AttentionHooks;
 
   protected override context(call: AttentionCall): Tensor {
-    return inRectangle(call, (padded) => this.shown(composedAttention(padded, this.hooks)));
+    return inRectangle(call, (padded) => this.shown(composedAttention(padded, this.hooks), call.segments));
   }
 }

@@ -4,6 +4,10 @@ import { ShapeError } from '../../errors.ts';
 import { mul } from '../../ops/elementwise/binary.ts';
 import { scale } from '../../ops/elementwise/scale.ts';
 import { sum } from '../../ops/reduce/sum.ts';
+import { reshape } from '../../ops/shape/reshape.ts';
+import { contributeLoss, isCollecting } from '../auxiliary.ts';
+import type { OptionRules } from '../variants.ts';
+import type { Packing, Segments } from './packing.ts';
 
 /** How wide the diagonal is, and what of a padded batch counts. */
 export interface GuidedAttentionOptions {
@@ -64,4 +68,58 @@ export function guidedAttentionLoss(weights: Tensor, options: GuidedAttentionOpt
   }
   const penalty = tensor(values, weights.shape, { device: weights.device });
   return scale(sum(mul(weights, penalty)), 1 / Math.max(1, pairs));
+}
+
+/** How strongly training draws attention to the diagonal; see `guidedAttentionLoss`. */
+export interface Guidance {
+  /** Of the loss beside the mean loss of a token; 0, the default, leaves it out. */
+  readonly guidedWeight?: number;
+  /** How far off the diagonal costs nothing. Default 0.2. */
+  readonly guidedWidth?: number;
+}
+
+const guidedWidth = 0.2;
+
+/** Options of a kind of attention that can be guided. */
+export const guidanceRules = {
+  guidedWeight: { type: 'number', default: 0 },
+  guidedWidth: { type: 'number', above: 0, default: guidedWidth },
+} as const satisfies OptionRules;
+
+/** What is wrong with the options of a guided kind. */
+export function guidanceClash(given: Guidance): string | undefined {
+  return given.guidedWeight === 0 && given.guidedWidth !== guidedWidth
+    ? `guidedWidth (${given.guidedWidth}) does nothing without guidedWeight; expected a guidedWeight above 0`
+    : undefined;
+}
+
+/** Whether this step of training asks for the weights; nobody else pays for them. */
+export function isGuiding({ guidedWeight = 0 }: Guidance): boolean {
+  return guidedWeight > 0 && isCollecting();
+}
+
+/**
+ * Adds the loss of the weights of heads to that of the step: the mean over heads.
+ *
+ * @param weights - `[B, H, T, S]`
+ * @param segments - the bounds of sequences that were packed before they were padded, or null
+ */
+export function guide(
+  weights: Tensor,
+  segments: Segments | null,
+  { guidedWeight = 0, guidedWidth: width }: Guidance,
+): void {
+  const [batch, heads, T, S] = weights.shape as [number, number, number, number];
+  const ofHeads = (packing: Packing): number[] =>
+    lengthsOf(packing).flatMap((length) => new Array<number>(heads).fill(length));
+  const lengths = segments && { queryLengths: ofHeads(segments.queries), keyLengths: ofHeads(segments.keys) };
+  const loss = guidedAttentionLoss(reshape(weights, [batch * heads, T, S]), {
+    ...(width !== undefined && { width }),
+    ...lengths,
+  });
+  contributeLoss(scale(loss, guidedWeight));
+}
+
+function lengthsOf({ starts, count }: Packing): number[] {
+  return Array.from({ length: count }, (_, n) => starts[n + 1]! - starts[n]!);
 }

@@ -1,15 +1,18 @@
 /** Kinds of attention layers by name; a new one is a file and a line here. */
+import type { Window } from '../../ops/attention/window.ts';
 import type { ModuleContext } from '../module.ts';
 import { scoringPositions } from '../position/index.ts';
-import { type Choice, makeVariant, type OptionRules, variant } from '../variants.ts';
+import { type Choice, makeVariant, type OptionRules, type OptionsOf, variant } from '../variants.ts';
 import { AdditiveAttention } from './additive.ts';
 import { BilinearAttention } from './bilinear.ts';
+import { type Guidance, guidanceClash, guidanceRules } from './guided.ts';
 import { HardAttention, hardEstimators } from './hard.ts';
 import type { AttentionLayer, AttentionSizes } from './layer.ts';
 import { LinearAttention } from './linear.ts';
 import { LinformerAttention, linformerSharings } from './linformer.ts';
 import { MultiHeadAttention } from './multi-head.ts';
 import { ParameterFreeAttention } from './parameter-free.ts';
+import type { PatternOptions } from './patterns.ts';
 import { SparseAttention } from './sparse.ts';
 import { TalkingHeadsAttention } from './talking-heads.ts';
 import { TreeGraphAttention, treeEdges } from './tree-graph.ts';
@@ -25,6 +28,46 @@ const multiHeadRules = {
   learnedScale: { type: 'flag', default: false },
   headGates: { type: 'flag', default: false },
 } as const;
+const talking = { talkingHeads: { type: 'flag', default: false } } as const;
+const guided = { ...multiHeadRules, ...guidanceRules } as const;
+
+type MultiHeadChoices = OptionsOf<typeof multiHeadRules>;
+
+/** Multi-head attention with its switches, within a window or without one. */
+function multiHead(
+  { talkingHeads, ...options }: MultiHeadChoices & OptionsOf<typeof talking> & Guidance & { window?: Window },
+  ...[sizes, context]: Args
+): MultiHeadAttention {
+  const Layer = talkingHeads ? TalkingHeadsAttention : MultiHeadAttention;
+  return new Layer({ ...sizes, ...options }, context);
+}
+
+/** What is wrong with the heads of keys. */
+function headClash(
+  { numKvHeads, tieQueryKey }: Pick<MultiHeadChoices, 'numKvHeads' | 'tieQueryKey'>,
+  { numHeads }: AttentionSizes,
+): string | undefined {
+  if (numHeads % (numKvHeads ?? numHeads) !== 0)
+    return `expected numHeads (${numHeads}) to be a multiple of numKvHeads, got ${numKvHeads}`;
+  const isGrouped = numKvHeads !== undefined && numKvHeads !== numHeads;
+  return tieQueryKey && isGrouped ? 'tied queries and keys need as many key heads as query heads' : undefined;
+}
+
+/** What is wrong with the heads of keys, or with a loss that draws attention to the diagonal. */
+function guidedClash(options: OptionsOf<typeof guided>, sizes: AttentionSizes): string | undefined {
+  if (options.guidedWeight > 0 && sizes.role !== 'cross')
+    return 'guidedWeight draws attention between two texts to the diagonal; choose it for crossAttention';
+  return headClash(options, sizes) ?? guidanceClash(options);
+}
+
+/** What is wrong with a window: it must leave a token something to see. */
+function windowClash(left: number, right: number, { role }: AttentionSizes): string | undefined {
+  if (role === 'cross') return 'a window needs queries and keys of one text';
+  const nothing = 'a window of 0 sees nothing but the token itself';
+  if (role === 'decoder' && left === 0)
+    return `${nothing}, because no later token may be seen; expected left of at least 1`;
+  return left + right === 0 ? `${nothing}; expected left or right of at least 1` : undefined;
+}
 
 const blocks = { blockSize: { type: 'count', default: 16 } } as const;
 const seeded = { seed: { type: 'count', min: 0, default: 0 } } as const;
@@ -42,32 +85,34 @@ function sparse<const R extends OptionRules>(rules: R) {
   return variant(
     rules,
     (pattern, ...[sizes, context]: Args) => new SparseAttention({ ...sizes, pattern }, context),
-    (_, sizes: AttentionSizes) => selfOnly(sizes),
+    (pattern, sizes: AttentionSizes) => selfOnly(sizes) ?? patternClash(pattern),
   );
+}
+
+/** What is wrong with a pattern: it must leave a block something to see. */
+function patternClash({ window, globals, random }: Omit<PatternOptions, 'causal'>): string | undefined {
+  return window || globals || random
+    ? undefined
+    : 'a window of 0 without global and random blocks sees nothing but the own block; expected window, globals or random of at least 1';
 }
 
 /** Kinds of attention. */
 export const attentions = {
   'multi-head': variant(
-    multiHeadRules,
-    (options, ...[sizes, context]: Args) => new MultiHeadAttention({ ...sizes, ...options }, context),
-    ({ numKvHeads, tieQueryKey }, { numHeads }: AttentionSizes) => {
-      if (numHeads % (numKvHeads ?? numHeads) !== 0)
-        return `expected numHeads (${numHeads}) to be a multiple of numKvHeads, got ${numKvHeads}`;
-      const isGrouped = numKvHeads !== undefined && numKvHeads !== numHeads;
-      return tieQueryKey && isGrouped
-        ? 'tied queries and keys need as many key heads as query heads'
-        : undefined;
-    },
+    { ...guided, ...talking },
+    (options, ...args: Args) => multiHead(options, ...args),
+    (options, sizes: AttentionSizes) => guidedClash(options, sizes),
   ),
   local: variant(
-    { left: { type: 'count', min: 0, default: 128 }, right: { type: 'count', min: 0, default: 128 } },
-    ({ left, right }, ...[sizes, context]: Args) =>
-      new MultiHeadAttention({ ...sizes, window: [left, right] }, context),
-    ({ left, right }, { role }: AttentionSizes) => {
-      if (role === 'cross') return 'a window needs queries and keys of one text';
-      return left + right === 0 ? 'a window of 0 sees nothing but the token itself' : undefined;
+    {
+      left: { type: 'count', min: 0, default: 128 },
+      right: { type: 'count', min: 0, default: 128 },
+      ...multiHeadRules,
+      ...talking,
     },
+    ({ left, right, ...options }, ...args: Args) => multiHead({ ...options, window: [left, right] }, ...args),
+    ({ left, right, ...options }, sizes: AttentionSizes) =>
+      windowClash(left, right, sizes) ?? headClash(options, sizes),
   ),
   global: sparse({
     globals: { type: 'count', default: 1 },
@@ -103,7 +148,12 @@ export const attentions = {
     (_, ...[sizes, context]: Args) => new LinearAttention(sizes, context),
     (_, sizes: AttentionSizes) => selfOnly(sizes),
   ),
-  'talking-heads': variant({}, (_, ...[sizes, context]: Args) => new TalkingHeadsAttention(sizes, context)),
+  /** `multi-head` with its switch `talkingHeads`. */
+  'talking-heads': variant(
+    guided,
+    (options, ...args: Args) => multiHead({ ...options, talkingHeads: true }, ...args),
+    (options, sizes: AttentionSizes) => guidedClash(options, sizes),
+  ),
   additive: variant({}, (_, ...[sizes, context]: Args) => new AdditiveAttention(sizes, context)),
   bilinear: variant({}, (_, ...[sizes, context]: Args) => new BilinearAttention(sizes, context)),
   hard: variant(

@@ -15,14 +15,9 @@ import { Conv1d } from '../convolution/conv1d.ts';
 import { uniform } from '../initializers.ts';
 import { Linear } from '../linear.ts';
 import { type ModuleContext, type Parameter, parameter } from '../module.ts';
+import type { Guidance } from './guided.ts';
 import type { Mask } from './masks.ts';
-import {
-  type Aligned,
-  type Guidance,
-  SourceAttention,
-  type SourceAttentionOptions,
-  type SourceMemory,
-} from './source.ts';
+import { type Aligned, SourceAttention, type SourceAttentionOptions, type SourceMemory } from './source.ts';
 
 /** Sizes of location-aware attention. */
 export interface LocationAwareOptions extends SourceAttentionOptions, Guidance {

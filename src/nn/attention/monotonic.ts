@@ -19,14 +19,9 @@ import { nextDropoutKey } from '../dropout-keys.ts';
 import { constant, uniform } from '../initializers.ts';
 import { Linear } from '../linear.ts';
 import { type ModuleContext, type Parameter, parameter } from '../module.ts';
+import type { Guidance } from './guided.ts';
 import type { Mask } from './masks.ts';
-import {
-  type Aligned,
-  type Guidance,
-  SourceAttention,
-  type SourceAttentionOptions,
-  type SourceMemory,
-} from './source.ts';
+import { type Aligned, SourceAttention, type SourceAttentionOptions, type SourceMemory } from './source.ts';
 
 /** First value of the score's offset: it starts by going on. */
 const firstOffset = -1;

@@ -22,13 +22,14 @@ import type { AttentionPosition, Places, RelativeSizes } from '../position/posit
 import { type ScoreScale, scoreScale } from './attend.ts';
 import { KeyValueCache } from './cache.ts';
 import { type AttentionCall, inRectangle } from './call.ts';
+import { type Guidance, guide, isGuiding } from './guided.ts';
 import { HeadNorm, timesHeads } from './heads.ts';
 import { type AttendTo, type AttentionCache, AttentionLayer, type KeysAndValues } from './layer.ts';
 import type { Mask } from './masks.ts';
 import { Segments } from './packing.ts';
 
-/** Sizes and switches of multi-head attention. */
-export interface MultiHeadAttentionOptions {
+/** Sizes and switches of multi-head attention; between two texts training can draw it to the diagonal. */
+export interface MultiHeadAttentionOptions extends Guidance {
   /** Width of queries, of the output, and of keys and values unless `memoryWidth` says otherwise. */
   readonly dModel: number;
   readonly numHeads: number;
@@ -100,6 +101,7 @@ export class MultiHeadAttention extends AttentionLayer {
   readonly window: Window | null;
   readonly softCap: number;
   protected readonly dropout: number;
+  private readonly guidance: Guidance;
 
   /** @throws {ConfigError} when the numbers of heads do not fit */
   constructor(options: MultiHeadAttentionOptions, context: ModuleContext) {
@@ -125,6 +127,7 @@ export class MultiHeadAttention extends AttentionLayer {
     this.window = options.window ?? null;
     this.softCap = options.softCap ?? 0;
     this.dropout = options.dropout ?? 0;
+    this.guidance = options;
   }
 
   /** Whether it is the paper's mechanism with nothing beside it. */
@@ -305,6 +308,8 @@ export class MultiHeadAttention extends AttentionLayer {
     // Scores one by one belong to rectangles, not to rows of sequences.
     if (call.segments && call.relative?.bias) return inRectangle(call, (padded) => this.context(padded));
     const { query, memory, mask, options, relative } = call;
+    if (isGuiding(this.guidance))
+      return inRectangle(call, (padded) => this.shown(composedAttention(padded), call.segments));
     if (this.wants('scores', 'weights')) return this.shown(composedAttention(call));
     const { keys, values } = memory;
     return relative
@@ -312,10 +317,15 @@ export class MultiHeadAttention extends AttentionLayer {
       : attention(query, keys, values, mask, options);
   }
 
-  /** Offers what a composed form made on the way. */
-  protected shown({ scores, weights, output }: AttentionParts): Tensor {
+  /**
+   * Offers what a composed form made on the way, to whoever looks and to the loss that draws it to the diagonal.
+   *
+   * @param segments - the bounds of sequences that were packed before they were padded, or null
+   */
+  protected shown({ scores, weights, output }: AttentionParts, segments: Segments | null = null): Tensor {
     this.expose('scores', scores);
     this.expose('weights', weights);
+    if (isGuiding(this.guidance)) guide(weights, segments, this.guidance);
     return output;
   }
 }

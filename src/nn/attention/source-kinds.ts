@@ -16,17 +16,12 @@ import { uniform } from '../initializers.ts';
 import { Linear } from '../linear.ts';
 import { type ModuleContext, type Parameter, parameter } from '../module.ts';
 import { type Choice, variant } from '../variants.ts';
+import { type Guidance, guidanceClash, guidanceRules } from './guided.ts';
 import { LocationAwareAttention } from './location-aware.ts';
 import type { Mask } from './masks.ts';
 import { MonotonicAttention } from './monotonic.ts';
 import { Segments, type Visible } from './packing.ts';
-import {
-  type Aligned,
-  type Guidance,
-  SourceAttention,
-  type SourceAttentionOptions,
-  type SourceMemory,
-} from './source.ts';
+import { type Aligned, SourceAttention, type SourceAttentionOptions, type SourceMemory } from './source.ts';
 
 function split(visible: Visible) {
   const segments = visible instanceof Segments ? visible.tensor : null;
@@ -103,36 +98,34 @@ export class LuongAttention extends SourceAttention {
 
 type Args = readonly [options: SourceAttentionOptions, context: ModuleContext];
 
-/** The guided loss goes with every kind that has weights. */
-const guidance = {
-  guidedWeight: { type: 'number', default: 0 },
-  guidedWidth: { type: 'number', above: 0, default: 0.2 },
-} as const;
-
 /** How a recurrent decoder looks at its source, by name. */
 export const sourceAttentions = {
   /** Not at all. */
   none: variant<Record<never, never>, Args, SourceAttention | null>({}, () => null),
   bahdanau: variant(
-    guidance,
+    guidanceRules,
     (options, ...args: Args): SourceAttention | null => new BahdanauAttention(...args, options),
+    guidanceClash,
   ),
   luong: variant(
-    { score: { type: 'choice', of: ['general', 'dot'], default: 'general' }, ...guidance },
+    { score: { type: 'choice', of: ['general', 'dot'], default: 'general' }, ...guidanceRules },
     (options, ...args: Args): SourceAttention | null => new LuongAttention(...args, options),
+    guidanceClash,
   ),
   monotonic: variant(
-    { noise: { type: 'number', default: 1 }, ...guidance },
+    { noise: { type: 'number', default: 1 }, ...guidanceRules },
     (options, ...args: Args): SourceAttention | null => new MonotonicAttention(...args, options),
+    guidanceClash,
   ),
   'location-aware': variant(
     {
       filters: { type: 'count', default: 8 },
       taps: { type: 'count', default: 11 },
-      ...guidance,
+      ...guidanceRules,
     },
     (options, widths: SourceAttentionOptions, context: ModuleContext): SourceAttention | null =>
       new LocationAwareAttention({ ...widths, ...options }, context),
+    guidanceClash,
   ),
 } as const;
 

@@ -5,13 +5,11 @@
  */
 import type { Tensor } from '../../core/tensor.ts';
 import { tensor } from '../../core/tensor.ts';
-import { scale } from '../../ops/elementwise/scale.ts';
 import { reshape } from '../../ops/shape/reshape.ts';
-import { contributeLoss, isCollecting } from '../auxiliary.ts';
 import { Module } from '../module.ts';
-import { guidedAttentionLoss } from './guided.ts';
+import { type Guidance, guide, isGuiding } from './guided.ts';
 import type { Mask } from './masks.ts';
-import { type Packing, Segments, type Visible } from './packing.ts';
+import { Segments, type Visible } from './packing.ts';
 import { Padded } from './padded.ts';
 
 /** What a decoder looks at: computed once for each source. */
@@ -30,29 +28,12 @@ export interface SourceAttentionOptions {
   readonly memoryWidth: number;
 }
 
-/** How strongly training draws the weights to the diagonal; see `guidedAttentionLoss`. */
-export interface Guidance {
-  /** Of the loss beside the mean loss of a token; 0, the default, leaves it out. */
-  readonly guidedWeight?: number;
-  /** How far off the diagonal costs nothing. Default 0.2. */
-  readonly guidedWidth?: number;
-}
-
 /** Where decoder states looked. */
 export interface Aligned {
   /** `[B, T, E]` */
   readonly contexts: Tensor;
   /** `[B, T, S]` */
   readonly weights: Tensor;
-}
-
-interface PaddedLengths {
-  readonly queryLengths?: readonly number[];
-  readonly keyLengths?: readonly number[];
-}
-
-function lengthsOf({ starts, count }: Packing): number[] {
-  return Array.from({ length: count }, (_, n) => starts[n + 1]! - starts[n]!);
 }
 
 /** A mask `[B, 1, 1, S]` as it meets weights `[B, T, S]`. */
@@ -63,11 +44,11 @@ export function maskOfRows(mask: Mask | null): Mask | null {
 
 /** How well a decoder state matches each encoder state, and the average that follows. */
 export abstract class SourceAttention extends Module {
-  private readonly guidance: Required<Guidance>;
+  private readonly guidance: Guidance;
 
-  constructor({ guidedWeight = 0, guidedWidth = 0.2 }: Guidance = {}) {
+  constructor(guidance: Guidance = {}) {
     super();
-    this.guidance = { guidedWeight, guidedWidth };
+    this.guidance = guidance;
   }
 
   /** Whether the weights of a step follow from those of the step before, which decoding must then keep. */
@@ -93,31 +74,24 @@ export abstract class SourceAttention extends Module {
    * @returns contexts `[B, T, E]`
    */
   attendTo(query: Tensor, memory: SourceMemory, visible: Visible): Tensor {
-    if (!(visible instanceof Segments)) return this.look(query, memory, maskOfRows(visible), {});
+    if (!(visible instanceof Segments)) return this.look(query, memory, maskOfRows(visible), null);
     const { queries, keys } = visible;
     const [from, to] = [new Padded(queries), new Padded(keys)];
     const values = to.unpack(memory.values);
     const own = { keys: memory.keys === memory.values ? values : to.unpack(memory.keys), values };
-    const lengths = { queryLengths: lengthsOf(queries), keyLengths: lengthsOf(keys) };
-    return from.pack(this.look(from.unpack(query), own, maskOfRows(to.mask), lengths));
+    return from.pack(this.look(from.unpack(query), own, maskOfRows(to.mask), visible));
   }
 
   /** Whether nobody needs the weights. */
   protected get isHidden(): boolean {
-    return !this.wants('weights') && !this.isGuided;
+    return !this.wants('weights') && !isGuiding(this.guidance);
   }
 
-  private get isGuided(): boolean {
-    return this.guidance.guidedWeight > 0 && isCollecting();
-  }
-
-  private look(query: Tensor, memory: SourceMemory, mask: Mask | null, lengths: PaddedLengths): Tensor {
+  private look(query: Tensor, memory: SourceMemory, mask: Mask | null, segments: Segments | null): Tensor {
     const { contexts, weights } = this.align(query, memory, mask, null);
     const [batch, T, S] = weights.shape as [number, number, number];
-    this.expose('weights', reshape(weights, [batch, 1, T, S]));
-    const { guidedWeight, guidedWidth } = this.guidance;
-    if (this.isGuided)
-      contributeLoss(scale(guidedAttentionLoss(weights, { width: guidedWidth, ...lengths }), guidedWeight));
+    const ofHead = this.expose('weights', reshape(weights, [batch, 1, T, S]));
+    if (isGuiding(this.guidance)) guide(ofHead, segments, this.guidance);
     return contexts;
   }
 }

@@ -4,6 +4,9 @@
  *
  * `W = softmax(P_L · QKᵀ/√D)`, `O = (P_W · W) V`
  *
+ * Every switch of multi-head attention goes with it: what is done to queries, keys and single scores (norms, a learned
+ * factor, the cap) comes before heads talk; windows hide the same keys from all heads; gates come last.
+ *
  * Paper: Shazeer et al. 2020, https://arxiv.org/abs/2003.02436
  */
 import type { Tensor } from '../../core/tensor.ts';

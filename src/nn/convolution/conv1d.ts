@@ -41,7 +41,7 @@ export class Conv1d extends Module {
   readonly dilation: number;
   readonly groups: number;
 
-  /** @throws {ConfigError} when the widths cannot be cut into the groups */
+  /** @throws {ConfigError} when the widths cannot be cut into the groups, or a window holds no row */
   constructor(options: Conv1dLayerOptions, context: ModuleContext) {
     super();
     const { inputWidth, outputWidth, taps, groups = 1 } = options;
@@ -51,6 +51,10 @@ export class Conv1d extends Module {
         expected: `a divisor of both widths (${inputWidth} and ${outputWidth})`,
         got: String(groups),
       });
+    }
+    if (!(Number.isSafeInteger(taps) && taps >= 1)) {
+      const expected = 'a window of at least 1 row';
+      throw new ConfigError({ where: 'Conv1d.taps', expected, got: String(taps) });
     }
     const initializer = uniform(1 / Math.sqrt((taps * inputWidth) / groups));
     this.weight = parameter([outputWidth, taps, inputWidth / groups], initializer, context);

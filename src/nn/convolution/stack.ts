@@ -29,6 +29,9 @@ const activations = {
 /** Names of the activations between convolutions. */
 export type ConvActivation = keyof typeof activations;
 
+/** Those names. */
+export const convActivations = Object.keys(activations) as readonly ConvActivation[];
+
 /** Sizes of a stack of convolutions. */
 export interface ConvStackOptions {
   readonly dModel: number;

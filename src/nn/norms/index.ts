@@ -17,6 +17,9 @@ export { SentenceNorm } from './sentence-norm.ts';
 
 type Args = readonly [sizes: NormSizes, context: ModuleContext];
 
+/** Share of a new batch in the moving statistics of BatchNorm. */
+const defaultMomentum = 0.1;
+
 /** Kinds of norms. */
 export const norms = {
   layer: variant({}, (_, ...[{ width, eps }, context]: Args) => new LayerNorm(width, context, eps)),
@@ -25,11 +28,15 @@ export const norms = {
   batch: variant(
     {
       statistics: { type: 'choice', of: ['moving', 'cumulative'], default: 'moving' },
-      momentum: { type: 'rate', default: 0.1 },
+      momentum: { type: 'rate', default: defaultMomentum },
     },
     (options, ...[{ width, eps }, context]: Args) => new BatchNorm(width, context, eps, options),
-    ({ momentum }) =>
-      momentum === 0 ? 'expected momentum above 0, got 0: nothing would be learned' : undefined,
+    ({ momentum, statistics }) => {
+      if (momentum === 0) return 'expected momentum above 0, got 0: nothing would be learned';
+      return statistics === 'cumulative' && momentum !== defaultMomentum
+        ? `momentum goes not with statistics cumulative, which weigh all batches alike; leave it out, got ${momentum}`
+        : undefined;
+    },
   ),
   sentence: variant(
     {},

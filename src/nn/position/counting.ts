@@ -10,11 +10,18 @@ function counts(x: Tensor, places: Places): Float64Array {
   return Float64Array.from({ length: x.shape[1]! }, (_, t) => places + t);
 }
 
+/** `x + value` in every channel of `[B, T, C]`, by values of the places of each text or of all alike. */
+function addPlaces(x: Tensor, values: Float64Array): Tensor {
+  const [batch, length] = x.shape as [number, number, number];
+  // A value for each row of channels: sums that repeat their middle axis have no kernel.
+  const rows = Float64Array.from({ length: batch * length }, (_, i) => values[i % values.length]!);
+  return add(x, tensor(rows, [batch, length, 1], { device: x.device }));
+}
+
 /** `x + pos` in every channel: values grow without bound, and drown the token vectors of a long text. */
 export class CountingPosition extends Position {
   override forward(x: Tensor, places: Places = 0): Tensor {
-    const values = counts(x, places);
-    return add(x, tensor(values, [1, values.length, 1], { device: x.device }));
+    return addPlaces(x, counts(x, places));
   }
 }
 
@@ -39,7 +46,7 @@ export class NormalizedPosition extends Position {
       const own = this.fixedLength ?? (mask ? lengths[Math.floor(i / length)]! : lengths[i]!);
       return count[i % length]! / Math.max(1, own - 1);
     });
-    return add(x, tensor(values, [rows, length, 1], { device: x.device }));
+    return addPlaces(x, values);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Kinds of position information by name; a new one is a file and a line here. */
 import type { ModuleContext } from '../module.ts';
-import { type Choice, makeVariant, variant } from '../variants.ts';
+import { type Choice, exclusive, makeVariant, variant } from '../variants.ts';
 import { AlibiPosition } from './alibi.ts';
 import { CountingPosition, NormalizedPosition } from './counting.ts';
 import { GridPosition } from './grid.ts';
@@ -52,67 +52,73 @@ const rotaryRules = {
 } as const;
 
 /** Kinds of position information. */
-export const positions = {
-  none: variant({}, () => new NoPosition()),
-  counting: variant({}, () => new CountingPosition()),
-  normalized: variant({}, (_, ...[sizes]: Args) => new NormalizedPosition(sizes)),
-  sinusoidal: variant(
-    { layout: { type: 'choice', of: sinusoidLayouts, default: 'interleaved' } },
-    ({ layout }, ...[{ width, maxSeqLen }, context]: Args) =>
-      new SinusoidalPosition(width, maxSeqLen, context, layout),
-  ),
-  learned: variant(
-    {},
-    (_, ...[{ width, maxSeqLen, initializerStd }, context]: Args) =>
-      new LearnedPosition(width, maxSeqLen, context, initializerStd),
-  ),
-  grid: variant(
-    { columns: { type: 'count', default: 16 } },
-    ({ columns }, ...[{ width, maxSeqLen }, context]: Args) =>
-      new GridPosition(width, maxSeqLen, columns, context),
-    (_, { width }) =>
-      width % 4
-        ? `rows and columns need sines and cosines: expected dModel divisible by 4, got ${width}`
-        : undefined,
-  ),
-  shaw: variant(
-    { maxDistance: { type: 'count', default: 16 } },
-    ({ maxDistance }, ...[sizes, context]: Args) => new ShawPosition(sizes, maxDistance, context),
-  ),
-  rope: variant(
-    rotaryRules,
-    (options, ...[{ headDim, maxSeqLen }, context]: Args) =>
-      new RotaryPosition(headDim, maxSeqLen, options, context),
-    (_, { headDim }) =>
-      headDim % 2 ? `it turns pairs: expected an even head width, got ${headDim}` : undefined,
-  ),
-  t5: variant(
-    { numBuckets: { type: 'count', min: 4, default: 32 }, maxDistance: { type: 'count', default: 128 } },
-    (options, ...[sizes, context]: Args) => new T5Position(sizes, options, context),
-    ({ numBuckets, maxDistance }) =>
-      maxDistance <= numBuckets / 2
-        ? `expected maxDistance above numBuckets / 2 (${numBuckets / 2}), got ${maxDistance}`
-        : undefined,
-  ),
-  alibi: variant({}, (_, ...[{ numHeads, causal }]: Args) => new AlibiPosition(numHeads, causal)),
-  'transformer-xl': variant({}, (_, ...[sizes, context]: Args) => new TransformerXlPosition(sizes, context)),
-  structural: variant(
-    {
-      order: { type: 'flag', default: true },
-      depths: { type: 'flag', default: true },
-      distances: { type: 'flag', default: true },
-      maxDistance: { type: 'count', default: 16 },
-    },
-    (options, ...[sizes, context]: Args) => new StructuralPosition(sizes, options, context),
-    ({ depths, distances }, { causal }) => {
-      if (causal) return 'the text that a decoder writes has no tree yet; choose it as encoderPosition';
-      return depths || distances ? undefined : 'expected depths, distances or both';
-    },
-  ),
-} as const;
+export const positions = exclusive(
+  'alibi and learned positions, say, both tell places, one in the scores and one in the token vectors',
+  {
+    none: variant({}, () => new NoPosition()),
+    counting: variant({}, () => new CountingPosition()),
+    normalized: variant({}, (_, ...[sizes]: Args) => new NormalizedPosition(sizes)),
+    sinusoidal: variant(
+      { layout: { type: 'choice', of: sinusoidLayouts, default: 'interleaved' } },
+      ({ layout }, ...[{ width, maxSeqLen }, context]: Args) =>
+        new SinusoidalPosition(width, maxSeqLen, context, layout),
+    ),
+    learned: variant(
+      {},
+      (_, ...[{ width, maxSeqLen, initializerStd }, context]: Args) =>
+        new LearnedPosition(width, maxSeqLen, context, initializerStd),
+    ),
+    grid: variant(
+      { columns: { type: 'count', default: 16 } },
+      ({ columns }, ...[{ width, maxSeqLen }, context]: Args) =>
+        new GridPosition(width, maxSeqLen, columns, context),
+      (_, { width }) =>
+        width % 4
+          ? `rows and columns need sines and cosines: expected dModel divisible by 4, got ${width}`
+          : undefined,
+    ),
+    shaw: variant(
+      { maxDistance: { type: 'count', default: 16 } },
+      ({ maxDistance }, ...[sizes, context]: Args) => new ShawPosition(sizes, maxDistance, context),
+    ),
+    rope: variant(
+      rotaryRules,
+      (options, ...[{ headDim, maxSeqLen }, context]: Args) =>
+        new RotaryPosition(headDim, maxSeqLen, options, context),
+      (_, { headDim }) =>
+        headDim % 2 ? `it turns pairs: expected an even head width, got ${headDim}` : undefined,
+    ),
+    t5: variant(
+      { numBuckets: { type: 'count', min: 4, default: 32 }, maxDistance: { type: 'count', default: 128 } },
+      (options, ...[sizes, context]: Args) => new T5Position(sizes, options, context),
+      ({ numBuckets, maxDistance }) =>
+        maxDistance <= numBuckets / 2
+          ? `expected maxDistance above numBuckets / 2 (${numBuckets / 2}), got ${maxDistance}`
+          : undefined,
+    ),
+    alibi: variant({}, (_, ...[{ numHeads, causal }]: Args) => new AlibiPosition(numHeads, causal)),
+    'transformer-xl': variant(
+      {},
+      (_, ...[sizes, context]: Args) => new TransformerXlPosition(sizes, context),
+    ),
+    structural: variant(
+      {
+        order: { type: 'flag', default: true },
+        depths: { type: 'flag', default: true },
+        distances: { type: 'flag', default: true },
+        maxDistance: { type: 'count', default: 16 },
+      },
+      (options, ...[sizes, context]: Args) => new StructuralPosition(sizes, options, context),
+      ({ depths, distances }, { causal }) => {
+        if (causal) return 'the text that a decoder writes has no tree yet; choose it as encoderPosition';
+        return depths || distances ? undefined : 'expected depths, distances or both';
+      },
+    ),
+  } as const,
+);
 
 /** Kinds that add scores by distance in attention: those whose attention makes no scores pair by pair cannot have them. */
-export const scoringPositions: ReadonlySet<string> = new Set<keyof typeof positions>([
+export const scoringPositions: ReadonlySet<string> = new Set<PositionKind>([
   'shaw',
   't5',
   'alibi',
@@ -121,7 +127,7 @@ export const scoringPositions: ReadonlySet<string> = new Set<keyof typeof positi
 ]);
 
 /** Kinds that need the trees of the texts. */
-export const treePositions: ReadonlySet<string> = new Set<keyof typeof positions>(['structural']);
+export const treePositions: ReadonlySet<string> = new Set<PositionKind>(['structural']);
 
 /** Names of the position encodings. */
 export type PositionKind = keyof typeof positions;

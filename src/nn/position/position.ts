@@ -1,6 +1,6 @@
 /** What position information does to a model: to its token vectors, and inside self-attention. */
 import type { Tensor } from '../../core/tensor.ts';
-import { ShapeError } from '../../errors.ts';
+import { ConfigError } from '../../errors.ts';
 import type { RelativeScores } from '../../ops/attention/relative.ts';
 import { add } from '../../ops/elementwise/binary.ts';
 import { embedding } from '../../ops/embedding/index.ts';
@@ -113,9 +113,9 @@ export function lastPlace(x: Tensor, places: Places): number {
   return last;
 }
 
-/** Not for users: the error of a text longer than a table of positions. */
-export function tooManyPositions(where: string, needed: number, room: number): ShapeError {
-  return new ShapeError({
+/** Not for users: the error of a text longer than a table of positions, whose length the configuration decides. */
+export function tooManyPositions(where: string, needed: number, room: number): ConfigError {
+  return new ConfigError({
     where,
     expected: `at most ${room} positions (maxSeqLen)`,
     got: `${needed}`,

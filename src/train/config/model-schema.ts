@@ -1,6 +1,7 @@
 /** The `model:` section of an experiment: one schema for each architecture that can be trained. */
 import { z } from 'zod';
 import { type ModelKind, modelOptions } from '../../models/registry.ts';
+import { tiedEmbeddings } from '../../models/transformer-config.ts';
 import { scoreScales } from '../../nn/attention/attend.ts';
 import { type AttentionChoice, attentions } from '../../nn/attention/kinds.ts';
 import { type FeedForwardChoice, feedForwards } from '../../nn/feed-forwards/index.ts';
@@ -43,7 +44,7 @@ const transformer = z.strictObject({
   decoderNorm: variantSchema<NormChoice>(norms).optional(),
   feedForward: variantSchema<FeedForwardChoice>(feedForwards).default('mlp'),
   scaleEmbeddings: z.boolean().default(true),
-  tieEmbeddings: z.enum(['none', 'target', 'all']).default('none'),
+  tieEmbeddings: z.enum(tiedEmbeddings).default('none'),
   attentionScale: names(Object.keys(scoreScales) as (keyof typeof scoreScales)[]).default('sqrt'),
   shareLayers: z.boolean().default(false),
   parallelResidual: z.boolean().default(false),

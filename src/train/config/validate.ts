@@ -18,6 +18,7 @@ import {
 } from './schema.ts';
 import { taggingMetrics, taggingRules } from './tagging-rules.ts';
 import { textRules } from './text-rules.ts';
+import { trainingRules } from './training-rules.ts';
 
 /** Rules between fields, which a schema of single fields cannot say. */
 function crossIssues(experiment: Experiment): ConfigIssue[] {
@@ -25,16 +26,11 @@ function crossIssues(experiment: Experiment): ConfigIssue[] {
   const need: Need = (fine, path, message) => {
     if (!fine) issues.push({ path, message });
   };
-  const { tokenizer, training, evaluation, model } = experiment;
+  const { tokenizer, evaluation, model } = experiment;
   if (isTextExperiment(experiment)) textRules(experiment, need);
   if (isTaggingExperiment(experiment)) taggingRules(experiment, need);
   if (isPairExperiment(experiment)) pairRules(experiment, need);
-  const { maxSteps, maxEpochs, maxMinutes } = training;
-  need(
-    [maxSteps, maxEpochs, maxMinutes].some(Boolean),
-    'training',
-    'expected maxSteps, maxEpochs or maxMinutes',
-  );
+  trainingRules(experiment, need);
   const choices = isTaggingExperiment(experiment) ? taggingMetrics : ['loss', ...evaluation.metrics];
   need(
     choices.includes(evaluation.selectBy),
@@ -45,10 +41,6 @@ function crossIssues(experiment: Experiment): ConfigIssue[] {
     for (const { path, message } of tokenizerIssues(config as TokenizerConfig)) {
       issues.push({ path: `tokenizer.${part}.${path}`, message });
     }
-  }
-  for (const field of ['scheduledSampling', 'reinforce'] as const) {
-    const fine = training[field] === undefined || model.kind !== 'nat';
-    need(fine, `training.${field}`, 'expected a model that writes one token after the other, got kind "nat"');
   }
   const clashes = isTransformer(model)
     ? transformerClashes(model)

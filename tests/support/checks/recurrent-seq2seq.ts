@@ -165,7 +165,7 @@ function trainingLoss(model: RecurrentSeq2Seq, batch: Pairs): Tensor {
 export function guidedLossIsThatOfEachPair(device = 'reference'): void {
   for (const attention of guidedKinds) {
     const model = tinyRecurrent({ attention, cell: 'gru' }, device);
-    const [plain, whole] = [{ ...attention, guidedWeight: 0 }, attention].map((kind) => {
+    const [plain, whole] = [{ ...attention, guidedWeight: 0, guidedWidth: 0.2 }, attention].map((kind) => {
       const own = tinyRecurrent({ attention: kind, cell: 'gru' }, device);
       return scope(() => trainingLoss(own, twoPairs).item());
     });

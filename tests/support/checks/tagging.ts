@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { Tagger } from '../../../src/generate/tagger.ts';
-import { Random, WindowTagger } from '../../../src/index.ts';
+import { ConvTagger, Random, WindowTagger } from '../../../src/index.ts';
 import { taggingScores } from '../../../src/metrics/tagging.ts';
 import { trainTokenizer } from '../../../src/tokenizers/train.ts';
 
@@ -34,13 +34,14 @@ export function neighboursChangeNoTag(): void {
   };
   const sizes = { vocabSize: tokenizers.source.vocabSize, numTags: tokenizers.target.vocabSize };
   const context = { random: new Random(5, 'init'), device: 'reference' };
-  const tagger = new Tagger(
+  const models = [
     new WindowTagger({ ...sizes, dModel: 6, dFf: 8, window: 2 }, context),
-    tokenizers,
-  );
+    new ConvTagger({ ...sizes, dModel: 6, numLayers: 2, activation: 'glu' }, context),
+  ];
+  const taggers = models.map((model) => new Tagger(model, tokenizers));
   const sentence = fc.array(fc.constantFrom(...'abcde', 'unknown'), { maxLength: 6 });
   fc.assert(
-    fc.property(fc.array(sentence, { maxLength: 5 }), (sentences) => {
+    fc.property(fc.constantFrom(...taggers), fc.array(sentence, { maxLength: 5 }), (tagger, sentences) => {
       const alone = sentences.map((tokens) => tagger.tag([tokens])[0]!);
       expect(tagger.tag(sentences)).toEqual(alone);
       for (const { tokens, tags } of alone) expect(tags).toHaveLength(tokens.length);
