@@ -138,3 +138,12 @@ it('06 prints the scores that the library computes', async () => {
   expect(Number(scoreB) - Number(scoreA)).toBeCloseTo(Number(difference), 1);
   expect(Number(scoreB)).toBeGreaterThan(Number(scoreA));
 });
+
+it('07 sees what stands anywhere in a long text, and not by its beginning', async (context) => {
+  const why = whyUnavailable('native');
+  if (why) context.skip(`minutes without kernels: ${why}`);
+  const [segments, beginning] = (await run('07')).map((line) => Number(/: ([\d.]+) %/.exec(line)![1]));
+  expect(segments).toBeGreaterThan(90);
+  // A fifth of the texts say their class there; of the others a quarter is right by chance: 40 %, ± 4 deviations.
+  expect(Math.abs(beginning! - 40)).toBeLessThan(4 * 3.5);
+});
