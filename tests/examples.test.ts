@@ -154,3 +154,12 @@ it('07 finds rare events once its threshold is tuned (J14)', async (context) => 
   expect(threshold).toBeGreaterThan(0.02);
   expect(threshold).toBeLessThan(0.4);
 });
+
+it('08 sees what stands anywhere in a long text, and not by its beginning', async (context) => {
+  const why = whyUnavailable('native');
+  if (why) context.skip(`minutes without kernels: ${why}`);
+  const [segments, beginning] = (await run('08')).map((line) => Number(/: ([\d.]+) %/.exec(line)![1]));
+  expect(segments).toBeGreaterThan(90);
+  // A fifth of the texts say their class there; of the others a quarter is right by chance: 40 %, ± 4 deviations.
+  expect(Math.abs(beginning! - 40)).toBeLessThan(4 * 3.5);
+});

@@ -1,9 +1,8 @@
 /** Texts longer than a model: cut, picked from, or read in segments. */
 import '../src/backends/register.ts';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { cutSource, type SourceCut } from '../src/data/length-policy.ts';
 import {
   attentionScores,
   selectPassages,
@@ -12,14 +11,12 @@ import {
   tfIdfScores,
   wordsOf,
 } from '../src/data/passages.ts';
-import { attend, encodeSegments, noGrad, Random, splitSegments, tensor } from '../src/index.ts';
-import { validateExperiment } from '../src/train/config/validate.ts';
-import { trainExperiment } from '../src/train/run.ts';
+import { attend, encodeSegments, loadModel, noGrad, Random, splitSegments, tensor } from '../src/index.ts';
 import { itOnEachDevice, roundingOf } from './support/devices.ts';
+import { CHANCE_DEVIATION, LABEL_PLACES, labelRun } from './support/labelled-texts.ts';
 import { tinyModel } from './support/models.ts';
 import { expectNear, idTensor } from './support/numbers.ts';
-import { headScores, story } from './support/stories.ts';
-import { temporaryFolder } from './support/tiny-run.ts';
+import { headScores, type Planted, plantedStory, story } from './support/stories.ts';
 
 /** The share of stories whose planted sentence is among the chosen ones. */
 function recall(
@@ -176,52 +173,59 @@ describe('segments', () => {
   });
 });
 
-/** The share of held-out texts whose label is said; the label is the letter at the text's end. */
-async function accuracy(tooLong: string): Promise<number> {
-  const folder = temporaryFolder();
-  const random = new Random(3, 'labels');
-  const letter = (): string => 'abcd'[random.integer(4)]!;
-  const lines = Array.from({ length: 500 }, () => {
-    const text = Array.from({ length: 12 }, letter).join('');
-    return `${text}\t${text.at(-1)}\n`;
-  });
-  writeFileSync(join(folder, 'train.tsv'), lines.slice(0, 400).join(''));
-  // Held-out texts are short enough already: what is measured is what training could see of their like.
-  const cut = (line: string): string => {
-    const [text, label] = line.trim().split('\t') as [string, string];
-    return `${tooLong === 'tail' ? text.slice(-6) : text.slice(0, 6)}\t${label}\n`;
-  };
-  writeFileSync(join(folder, 'test.tsv'), lines.slice(400).map(cut).join(''));
-  const sizes = { dModel: 32, dFf: 64, numHeads: 2, numEncoderLayers: 1, numDecoderLayers: 1, maxSeqLen: 16 };
-  const part = (name: string): object => ({ format: 'tsv', path: join(folder, `${name}.tsv`) });
-  const experiment = validateExperiment({
-    name: 'cut',
-    data: {
-      train: part('train'),
-      test: part('test'),
-      maxSourceLength: 6,
-      maxTargetLength: 6,
-      maxTokens: 448,
-      tooLong,
-    },
-    tokenizer: { shared: { kind: 'char' } },
-    model: { ...sizes, dropout: 0 },
-    training: {
-      maxSteps: 150,
-      learningRate: 0.005,
-      schedule: 'constant',
-      warmupSteps: 10,
-      labelSmoothing: 0,
-    },
-    evaluation: { metrics: ['exact-match'], samples: 0 },
-  });
-  const { metrics } = await trainExperiment(experiment, { folder: join(folder, 'run') });
-  return metrics['exact-match']! / 100;
-}
+describe('key passages as a length policy', () => {
+  const stories = (planted: Planted) => Array.from({ length: 100 }, (_, seed) => plantedStory(seed, planted));
 
-describe('a label at the end of texts that are too long', () => {
-  it('is learned when the end is kept, and left to chance when it is cut', async () => {
-    expect(await accuracy('tail')).toBeGreaterThan(0.95);
-    expect(await accuracy('head')).toBeLessThan(0.25 + 0.2);
+  /** The share of stories whose planted sentence stays when a text of words is cut. */
+  function recallOf(policy: SourceCut['policy'], planted: Planted, maxLength: number): number {
+    const kept = stories(planted).filter(({ text, planted: sentence }) => {
+      const words = [...text.matchAll(/\S+/g)];
+      const offsets = words.map(({ 0: word, index }) => [index, index + word.length] as const);
+      const source = words.map((_, i) => i);
+      const cut = cutSource({ source, spans: () => ({ text, offsets }) }, { maxLength, policy });
+      expect(cut.source.length).toBeLessThanOrEqual(maxLength);
+      const stay = new Set(cut.source);
+      const [from, to] = [text.indexOf(sentence), text.indexOf(sentence) + sentence.length];
+      return source.every((i) => offsets[i]![0] < from || offsets[i]![0] >= to || stay.has(i));
+    });
+    return kept.length / 100;
+  }
+
+  it.each([
+    ['tf-idf', 'outlier'],
+    ['textrank', 'summary'],
+  ] as const)(
+    '%s finds the planted sentence (%s) more often than any truncation, and the oftener the more room',
+    (selector, planted) => {
+      const budgets = [8, 24, 64, 128]; // words, of 248
+      const curve = budgets.map((budget) => recallOf({ kind: 'key-passages', selector }, planted, budget));
+      console.log(`${selector}, ${planted}: recall ${curve.join(', ')} with ${budgets.join(', ')} words`);
+      expect(curve).toEqual(curve.toSorted((a, b) => a - b));
+      expect(curve[0]).toBeGreaterThan(0.2);
+      expect(curve[0]).toBeLessThan(0.8);
+      expect(curve.at(-1)).toBeGreaterThan(0.9);
+      for (const mode of ['head', 'tail', 'head-tail'] as const)
+        for (const [i, budget] of budgets.entries())
+          expect(curve[i]! - recallOf(mode, planted, budget), `${mode}, ${budget} words`).toBeGreaterThan(
+            0.15,
+          );
+    },
+  );
+});
+
+describe('a label in one part of texts that are too long', () => {
+  it('is learned when that part stays, and left to chance when it is cut, in use too', {
+    timeout: 240_000,
+  }, async () => {
+    const end = LABEL_PLACES.end;
+    const [tail, head] = [await labelRun('tail', end, 1), await labelRun('head', end, 1)];
+    expect(tail.share).toBeGreaterThan(0.95);
+    // The label is independent of what stays: right answers are a binomial count.
+    expect(Math.abs(head.share - 0.25)).toBeLessThan(4 * CHANCE_DEVIATION);
+    const loaded = await loadModel(tail.folder);
+    const said = await loaded.translate(tail.heldOut.map(({ text }) => text));
+    expect(said.every(({ truncated }) => truncated)).toBe(true);
+    const right = said.filter(({ text }, i) => text === tail.heldOut[i]!.label).length;
+    expect(right / said.length).toBeCloseTo(tail.share, 12);
   });
 });

@@ -102,7 +102,7 @@ describe('multi-modality', () => {
   const STEPS = 500;
   const mixed = (model: EncoderDecoder): number => mixedOf(outputsOf(model, sources), sources);
 
-  test('tokens that do not know of each other mix two right answers; a teacher who chose one cures it', {
+  test('the loss is that of a choice for each token; what was learned by heart comes out mixed, but not from a teacher', {
     timeout: 240_000,
   }, (context) => {
     needDevice(context, 'native');

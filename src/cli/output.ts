@@ -22,8 +22,8 @@ export function countTruncated(translations: readonly { readonly truncated: bool
 /** Says how many texts were cut; nothing when none was. */
 export function noteTruncated(count: number): void {
   if (count === 0) return;
-  const [lines, ends] = count === 1 ? ['line was', 'its end'] : ['lines were', 'their ends'];
-  note(`note: ${count} ${lines} longer than the model takes and lost ${ends}`);
+  const lines = count === 1 ? 'line was' : 'lines were';
+  note(`note: ${count} ${lines} longer than the model takes and cut`);
 }
 
 /** Prints a user's mistake as one line and gives its exit code. */

@@ -23,18 +23,28 @@ export {
 } from './examples.ts';
 export {
   applyLengthPolicy,
+  cutSource,
+  cuts,
   type LengthPolicy,
+  type LengthPolicyChoice,
   type LengthReport,
+  type LongPair,
   lengthPolicies,
+  type SourceCut,
+  type SourceTokens,
   type Truncation,
   truncate,
 } from './length-policy.ts';
 export { readLines, streamFileLines, streamLines } from './lines.ts';
 export {
   attentionScores,
+  keyPlaces,
   type Passage,
+  type PassageSelector,
+  passageSelectors,
   selectPassages,
   splitPassages,
+  type TokenSpans,
   textRankScores,
   tfIdfScores,
   wordsOf,

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Tokenizers } from '../generate/translator.ts';
 import { makeBatch } from '../train/seq2seq.ts';
-import { applyLengthPolicy, type Truncation, truncate, truncations } from './length-policy.ts';
+import { applyLengthPolicy, cutSource, type Truncation, truncate, truncations } from './length-policy.ts';
 
 const pairs = [
   { source: [1, 2], target: [3] },
@@ -30,9 +30,63 @@ describe('applyLengthPolicy', () => {
     });
   });
 
+  it('keeps the beginning of a target where sources are cut to sentences', () => {
+    const long = [{ source: [1, 2], target: [2, 3, 4, 5, 6] }];
+    const { kept } = applyLengthPolicy(long, { ...limits, policy: { kind: 'key-passages' } });
+    expect(kept).toEqual([{ source: [1, 2], target: [2, 3, 4] }]);
+  });
+
   it('keeps what is exactly as long as the limit', () => {
     const exact = { maxSourceLength: 4, maxTargetLength: 5, policy: 'skip' as const };
     expect(applyLengthPolicy(pairs, exact).kept).toEqual(pairs);
+  });
+});
+
+describe('cutSource', () => {
+  // A sentence of rare words between two of the same ones; a token is a word.
+  const text = 'One two. Three four five. Two one.';
+  const words = [...text.matchAll(/\S+/g)];
+  const spans = () => ({
+    text,
+    offsets: words.map(({ 0: word, index }) => [index, index + word.length] as const),
+  });
+  const source = words.map((_, i) => i);
+  const nodes = source.map((i) => 10 + i);
+  const structure = { nodes, heads: [-1], relations: ['root'] };
+
+  it.each([
+    ['tf-idf', 3, [2, 3, 4]],
+    ['tf-idf', 5, [0, 1, 2, 3, 4]],
+    ['textrank', 4, [0, 1, 5, 6]],
+    // Not even a sentence fits: the beginning of the best one.
+    ['tf-idf', 1, [2]],
+    ['textrank', 1, [0]],
+  ] as const)('keeps whole sentences in their order: %s, %i tokens', (selector, maxLength, kept) => {
+    const policy = { kind: 'key-passages', selector } as const;
+    expect(cutSource({ source, spans, structure }, { maxLength, policy })).toEqual({
+      source: kept,
+      structure: { ...structure, nodes: kept.map((i) => 10 + i) },
+    });
+  });
+
+  it('takes TF-IDF where no selector is named, and leaves alone what fits', () => {
+    const cut = (maxLength: number) => cutSource({ source, spans }, { maxLength, policy: 'key-passages' });
+    expect(cut(3)).toEqual({ source: [2, 3, 4] });
+    expect(cut(7)).toEqual({ source });
+  });
+
+  it('cuts the nodes of a tree with their tokens', () => {
+    for (const policy of ['head', 'tail', 'head-tail'] as const) {
+      const { source: kept, structure: tree } = cutSource({ source, structure }, { maxLength: 4, policy });
+      expect(kept).toEqual(truncate(source, 4, policy));
+      expect(tree).toEqual({ ...structure, nodes: kept.map((i) => 10 + i) });
+    }
+  });
+
+  it('needs the text to pick sentences', () => {
+    expect(() => cutSource({ source }, { maxLength: 3, policy: 'key-passages' })).toThrow(
+      'key-passages: expected the text and where its tokens stand in it (spans), got token ids only',
+    );
   });
 });
 

@@ -77,9 +77,15 @@ function cosine(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>):
   return dot === 0 ? 0 : dot / (length(a) * length(b));
 }
 
+/** Words of a passage, and how many they are with those that come again. */
+interface Bag {
+  readonly words: ReadonlySet<string>;
+  readonly length: number;
+}
+
 /** Words that two passages share, over the logarithms of their lengths (Mihalcea & Tarau, §4.1). */
-function similarity(a: readonly string[], b: readonly string[]): number {
-  const shared = new Set(a.filter((word) => b.includes(word))).size;
+function similarity(a: Bag, b: Bag): number {
+  const shared = [...a.words].filter((word) => b.words.has(word)).length;
   const size = Math.log(a.length) + Math.log(b.length);
   return shared === 0 || size <= 0 ? 0 : shared / size;
 }
@@ -93,8 +99,8 @@ const MOST_ROUNDS = 200;
  * words. A passage is important when important ones resemble it.
  */
 export function textRankScores(passages: readonly string[]): number[] {
-  const words = passages.map(wordsOf);
-  const weights = words.map((a, i) => words.map((b, j) => (i === j ? 0 : similarity(a, b))));
+  const bags = passages.map(wordsOf).map((words): Bag => ({ words: new Set(words), length: words.length }));
+  const weights = bags.map((a, i) => bags.map((b, j) => (i === j ? 0 : similarity(a, b))));
   const totals = weights.map((row) => row.reduce((sum, weight) => sum + weight, 0));
   let scores = passages.map(() => 1);
   for (let round = 0; round < MOST_ROUNDS; round++) {
@@ -163,4 +169,54 @@ export function selectPassages(
     return true;
   });
   return chosen.toSorted((a, b) => a - b);
+}
+
+/** Ways to score passages without a query, by name. */
+export const passageSelectors = ['tf-idf', 'textrank'] as const;
+
+/** Names of the ways. */
+export type PassageSelector = (typeof passageSelectors)[number];
+
+const selectors: Readonly<Record<PassageSelector, (passages: readonly string[]) => number[]>> = {
+  'tf-idf': (passages) => tfIdfScores(passages),
+  textrank: textRankScores,
+};
+
+/** A text and where each of its tokens stands in it, `[start, end)` in UTF-16 units. */
+export interface TokenSpans {
+  readonly text: string;
+  readonly offsets: readonly (readonly [start: number, end: number])[];
+}
+
+/**
+ * The tokens of a text's best passages: whole passages as far as they fit, in the order of the text. Where not even
+ * one fits, the beginning of the best one.
+ *
+ * @param budget - most tokens that stay
+ * @returns places of tokens, rising
+ * @example
+ * const text = 'A a. A b. C d.';
+ * keyPlaces({ text, offsets: tokenizer.encodeWithOffsets(text).offsets }, 'textrank', 6);
+ */
+export function keyPlaces(
+  { text, offsets }: TokenSpans,
+  selector: PassageSelector,
+  budget: number,
+): number[] {
+  const passages = splitPassages(text);
+  const passageOf = passages.flatMap((passage, i) => new Array<number>(passage.text.length).fill(i));
+  // A token belongs where its last character stands: the space before a word ends the passage before.
+  const owners = offsets.map(
+    ([start, end]) => passageOf[Math.min(Math.max(start, end - 1), text.length - 1)]!,
+  );
+  const sizes = passages.map(() => 0);
+  for (const owner of owners) sizes[owner]!++;
+  const scores = selectors[selector](passages.map((passage) => passage.text));
+  const chosen = new Set(selectPassages(scores, sizes, budget));
+  const placesOf = (isWanted: (passage: number) => boolean): number[] =>
+    owners.flatMap((owner, place) => (isWanted(owner) ? [place] : []));
+  const places = placesOf((passage) => chosen.has(passage));
+  if (places.length > 0) return places;
+  const best = scores.indexOf(Math.max(...scores));
+  return placesOf((passage) => passage === best).slice(0, budget);
 }

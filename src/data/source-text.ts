@@ -2,6 +2,7 @@
 import type { SourceStructure } from '../nn/source-structure.ts';
 import type { TokenCodec } from '../tokenizers/types.ts';
 import type { DependencySentence } from './conllu.ts';
+import type { SourceTokens } from './length-policy.ts';
 
 /** Plain text, or a sentence with its tree. */
 export type SourceText = string | DependencySentence;
@@ -28,4 +29,20 @@ export function structureOf(
   const { offsets } = tokenizer.encodeWithOffsets(textOf(source));
   const wordOf = words.flatMap((word, i) => new Array<number>(word.length + 1).fill(i)); // with the space behind it
   return { nodes: offsets.map(([start, end]) => wordOf[Math.max(start, end - 1)]!), heads, relations };
+}
+
+/**
+ * A source as tokens, before it is cut to a length.
+ *
+ * @param ids - of its text, by this tokenizer; those of words beyond the vocabulary may differ
+ */
+export function sourceTokens(
+  tokenizer: Pick<TokenCodec, 'encodeWithOffsets'>,
+  source: SourceText,
+  ids: readonly number[],
+): SourceTokens {
+  const structure = structureOf(tokenizer, source);
+  const text = textOf(source);
+  const spans = () => ({ text, offsets: tokenizer.encodeWithOffsets(text).offsets });
+  return { source: ids, spans, ...(structure && { structure }) };
 }

@@ -6,6 +6,7 @@ import { greedySearch } from './greedy.ts';
 import { hypothesisOf } from './grow.ts';
 import { type BeamOptions, checkBeamOptions, type Hypothesis, limitOf } from './options.ts';
 import { blockwiseSearch } from './parallel/blockwise.ts';
+import { checkGuessing, type Guessing } from './parallel/guessing.ts';
 import { jacobiSearch } from './parallel/jacobi.ts';
 import { speculativeSearch } from './parallel/speculative.ts';
 import { sampleSearch } from './sample.ts';
@@ -13,10 +14,7 @@ import type { SamplingOptions } from './sampling/options.ts';
 import { ModelSession, type SessionOptions } from './session.ts';
 
 /** Who guesses the tokens that the model reads in one pass. */
-export type ParallelDecoding =
-  | { readonly kind: 'jacobi'; readonly blockSize?: number }
-  | { readonly kind: 'blockwise' }
-  | { readonly kind: 'speculative'; readonly draft: EncoderDecoder; readonly draftTokens?: number };
+export type ParallelDecoding = Guessing<EncoderDecoder> | { readonly kind: 'blockwise' };
 
 /** Which way to decode; greedy or beam search when nothing is asked for. */
 export interface DecodingWay {
@@ -38,23 +36,14 @@ function clash(where: string, expected: string, got: string, hint: string): Conf
 /** What does not go together is refused, never dropped. */
 function checkWay(model: EncoderDecoder, options: BatchOptions, { sample, parallel }: DecodingWay): void {
   const { beamSize, nBest, prefixes } = options;
-  const hint = 'leave one of the two out';
   if (sample && beamSize > 1)
     throw clash(
       'beamSize',
       '1 with `sample`, which keeps no other hypotheses',
       String(beamSize),
-      `${hint}; nBest asks for several draws`,
+      'leave one of the two out; nBest asks for several draws',
     );
-  if (parallel && beamSize > 1) throw clash('beamSize', '1 with `parallel`', String(beamSize), hint);
-  if (parallel && nBest > 1) throw clash('nBest', '1 with `parallel`', String(nBest), hint);
-  if (sample && (parallel?.kind === 'jacobi' || parallel?.kind === 'blockwise'))
-    throw clash(
-      'sample',
-      `none with ${parallel.kind} decoding, which is greedy`,
-      'some',
-      'draw with a draft model',
-    );
+  if (parallel) checkGuessing(parallel, { beamSize, nBest, sample });
   if (parallel?.kind === 'blockwise' && model.blockSize === 1)
     throw clash(
       'parallel',

@@ -7,6 +7,7 @@ export { type GenerateOptions, generate } from './language-model.ts';
 export { LanguageModelSession } from './language-model-session.ts';
 export { type BeamOptions, type DecodingOptions, type Hypothesis, lengthPenalty } from './options.ts';
 export { type AheadSession, blockwiseSearch } from './parallel/blockwise.ts';
+export type { Guessing } from './parallel/guessing.ts';
 export { type JacobiOptions, jacobiSearch } from './parallel/jacobi.ts';
 export { type SpeculativeOptions, speculativeSearch } from './parallel/speculative.ts';
 export type { ParallelResult } from './parallel/verify.ts';

@@ -13,7 +13,7 @@ export interface DecodingOptions {
   readonly prefixes?: readonly (readonly number[])[];
   /** Ids that are never chosen, such as padding. */
   readonly forbidden?: readonly number[];
-  /** Greedy decoding and sampling tell it each token of each text as it comes, the end token excepted. */
+  /** Is told each token of each text as it comes, the end token excepted; not by beam search. */
   readonly onToken?: ((text: number, token: number) => void) | undefined;
   /** α of the length penalty ((5 + length)/6)^α; 0, the default, compares plain log-probabilities. */
   readonly lengthPenalty?: number;

@@ -1,9 +1,11 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { expectClose } from '../../tests/support/compare.ts';
 import { letterTokenizers, tinyTransformer } from '../../tests/support/reversed-strings.ts';
 import { logSoftmaxOf } from '../../tests/support/tree-session.ts';
 import { noGrad } from '../core/tape.ts';
 import { tensor } from '../core/tensor.ts';
+import type { SourceCut } from '../data/length-policy.ts';
+import type { SourceText } from '../data/source-text.ts';
 import { ConfigError } from '../errors.ts';
 import type { Transformer } from '../models/transformer.ts';
 import { capture } from '../nn/capture.ts';
@@ -125,6 +127,69 @@ describe('texts', () => {
       expect(found[2]!.text.startsWith('hhh')).toBe(true);
       expect(found[1]!.tokens).toEqual(found[3]!.tokens);
     }
+  });
+});
+
+describe('sources that are too long', () => {
+  /** What a model is given of a source. */
+  function given(source: SourceText, cut?: SourceCut, of = model) {
+    const spy = vi.spyOn(of, 'decodingOf');
+    const [found] = new Translator(of, { ...tokenizers, ...(cut && { cut }) }).translate([source]);
+    const [{ ids, structures }] = spy.mock.calls[0]!;
+    spy.mockRestore();
+    return { ids: [...ids], structures, truncated: found!.truncated };
+  }
+  const idsOf = (text: string): object => ({ ids: sourceIds(text), truncated: true });
+
+  test.each([
+    ['head', 'abcd'],
+    ['tail', 'efgh'],
+    ['head-tail', 'afgh'],
+  ] as const)('are cut as the model was trained: %s', (policy, kept) => {
+    expect(given('abcdefgh', { maxLength: 4, policy })).toMatchObject(idsOf(kept));
+    expect(given('abcd', { maxLength: 4, policy })).toMatchObject({
+      ids: sourceIds('abcd'),
+      truncated: false,
+    });
+  });
+
+  test('keep the sentences that matter', () => {
+    const policy = { kind: 'key-passages', selector: 'tf-idf' } as const;
+    const text = 'ab ba. cd ef. ba ab.';
+    expect(given(text, { maxLength: 7, policy })).toMatchObject(idsOf('cd ef. '));
+    expect(given(text, { maxLength: 14, policy })).toMatchObject(idsOf('ab ba. cd ef. '));
+  });
+
+  test('are never longer than the model takes, whatever was asked for', () => {
+    const long = `${'h'.repeat(30)}abcdefg`;
+    const room = model.config.maxSeqLen - 1;
+    expect(given(long, { maxLength: 1000, policy: 'tail' })).toMatchObject(idsOf(long.slice(-room)));
+  });
+
+  test('keep the ids of unknown words for a model that copies', () => {
+    const copying = tinyTransformer(
+      {},
+      { copy: true, unknownId: tokenizers.source.specialTokens.unk },
+    ).eval();
+    const { vocabSize } = tokenizers.source;
+    // x, y and z are the unknown words 0, 1 and 2 of the whole text.
+    expect(given('xaybzx', { maxLength: 3, policy: 'tail' }, copying).ids).toEqual([
+      ...[...tokenizers.source.encode('b'), vocabSize + 2, vocabSize],
+      eos,
+    ]);
+  });
+
+  test('lose the nodes of the tokens that they lose', () => {
+    const reader = tinyTransformer({}, { encoderPosition: 'structural' }).eval();
+    const sentence = {
+      words: ['ab', 'cde', 'f', 'gh'],
+      heads: [1, -1, 1, 1],
+      relations: ['a', 'root', 'b', 'c'],
+    };
+    const { ids, structures } = given(sentence, { maxLength: 4, policy: 'tail' }, reader);
+    expect(ids).toEqual(sourceIds('f gh'));
+    // The space belongs to the word before it; the end token is a node of its own.
+    expect(structures!.map(({ nodes }) => nodes)).toEqual([[2, 2, 3, 3, 4]]);
   });
 });
 

@@ -3,7 +3,8 @@ import { scope } from '../core/scope.ts';
 import { noGrad } from '../core/tape.ts';
 import { bucketBatches } from '../data/batching.ts';
 import { collate } from '../data/collate.ts';
-import { type SourceText, structureOf, textOf } from '../data/source-text.ts';
+import { cutSource, type SourceCut } from '../data/length-policy.ts';
+import { type SourceText, sourceTokens, textOf } from '../data/source-text.ts';
 import { ConfigError } from '../errors.ts';
 import type { EncoderDecoder } from '../models/encoder-decoder.ts';
 import { capture } from '../nn/capture.ts';
@@ -64,7 +65,7 @@ export interface Translation extends Candidate {
   /** Best first, draws in the order in which they were drawn; the first one is this translation itself. */
   readonly nBest: readonly Candidate[];
   readonly alignment?: Alignment;
-  /** The source had more tokens than the model takes and lost its end. */
+  /** The source had more tokens than the model takes and was cut. */
   readonly truncated: boolean;
 }
 
@@ -72,6 +73,8 @@ export interface Translation extends Candidate {
 export interface Tokenizers {
   readonly source: Tokenizer;
   readonly target: Tokenizer;
+  /** How sources that are too long are cut, as the model was trained; without it, their beginning stays. */
+  readonly cut?: SourceCut;
 }
 
 interface Prepared {
@@ -172,13 +175,14 @@ export class Translator {
     const codec = pairCodec(this.tokenizers, textOf(source), this.model);
     const { eos } = this.tokenizers.source.specialTokens;
     const room = this.model.maxSeqLen - 1;
-    const structure = structureOf(this.tokenizers.source, source);
-    const kept = structure && { ...structure, nodes: structure.nodes.slice(0, room) };
+    const { maxLength, policy } = this.tokenizers.cut ?? { maxLength: room, policy: 'head' };
+    const whole = sourceTokens(this.tokenizers.source, source, codec.source);
+    const { source: kept, structure } = cutSource(whole, { maxLength: Math.min(maxLength, room), policy });
     return {
       codec,
-      ids: [...codec.source.slice(0, room), eos],
-      truncated: codec.source.length > room,
-      ...(kept && { structure: withEndToken(kept) }),
+      ids: [...kept, eos],
+      truncated: kept.length < codec.source.length,
+      ...(structure && { structure: withEndToken(structure) }),
     };
   }
 

@@ -6,11 +6,13 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
+import { cuts, type SourceCut } from '../data/length-policy.ts';
 import { FormatError, HeedError } from '../errors.ts';
 import { readSafetensors, type StoredTensor, writeSafetensors } from '../formats/safetensors.ts';
 import type { Tokenizers } from '../generate/translator.ts';
 import type { ModelDescription } from '../models/registry.ts';
 import type { Module, ModuleContext } from '../nn/module.ts';
+import { choiceIssues } from '../nn/variants.ts';
 import { loadTokenizer } from '../tokenizers/load.ts';
 import { heedVersion } from '../version.ts';
 import { newerVersion, numberedFolders, readFolder, VERSION_CODE, writeFolder } from './checkpoint-store.ts';
@@ -33,7 +35,7 @@ export interface CheckpointFacts {
   readonly version: 1;
   readonly heedVersion: string;
   readonly model: ModelDescription;
-  readonly tokenizers: { readonly source: unknown; readonly target: unknown };
+  readonly tokenizers: { readonly source: unknown; readonly target: unknown; readonly cut?: unknown };
   /** Absent in a model that is only for use. */
   readonly training?: TrainingState | undefined;
 }
@@ -73,6 +75,7 @@ export function saveCheckpoint(path: string, content: CheckpointContent): void {
     tokenizers: {
       source: tokenizers.source.toJSON(),
       target: isShared ? 'source' : tokenizers.target.toJSON(),
+      ...(tokenizers.cut && { cut: tokenizers.cut }),
     },
     ...(training && { training }),
   };
@@ -211,11 +214,26 @@ function whyNoModel(path: string): string {
     : 'there is no model in this folder';
 }
 
+/** How a model cuts long sources, as it was saved. */
+function restoredCut(value: unknown, file: string): SourceCut {
+  const { maxLength, policy } = (value ?? {}) as Partial<SourceCut>;
+  const isLimit = Number.isSafeInteger(maxLength) && maxLength! >= 1;
+  if (isLimit && choiceIssues('policy', cuts, policy).length === 0) return value as SourceCut;
+  throw new FormatError({
+    where: `${file}: tokenizers.cut`,
+    file,
+    expected: `a maxLength, and a policy of ${Object.keys(cuts).join(', ')}`,
+    got: JSON.stringify(value),
+    hint: 'a newer version of heed may have written it',
+    code: 'E_CHECKPOINT',
+  });
+}
+
 /**
  * Model and tokenizers of a checkpoint.
  *
  * @param build - makes the model, and refuses kinds that the caller cannot use
- * @throws {FormatError} when the weights do not fit the configuration
+ * @throws {FormatError} when the weights do not fit the configuration, or its way to cut sources is not known
  */
 export function restoreModel<M extends Module>(
   { facts, weights, path }: Checkpoint,
@@ -226,5 +244,7 @@ export function restoreModel<M extends Module>(
   model.loadStateDict(weights, join(path, files.weights));
   const source = loadTokenizer(facts.tokenizers.source, path);
   const target = facts.tokenizers.target === 'source' ? source : loadTokenizer(facts.tokenizers.target, path);
-  return { model, tokenizers: { source, target } };
+  const { cut } = facts.tokenizers;
+  const cutting = cut === undefined ? {} : { cut: restoredCut(cut, join(path, files.facts)) };
+  return { model, tokenizers: { source, target, ...cutting } };
 }

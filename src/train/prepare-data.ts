@@ -3,9 +3,9 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { TokenPair } from '../data/batching.ts';
 import { type Example, splitByKey, trainingPairs } from '../data/examples.ts';
-import { applyLengthPolicy, type LengthReport } from '../data/length-policy.ts';
+import { applyLengthPolicy, type LengthReport, type LongPair, sourceCutOf } from '../data/length-policy.ts';
 import { type DataConfig, readExamples } from '../data/readers.ts';
-import { structureOf, textOf } from '../data/source-text.ts';
+import { sourceTokens, textOf } from '../data/source-text.ts';
 import { ConfigError, DataError } from '../errors.ts';
 import type { Tokenizers } from '../generate/translator.ts';
 import { pairCodec } from '../tokenizers/pair-codec.ts';
@@ -131,10 +131,10 @@ export function encodePart(
   data: DataSection,
   copies = false,
 ): EncodedPart {
-  const pairs = trainingPairs(examples).map((pair): TokenPair => {
+  const pairs = trainingPairs(examples).map((pair): LongPair => {
     const codec = pairCodec(tokenizers, textOf(pair.source), { copies, sentinels: 0 });
-    const structure = structureOf(tokenizers.source, pair.source);
-    return { source: codec.source, target: codec.encode(pair.target), ...(structure && { structure }) };
+    const source = sourceTokens(tokenizers.source, pair.source, codec.source);
+    return { ...source, target: codec.encode(pair.target) };
   });
   const { kept, report } = applyLengthPolicy(pairs, {
     maxSourceLength: data.maxSourceLength,
@@ -142,6 +142,12 @@ export function encodePart(
     policy: data.tooLong,
   });
   return { pairs: kept, report };
+}
+
+/** Tokenizers that cut sources in use as an experiment cuts them in training. */
+export function cuttingTokenizers({ source, target }: Tokenizers, data: DataSection): Tokenizers {
+  const cut = sourceCutOf({ maxSourceLength: data.maxSourceLength, policy: data.tooLong });
+  return { source, target, ...(cut && { cut }) };
 }
 
 /** A line about what the length policy did; undefined when it did nothing. */

@@ -7,7 +7,14 @@ import { buildEncoderDecoder } from '../models/registry.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { PairExperiment } from './config/schema.ts';
 import type { TrainingEvent } from './events.ts';
-import { buildTokenizers, encodePart, lengthNote, readParts, requireExamples } from './prepare-data.ts';
+import {
+  buildTokenizers,
+  cuttingTokenizers,
+  encodePart,
+  lengthNote,
+  readParts,
+  requireExamples,
+} from './prepare-data.ts';
 import { type PreparedModel, prepareModel } from './prepare-model.ts';
 import type { BatchLimits } from './seq2seq.ts';
 
@@ -57,6 +64,7 @@ export function prepare(
   say(lengthNote('validation', validation.report));
   return {
     ...built,
+    tokenizers: cuttingTokenizers(built.tokenizers, experiment.data),
     trainPairs: () => train.pairs,
     limits: experiment.data,
     validation: validation.pairs,

@@ -75,7 +75,7 @@ describe('evaluate', () => {
     );
     expect({ code, stderr }).toEqual({
       code: 0,
-      stderr: 'note: 1 line was longer than the model takes and lost its end\n',
+      stderr: 'note: 1 line was longer than the model takes and cut\n',
     });
   });
 

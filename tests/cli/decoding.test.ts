@@ -8,15 +8,23 @@ import { removeProject, tinyYaml, trainedProject } from '../support/tiny-project
 let cwd: string;
 beforeAll(async () => {
   cwd = await trainedProject();
-});
+  // One that drafts badly, and one with heads for later tokens.
+  for (const [name, setting] of [
+    ['worse', 'training.maxSteps=6'],
+    ['heads', 'model.blockwise=3'],
+  ]) {
+    const { code, stderr } = await heed(['train', 'tiny.yaml', '--out', name!, '--set', setting!], { cwd });
+    expect(code, stderr).toBe(0);
+  }
+}, 120_000);
 afterAll(() => removeProject(cwd));
 
 const model = 'runs/reverse';
 const run = (command: string, args: readonly string[], input = '') =>
   heed([command, ...args], { cwd, input });
 
-async function translated(args: readonly string[], input: string): Promise<string[]> {
-  const { code, stdout, stderr } = await run('translate', [model, ...args], input);
+async function translated(args: readonly string[], input: string, by = model): Promise<string[]> {
+  const { code, stdout, stderr } = await run('translate', [by, ...args], input);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return linesOf(stdout);
 }
@@ -70,10 +78,22 @@ describe('--sample', () => {
 });
 
 describe('guessing', () => {
-  it('with Jacobi or a draft model changes no line', async () => {
-    const greedy = await translated([], words);
-    expect(await translated(['--jacobi', '4'], words)).toEqual(greedy);
-    expect(await translated(['--draft', model, '--draft-tokens', '3'], words)).toEqual(greedy);
+  it('with Jacobi or a worse model that drafts changes no line', async () => {
+    const sources = readFileSync(join(cwd, 'sources.txt'), 'utf8') + words;
+    const greedy = await translated([], sources);
+    expect(await translated([], sources, 'worse'), 'the draft alone').not.toEqual(greedy);
+    expect(await translated(['--jacobi', '4'], sources)).toEqual(greedy);
+    for (const count of ['1', '3'])
+      expect(await translated(['--draft', 'worse', '--draft-tokens', count], sources)).toEqual(greedy);
+  });
+
+  it('with heads for later tokens changes no line of the model that was trained with them', async () => {
+    const sources = readFileSync(join(cwd, 'sources.txt'), 'utf8') + words;
+    const { config } = JSON.parse((await run('inspect', ['heads', '--json'])).stdout) as { config: object };
+    expect(config).toMatchObject({ blockwise: 3 });
+    const greedy = await translated([], sources, 'heads');
+    expect(new Set(greedy).size).toBeGreaterThan(5);
+    expect(await translated(['--blockwise'], sources, 'heads')).toEqual(greedy);
   });
 
   it('refuses what does not go together', async () => {

@@ -16,6 +16,15 @@ beforeAll(async () => {
     const experiment = textExperiment(text, model, { training: { maxSteps: 12 } });
     await trainExperiment(experiment, { folder: join(cwd, kind) });
   }
+  const drafts = {
+    worse: textExperiment(text, textModels.gpt, { training: { maxSteps: 2, seed: 7 } }),
+    short: textExperiment(text, { ...textModels.gpt, maxSeqLen: 12 }, { training: { maxSteps: 2 } }),
+    other: textExperiment(writeText(join(cwd, 'more'), 1, 'ABCDEFGH'), textModels.gpt, {
+      training: { maxSteps: 2 },
+    }),
+  };
+  for (const [name, experiment] of Object.entries(drafts))
+    await trainExperiment(experiment, { folder: join(cwd, name) });
 }, 300_000);
 afterAll(() => removeProject(cwd));
 
@@ -96,6 +105,70 @@ describe('heed generate', () => {
     const line = `script -qec "heed generate ${args.join(' ')} --prompt abc" /dev/null < /dev/null`;
     const seen = await shell(`export -f heed; SHELL=/bin/bash ${line}`, { cwd });
     expect(seen.stdout.replaceAll('\r', '')).toBe(whole);
+  });
+
+  it.each(['gpt', 'segment-lm', 'transformer-xl'])('guessing changes no text of a %s', async (kind) => {
+    const prompts = 'abc\nfed\n\nhgab\nabcdefgh\ncc\n';
+    const all = ['--json', '--max-tokens', '8'];
+    const greedy = await generated([kind, ...all], prompts);
+    expect(new Set(jsonLines(greedy).map(({ text }) => text)).size).toBeGreaterThan(3);
+    const same = async (...args: string[]): Promise<void> => {
+      const rounded = (lines: string) =>
+        jsonLines(lines).map((line) => ({ ...line, logProb: (line.logProb as number).toFixed(3) }));
+      expect(rounded(await generated([kind, ...all, ...args], prompts))).toEqual(rounded(greedy));
+    };
+    await same('--jacobi', '3');
+    await same('--draft', 'worse', '--draft-tokens', '2');
+    const drafted = await generated(['worse', ...all], prompts);
+    expect(jsonLines(drafted).map(({ text }) => text)).not.toEqual(jsonLines(greedy).map(({ text }) => text));
+  });
+
+  it('draws with a model that drafts, the same texts from the same seed', async () => {
+    const args = ['gpt', '--draft', 'worse', '--sample', '--temperature', '1.5', '--json'];
+    const drawn = (seed: string): Promise<string> => generated([...args, '--seed', seed], 'abc\nfed\nabc\n');
+    const all = await drawn('4');
+    expect(await drawn('4')).toBe(all);
+    expect(await drawn('5')).not.toBe(all);
+    const [first, , third] = jsonLines(all);
+    expect(third!.text).not.toBe(first!.text);
+  });
+
+  it('writes guessed texts to a terminal as well', async (context) => {
+    const probe = await shell('script --version', { cwd });
+    if (probe.code !== 0) context.skip('no `script` command here');
+    const args = ['gpt', '--prompt', 'abc', '--draft', 'worse'];
+    const whole = await generated(args);
+    const line = `script -qec "heed generate ${args.join(' ')}" /dev/null < /dev/null`;
+    const seen = await shell(`export -f heed; SHELL=/bin/bash ${line}`, { cwd });
+    expect(seen.stdout.replaceAll('\r', '')).toBe(whole);
+  });
+
+  it.each([
+    [['--jacobi', '0'], /^--jacobi: expected a whole number of at least 1, got "0"$/],
+    [['--draft-tokens', '2'], /^--draft-tokens: expected --draft beside it/],
+    [['--jacobi', '2', '--draft', 'worse'], /^--jacobi: expected none beside --draft/],
+    [['--jacobi', '2', '--beam-size', '3'], /^beamSize: expected 1 with `parallel`, got 3/],
+    [['--jacobi', '2', '--slide'], /^slide: expected none with `parallel`, got true/],
+    [['--jacobi', '2', '--sample'], /^sample: expected none with jacobi decoding, which is greedy/],
+    [['--draft', 'worse', '--sample', '--count', '2'], /^--count: expected 1 beside --jacobi and --draft/],
+    [['--draft', 'nowhere'], /^nowhere: there is no such folder/],
+    [['--draft', 'runs/reverse'], /^model.kind: expected a language model, got kind "transformer"/],
+    [
+      ['--draft', 'other'],
+      /^--draft: expected a model with the same vocabulary, got other, which has another/,
+    ],
+    [
+      ['--draft', 'short'],
+      /expected a model that takes 16 tokens, prompt and new ones, got one of at most 12 \(maxSeqLen\)/,
+    ],
+  ])('guessing with %j is refused', async (args, message) => {
+    expect(await refused('gpt', ...args)).toMatch(message);
+  });
+
+  it('guessing needs a model that takes tokens back', async () => {
+    expect(await refused('conv-lm', '--jacobi', '2')).toMatch(
+      /this session takes one token at a time and none back; hint: use a model of self-attention/,
+    );
   });
 
   it('takes several from a beam without sampling, the best first', async () => {

@@ -131,7 +131,7 @@ it('cuts what is longer than the model takes, and says how often', async () => {
   const { code, stdout, stderr } = await translate([], `abc\n${long}\n${long}\n`);
   expect(code).toBe(0);
   expect(linesOf(stdout)).toHaveLength(3);
-  expect(stderr).toBe('note: 2 lines were longer than the model takes and lost their ends\n');
+  expect(stderr).toBe('note: 2 lines were longer than the model takes and cut\n');
   expect(
     jsonLines((await translate(['--json'], `abc\n${long}\n`)).stdout).map((line) => line.truncated),
   ).toEqual([false, true]);

@@ -25,7 +25,7 @@ const shareRight = (model: EncoderDecoder): number =>
   1 - mixedOf(outputsOf(model, asked), asked) / asked.length;
 
 test.for([1, 2, 3])(
-  'four passes are better than one and hardly better than tokens in turn, seed %i',
+  'four passes stand between all tokens at once and tokens in turn, seed %i',
   (seed, context) => {
     needDevice(context, 'native');
     const trained = <M extends EncoderDecoder>(model: M): M => {
@@ -47,6 +47,8 @@ test.for([1, 2, 3])(
       `right: token by token ${figures[0]}, four passes ${figures[1]}, one pass ${figures[2]}, never shown a token ${figures[3]}`,
     );
     expect(one).toBeLessThan(four);
-    expect(four).toBeLessThanOrEqual(inTurn + 0.1);
+    // Between the model that writes all tokens at once and the one that writes them in turn.
+    expect(plain).toBeLessThan(four);
+    expect(four).toBeLessThanOrEqual(inTurn);
   },
 );

@@ -30,13 +30,14 @@ export const rows: readonly Mechanism[] = [
     name: 'Blockwise, speculative and Jacobi decoding',
     ...parallel,
     verification:
-      'token-identical to greedy on 1000 prompts with fewer passes; drafted and drawn texts against the exact probabilities of the large model by χ²; the loss of heads for later tokens equals loops over the labels (src/generate/parallel/blockwise.test.ts)',
+      'token-identical to greedy on 1000 prompts with fewer passes; a trained model is called less often; drafted and drawn texts of a model with its caches against its exact probabilities by χ²; the loss of heads for later tokens equals loops over the labels (src/generate/parallel/blockwise.test.ts)',
   },
   {
     id: 'K7',
     name: 'Parallel decoding as an option',
     file: 'src/generate/decode-batch.ts',
-    verification: 'the command line gives the lines of greedy decoding with Jacobi and with a draft model',
+    verification:
+      'heed translate gives the lines of greedy decoding with Jacobi, with a worse model that drafts and with trained heads; heed generate as well (tests/cli/generate.test.ts)',
     test: 'tests/cli/decoding.test.ts',
   },
   {
@@ -44,7 +45,7 @@ export const rows: readonly Mechanism[] = [
     name: 'Non-autoregressive Transformer, length predicted or cut at the end token',
     ...nat,
     verification:
-      'texts against a slow search over places and lengths; two right answers for a source get mixed, one token after the other not',
+      'texts against a slow search over places and lengths; behind tokens in turn where two answers are right, on new sources, and not where one is, both lengths, three seeds (tests/long/multi-modality.test.ts)',
   },
   {
     id: 'K6',
@@ -58,7 +59,7 @@ export const rows: readonly Mechanism[] = [
     name: 'Mask-predict',
     ...nat,
     verification:
-      'passes are counted; hidden tokens see the shown ones on both sides; every further pass mixes two right answers less; four passes stand between one and token by token',
+      'passes are counted; hidden tokens see the shown ones on both sides; every further pass mixes two right answers less; four passes stand between all tokens at once and token by token, three seeds',
     more: ['tests/long/mask-predict.test.ts'],
   },
   {
@@ -66,7 +67,7 @@ export const rows: readonly Mechanism[] = [
     name: 'Sequence-level distillation',
     file: 'src/train/distill.ts',
     verification:
-      'targets are what the teacher translates; a student of it does not mix the answers that it mixes without',
+      'targets are what the teacher translates; a student of it comes closer to tokens in turn than one that learns both answers (tests/long/multi-modality.test.ts)',
     test: nat.test,
   },
   {
@@ -74,7 +75,7 @@ export const rows: readonly Mechanism[] = [
     name: 'Scheduled sampling in two passes',
     file: 'src/train/objectives/scheduled-sampling.ts',
     verification:
-      'a share of 0 is teacher forcing to the bit; guesses against the likeliest token after each prefix alone; recovery from a wrong token with and without it',
+      'a share of 0 is teacher forcing to the bit; guesses against the likeliest token after each prefix alone; better recovery from a wrong token on strings that the source tells, none where only the last token does',
     test: 'src/train/objectives/scheduled-sampling.test.ts',
     more: ['tests/long/objectives.test.ts'],
   },
@@ -83,7 +84,7 @@ export const rows: readonly Mechanism[] = [
     name: 'REINFORCE with a self-critical baseline',
     file: 'src/train/objectives/reinforce.ts',
     verification:
-      'the mean of drawn gradients against the exact one from all texts of two tokens, in standard errors; BLEU rises over that of cross-entropy',
+      'the mean of drawn gradients against the exact one from all texts of two tokens, in standard errors; BLEU rises over its start by rewards alone, and not by rewards for the texts of others',
     test: 'src/train/objectives/reinforce.test.ts',
     more: ['tests/long/objectives.test.ts'],
   },

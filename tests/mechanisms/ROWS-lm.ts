@@ -45,7 +45,7 @@ export const rows: readonly Mechanism[] = [
     name: 'Truncation: head, tail, head and tail',
     file: 'src/data/length-policy.ts',
     verification:
-      'never above the limit, end tokens kept; a label at the end is learned when the end is kept and left to chance when it is cut',
+      'never above the limit, end tokens kept; the trained model cuts its sources alike, in every command (tests/cli/long-sources.test.ts); a label in the part that stays is learned, one in the part that is cut is left to chance, three seeds (tests/long/truncation.test.ts)',
     test: longText,
   },
   {
@@ -53,7 +53,7 @@ export const rows: readonly Mechanism[] = [
     name: 'Key passages: TF-IDF, TextRank, attention',
     file: 'src/data/passages.ts',
     verification:
-      'recall of a planted sentence at three budgets against the beginning of the text; the equation of TextRank holds; a trained model answers from the passages, not from the beginning',
+      'recall of a planted sentence by budget, as a policy of `data.tooLong`, above every truncation; the equation of TextRank holds; models trained with it say more than with any truncation, and the attention of a trained model finds the sentence',
     test: longText,
     more: ['tests/long/key-passages.test.ts'],
   },
@@ -61,7 +61,8 @@ export const rows: readonly Mechanism[] = [
     id: 'L3',
     name: 'Segments apart, then pooled',
     file: 'src/models/segment-encoding.ts',
-    verification: 'one packed pass equals separate runs; segments joined are the text',
+    verification:
+      'one packed pass equals separate runs; segments joined are the text; a classifier of pooled segments learns what its beginning does not say (examples/07-long-texts.ts)',
     test: longText,
   },
   {
@@ -69,7 +70,7 @@ export const rows: readonly Mechanism[] = [
     name: 'Sliding evaluation',
     file: 'src/data/running-text.ts',
     verification:
-      'a loop over the labels gives the same sum; cost counted; better than windows side by side on a text with a known dependency',
+      'a loop over the labels gives the same sum; operations that ran, counted, are L times as many; better than windows side by side on a text with a known dependency',
     test: properties,
     more: ['tests/long/long-context.test.ts'],
   },

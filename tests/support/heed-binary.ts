@@ -63,6 +63,7 @@ export function heed(args: readonly string[], options: RunOptions): Promise<Outc
 export function shell(line: string, { cwd, env, input }: RunOptions): Promise<Outcome> {
   const prelude = `heed() { '${process.execPath}' '${heedScript()}' "$@"; }\n`;
   const child = spawn('bash', ['-c', `set -o pipefail\n${prelude}${line}`], { cwd, env: environment(env) });
+  child.stdin.on('error', () => {}); // nor does a line that ends at once
   child.stdin.end(input ?? '');
   return outcomeOf(child);
 }

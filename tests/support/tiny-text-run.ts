@@ -6,9 +6,9 @@ import { validateExperiment } from '../../src/train/config/validate.ts';
 import { laggedText } from './language-models.ts';
 
 /** Letters that repeat those `lag` places before, in lines of 40. */
-export function writeText(folder: string, lag = 5): string {
+export function writeText(folder: string, lag = 5, alphabet = 'abcdefgh'): string {
   mkdirSync(folder, { recursive: true });
-  const letters = [...laggedText(2000, lag, 11)].map((id) => 'abcdefgh'[id]).join('');
+  const letters = [...laggedText(2000, lag, 11)].map((id) => alphabet[id]).join('');
   const file = join(folder, 'text.txt');
   writeFileSync(file, letters.replace(/.{40}/g, '$&\n'));
   return file;

@@ -1,10 +1,18 @@
 /** `heed generate`: continues texts with a language model. */
 import type { Command } from 'commander';
 import { ConfigError } from '../../errors.ts';
+import type { Guessing } from '../../generate/parallel/guessing.ts';
 import type { GeneratedText, TextGenerator, TextOptions } from '../../generate/text-generator.ts';
 import { degeneration } from '../../metrics/degeneration.ts';
+import type { CausalLanguageModel } from '../../models/language-model.ts';
 import { loadLanguageModel } from '../../train/load-model.ts';
 import { addDeviceOptions, applyDeviceOptions, type DeviceOptions } from '../device-options.ts';
+import {
+  addGuessingOptions,
+  checkSameVocabulary,
+  type GuessingFlags,
+  guessingOptions,
+} from '../guessing-options.ts';
 import { fromLine, inputLines } from '../input-lines.ts';
 import { lineBatches } from '../line-batches.ts';
 import { type LineWriter, lineWriter } from '../line-writer.ts';
@@ -12,7 +20,7 @@ import { maxBeamSize, wholeNumber } from '../numbers.ts';
 import { note } from '../output.ts';
 import { addSamplingOptions, type SamplingFlags, samplingOptions } from '../sampling-options.ts';
 
-interface GenerateFlags extends DeviceOptions, SamplingFlags {
+interface GenerateFlags extends DeviceOptions, SamplingFlags, GuessingFlags {
   readonly prompt?: string;
   readonly input?: string;
   readonly output?: string;
@@ -32,6 +40,7 @@ const examples = `
 Examples:
   $ heed generate runs/shakespeare --prompt "ROMEO:" --sample --temperature 0.8 --seed 1
   $ heed generate runs/shakespeare --prompt "ROMEO:" --max-tokens 1000 --slide --sample --top-k 20
+  $ heed generate runs/shakespeare --prompt "ROMEO:" --draft runs/small --draft-tokens 5
   $ heed generate runs/shakespeare --sample --count 20 --diagnose --json < prompts.txt`;
 
 export function registerGenerate(program: Command): void {
@@ -49,6 +58,7 @@ export function registerGenerate(program: Command): void {
     .option('--diagnose', 'say how much the texts repeat: distinct-n, repeat rate, self-BLEU')
     .option('--strict', 'exit with code 3 instead of falling back to an older checkpoint')
     .option('--json', 'print one JSON object per text');
+  addGuessingOptions(command);
   addSamplingOptions(command, '--count');
   addDeviceOptions(command)
     .addHelpText('after', examples)
@@ -56,13 +66,21 @@ export function registerGenerate(program: Command): void {
 }
 
 async function generate(path: string, flags: GenerateFlags): Promise<void> {
-  const options = textOptions(flags);
+  const asked = textOptions(flags);
+  const guessing = guessingOptions(flags);
+  if (guessing && asked.count > 1) {
+    const expected = '1 beside --jacobi and --draft, which guess for one text';
+    throw new ConfigError({ where: '--count', expected, got: flags.count, hint: 'leave one of the two out' });
+  }
   const write = lineWriter(flags.output, flags.input);
   applyDeviceOptions(flags);
-  const generator = await loadLanguageModel(path, {
-    strict: flags.strict ?? false,
-    onNote: (text) => note(`note: ${text}`),
-  });
+  const load = (from: string): Promise<TextGenerator> =>
+    loadLanguageModel(from, {
+      strict: flags.strict ?? false,
+      onNote: (text) => note(`note: ${text}`),
+    });
+  const generator = await load(path);
+  const options = { ...asked, parallel: guessing && (await guesserOf(guessing, generator, load)) };
   const isLive = process.stdout.isTTY && flags.output === undefined && !flags.json && options.beamSize === 1;
   const say = isLive ? sayAloud : sayWhole(write, flags.json ?? false);
   const texts: string[] = [];
@@ -78,7 +96,9 @@ async function generate(path: string, flags: GenerateFlags): Promise<void> {
   if (flags.diagnose) diagnose(texts);
 }
 
-function textOptions(flags: GenerateFlags): TextOptions & { readonly beamSize: number } {
+function textOptions(
+  flags: GenerateFlags,
+): TextOptions & { readonly beamSize: number; readonly count: number } {
   const count = wholeNumber(flags.count, '--count');
   const sample = samplingOptions(flags);
   const refuse = (where: string, expected: string, got: string, hint: string): never => {
@@ -95,6 +115,18 @@ function textOptions(flags: GenerateFlags): TextOptions & { readonly beamSize: n
     ...{ count, sample, beamSize, slide: flags.slide },
     ...(flags.maxTokens !== undefined && { maxNewTokens: wholeNumber(flags.maxTokens, '--max-tokens') }),
   };
+}
+
+/** Who guesses tokens, with the model that drafts where one does. */
+async function guesserOf(
+  guessing: Guessing<string>,
+  generator: TextGenerator,
+  load: (path: string) => Promise<TextGenerator>,
+): Promise<Guessing<CausalLanguageModel>> {
+  if (guessing.kind !== 'speculative') return guessing;
+  const small = await load(guessing.draft);
+  checkSameVocabulary('vocabulary', generator.tokenizer, small.tokenizer, guessing.draft);
+  return { ...guessing, draft: small.model };
 }
 
 /** The prompt, or lines of prompts; one that cannot be used is named after those before it. */

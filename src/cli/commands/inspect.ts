@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { defaultDevice } from '../../core/device.ts';
 import { formatShape } from '../../core/shape.ts';
 import { Tensor } from '../../core/tensor.ts';
+import type { SourceCut } from '../../data/length-policy.ts';
 import { buildModel } from '../../models/registry.ts';
 import type { Module } from '../../nn/module.ts';
 import { findModel, restoreModel } from '../../train/checkpoint.ts';
@@ -66,6 +67,7 @@ async function inspect(
       source: { kind: tokenizers.source.kind, vocabSize: tokenizers.source.vocabSize },
       target: { kind: tokenizers.target.kind, vocabSize: tokenizers.target.vocabSize },
     },
+    ...(tokenizers.cut && { cut: tokenizers.cut }),
     training: facts.training ?? null,
   };
   if (flags.json) return printJson({ ...summary, parts });
@@ -80,15 +82,17 @@ function header(summary: {
   readonly bytes: number;
   readonly config: object;
   readonly tokenizers: Readonly<Record<string, { readonly kind: string; readonly vocabSize: number }>>;
+  readonly cut?: SourceCut;
   readonly training: { readonly step: number; readonly epoch: number; readonly seconds: number } | null;
 }): string[] {
-  const { training, tokenizers } = summary;
+  const { training, tokenizers, cut } = summary;
   const settings = Object.entries(summary.config).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
   return [
     `${summary.path}: ${summary.kind}, ${summary.parameters.toLocaleString('en')} parameters, ${byteSize(summary.bytes)}, written by heed ${summary.heedVersion}`,
     `tokenizers: ${Object.entries(tokenizers)
       .map(([side, { kind, vocabSize }]) => `${side} ${kind} (${vocabSize})`)
       .join(', ')}`,
+    ...(cut ? [`sources of more than ${cut.maxLength} tokens are cut: ${JSON.stringify(cut.policy)}`] : []),
     `config: ${settings.join(', ')}`,
     ...(training
       ? [`training: step ${training.step}, epoch ${training.epoch}, ${Math.round(training.seconds)} s`]

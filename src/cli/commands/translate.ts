@@ -4,9 +4,16 @@ import { streamConllu } from '../../data/conllu.ts';
 import type { SourceText } from '../../data/source-text.ts';
 import { ConfigError } from '../../errors.ts';
 import type { ParallelDecoding } from '../../generate/decode-batch.ts';
-import type { Tokenizers, TranslateOptions, Translation } from '../../generate/translator.ts';
+import type { TranslateOptions, Translation } from '../../generate/translator.ts';
 import { type LoadedModel, loadModel } from '../../train/load-model.ts';
 import { addDeviceOptions, applyDeviceOptions, type DeviceOptions } from '../device-options.ts';
+import {
+  addGuessingOptions,
+  checkSameVocabulary,
+  type GuessingFlags,
+  guessingOptions,
+  refuseBeside,
+} from '../guessing-options.ts';
 import { inputLines, standardInput } from '../input-lines.ts';
 import { lineBatches } from '../line-batches.ts';
 import { lineWriter } from '../line-writer.ts';
@@ -14,7 +21,7 @@ import { maxBeamSize, realNumber, wholeNumber } from '../numbers.ts';
 import { countTruncated, note, noteTruncated } from '../output.ts';
 import { addSamplingOptions, type SamplingFlags, samplingOptions } from '../sampling-options.ts';
 
-interface TranslateFlags extends DeviceOptions, SamplingFlags {
+interface TranslateFlags extends DeviceOptions, SamplingFlags, GuessingFlags {
   readonly input?: string;
   readonly output?: string;
   readonly beamSize: string;
@@ -25,10 +32,7 @@ interface TranslateFlags extends DeviceOptions, SamplingFlags {
   readonly batch: string;
   readonly strict?: boolean;
   readonly json?: boolean;
-  readonly jacobi?: string;
   readonly blockwise?: boolean;
-  readonly draft?: string;
-  readonly draftTokens?: string;
 }
 
 const examples = `
@@ -51,15 +55,10 @@ export function registerTranslate(program: Command): void {
     .option('--max-new-tokens <n>', 'most tokens of a result')
     .option('--alignments', 'with --json, also the cross-attention')
     .option('--batch <n>', 'lines that are collected before they are translated', '256')
-    .option('--jacobi <n>', 'guess n tokens and read them in one pass: the texts of greedy decoding')
     .option('--blockwise', 'read what heads for later tokens guess: the texts of greedy decoding')
-    .option(
-      '--draft <model>',
-      'a smaller model of the same vocabulary that guesses tokens for the other to read',
-    )
-    .option('--draft-tokens <n>', 'with --draft: tokens that are guessed at once')
     .option('--strict', 'exit with code 3 instead of falling back to an older checkpoint')
     .option('--json', 'print one JSON object per line');
+  addGuessingOptions(command);
   addSamplingOptions(command);
   addDeviceOptions(command)
     .addHelpText('after', examples)
@@ -120,46 +119,22 @@ function decodingOptions(flags: TranslateFlags): TranslateOptions {
 
 /** Who guesses tokens, from the flags. */
 async function parallelDecoding(
-  { jacobi, blockwise, draft, draftTokens }: TranslateFlags,
+  flags: TranslateFlags,
   model: LoadedModel,
   load: (path: string) => Promise<LoadedModel>,
 ): Promise<ParallelDecoding | undefined> {
-  const without = (where: string, expected: string, got: string): ConfigError =>
-    new ConfigError({ where, expected, got, hint: 'leave one of the two out' });
-  if (draftTokens !== undefined && draft === undefined)
-    throw new ConfigError({
-      where: '--draft-tokens',
-      expected: '--draft beside it',
-      got: 'none',
-      hint: 'name the model that guesses',
-    });
-  if (jacobi !== undefined && draft !== undefined) throw without('--jacobi', 'none beside --draft', jacobi);
+  const { blockwise, jacobi, draft } = flags;
+  const guessing = guessingOptions(flags);
   if (blockwise) {
-    if (jacobi !== undefined) throw without('--blockwise', 'none beside --jacobi', 'both');
-    if (draft !== undefined) throw without('--blockwise', 'none beside --draft', 'both');
+    refuseBeside('--blockwise', { '--jacobi': jacobi, '--draft': draft });
     return { kind: 'blockwise' };
   }
-  if (jacobi !== undefined) return { kind: 'jacobi', blockSize: wholeNumber(jacobi, '--jacobi') };
-  if (draft === undefined) return undefined;
-  const count = draftTokens === undefined ? {} : { draftTokens: wholeNumber(draftTokens, '--draft-tokens') };
-  const small = await load(draft);
-  checkSameVocabulary(model.translator.tokenizers, small.translator.tokenizers, draft);
-  return { kind: 'speculative', draft: small.model, ...count };
-}
-
-/** The two models must mean the same by every id. */
-function checkSameVocabulary(own: Tokenizers, others: Tokenizers, path: string): void {
-  for (const side of ['source', 'target'] as const) {
-    const [a, b] = [own[side], others[side]];
-    const ids = Array.from({ length: a.vocabSize }, (_, id) => id);
-    if (a.vocabSize === b.vocabSize && ids.every((id) => a.token(id) === b.token(id))) continue;
-    throw new ConfigError({
-      where: '--draft',
-      expected: `a model with the same ${side} vocabulary`,
-      got: `${path}, which has another`,
-      hint: 'train the small model with the tokenizers of the large one',
-    });
-  }
+  if (guessing?.kind !== 'speculative') return guessing;
+  const small = await load(guessing.draft);
+  const [own, others] = [model.translator.tokenizers, small.translator.tokenizers];
+  for (const side of ['source', 'target'] as const)
+    checkSameVocabulary(`${side} vocabulary`, own[side], others[side], guessing.draft);
+  return { ...guessing, draft: small.model };
 }
 
 /** Lines, or sentences with trees for a model that reads them. */

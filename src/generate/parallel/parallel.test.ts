@@ -1,14 +1,21 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import {
   almost,
   circling,
+  draftsDrawFromTheModel,
   draftsDrawFromTheTarget,
   guessesChangeNothing,
   guessesOfAModelChangeNothing,
 } from '../../../tests/support/checks/parallel.ts';
 import { needDevice } from '../../../tests/support/devices.ts';
 import { disturb } from '../../../tests/support/models.ts';
-import { tinyTransformer } from '../../../tests/support/reversed-strings.ts';
+import {
+  encodePairs,
+  letterTokenizers,
+  reversedStrings,
+  tinyTransformer,
+} from '../../../tests/support/reversed-strings.ts';
+import { trainOnPairs } from '../../../tests/support/train-pairs.ts';
 import { TreeSession } from '../../../tests/support/tree-session.ts';
 import { Random } from '../../core/random.ts';
 import { collate } from '../../data/collate.ts';
@@ -97,7 +104,47 @@ describe('with models', () => {
     },
   );
 
+  test('a trained model is asked less often', { timeout: 120_000 }, (context) => {
+    needDevice(context, 'native');
+    const tokenizers = letterTokenizers();
+    const strings = reversedStrings(1030, { seed: 4, shortest: 6, longest: 6 });
+    const pairs = encodePairs(strings, tokenizers);
+    const trained = (steps: number, seed: number): Transformer => {
+      const fresh = tinyTransformer({ device: 'native', seed }, { dModel: 32, dFf: 64 });
+      trainOnPairs(fresh, pairs.slice(30), tokenizers, steps, { learningRate: 0.01, training: { seed } });
+      return fresh;
+    };
+    const [model, draft] = [trained(400, 1), trained(70, 2)];
+    const calls = { greedy: 0, jacobi: 0, speculative: 0 };
+    let differs = 0;
+    for (const { source } of pairs.slice(0, 30)) {
+      const batch = collate([[...source, eos]], { padId: pad });
+      const open = (of: Transformer) => new ModelSession(of, batch, 13);
+      const [a, b, c, drafts, alone] = [open(model), open(model), open(model), open(draft), open(draft)];
+      const [steps, blocks, drafted] = [vi.spyOn(a, 'step'), vi.spyOn(b, 'extend'), vi.spyOn(c, 'extend')];
+      const [greedy] = greedySearch(a, limits);
+      const jacobi = jacobiSearch(b, { ...limits, blockSize: 4 });
+      const speculative = speculativeSearch(c, drafts, { ...limits, draftTokens: 4 });
+      const [own] = greedySearch(alone, limits);
+      if (own!.tokens.join() !== greedy!.tokens.join()) differs++;
+      for (const { hypotheses } of [jacobi, speculative])
+        expect(hypotheses[0]!.tokens).toEqual(greedy!.tokens);
+      // What the results say of their cost is what the model was asked.
+      expect(jacobi.passes).toBe(blocks.mock.calls.length);
+      expect(speculative.passes).toBe(drafted.mock.calls.length);
+      calls.greedy += steps.mock.calls.length;
+      calls.jacobi += jacobi.passes;
+      calls.speculative += speculative.passes;
+      for (const used of [a, b, c, drafts, alone]) used.dispose();
+    }
+    expect(calls.greedy).toBeGreaterThan(30 * 6);
+    expect(differs, 'texts that the draft alone gets otherwise').toBeGreaterThan(0);
+    expect(calls.jacobi, JSON.stringify(calls)).toBeLessThan(calls.greedy);
+    expect(calls.speculative, JSON.stringify(calls)).toBeLessThan(calls.greedy / 2);
+  });
+
   test('a language model continues its prompts alike', () => guessesOfAModelChangeNothing());
+  test('drawing with a draft draws from the model', () => draftsDrawFromTheModel());
 
   test('a session that was made for the likeliest tokens only says so', (context) => {
     needDevice(context, 'native');

@@ -29,6 +29,8 @@ export interface SpeculativeOptions extends DecodingOptions {
   readonly sample?: SamplingOptions;
   /** Numbers of the streams of random numbers, one for each text; their places by default. */
   readonly streams?: readonly number[];
+  /** What stands before each text and counts for penalties, such as the prompt of a language model. */
+  readonly prompts?: readonly (readonly number[])[];
 }
 
 /** Where the random numbers of a text come from: drafting and deciding draw from streams of their own. */
@@ -36,6 +38,8 @@ interface Streams {
   readonly sampler: Sampler;
   drafting(text: number): number;
   deciding(text: number): number;
+  /** What stands before a text. */
+  promptOf(text: number): readonly number[];
 }
 
 /** Drafts with a model, token by token. */
@@ -85,7 +89,7 @@ class DraftModel implements Guesser {
     found: { readonly tokens: number[]; readonly probabilities: Float64Array[] },
   ): number {
     const { streams } = this;
-    const probabilities = streams?.sampler.probabilities(logits, tokens);
+    const probabilities = streams?.sampler.probabilities(logits, tokens, streams.promptOf(text));
     const token = probabilities
       ? streams!.sampler.draw(probabilities, streams!.drafting(text))
       : likeliest(logits);
@@ -103,10 +107,10 @@ class DraftModel implements Guesser {
  * Takes a drafted token x with probability min(1, p(x)/q(x)), else draws from max(0, p − q): together that is a draw
  * from p, the large model's distribution.
  */
-function acceptOrDraw({ sampler, deciding }: Streams): Decide {
+function acceptOrDraw({ sampler, deciding, promptOf }: Streams): Decide {
   return ({ text, known }, logits, guess) => {
     const stream = deciding(text);
-    const target = sampler.probabilities(logits, known.slice(1));
+    const target = sampler.probabilities(logits, known.slice(1), promptOf(text));
     if (!guess) return sampler.draw(target, stream);
     const drafted = guess.probabilities!;
     const isAccepted = sampler.uniform(stream) * drafted[guess.token]! < target[guess.token]!;
@@ -143,6 +147,7 @@ export function speculativeSearch(
     sampler: new Sampler(sample, options.eos),
     drafting: (text) => 2 * streamOf(text),
     deciding: (text) => 2 * streamOf(text) + 1,
+    promptOf: (text) => options.prompts?.[text] ?? [],
   };
   const guesser = new DraftModel(draft, draftTokens, forbidden, streams);
   return guessAndVerify(session, guesser, acceptOrDraw(streams), options);

@@ -190,7 +190,10 @@ class Verification {
       const isConfirmed = guess.tokens[i] === token;
       if (isConfirmed) this.accepted++;
       if (token === this.options.eos) row.complete = true;
-      else row.known.push(token);
+      else {
+        row.known.push(token);
+        this.options.onToken?.(row.text, token);
+      }
       if (isOver(row) || !isConfirmed) break;
     }
     return { draft, row: index, place, logitsAt, length: width };

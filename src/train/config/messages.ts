@@ -1,5 +1,6 @@
 /** What zod finds wrong with an experiment, in our words: path, expectation, nearest valid name. */
 import type { z } from 'zod';
+import { lengthPolicies } from '../../data/length-policy.ts';
 import { readers } from '../../data/readers.ts';
 import { type ConfigIssue, nearestName } from '../../errors.ts';
 import { modelOptions } from '../../models/registry.ts';
@@ -121,8 +122,9 @@ function tagNames(path: readonly PropertyKey[], tag: string): string[] {
   return path.length === 2 ? ['pairs', 'text', 'conll'] : Object.keys(readers);
 }
 
-/** The kinds that a field of the wanted architecture chooses from. */
+/** The kinds that a field chooses from; those of a model are the wanted architecture's. */
 function variantsAt(path: readonly PropertyKey[], root: unknown): Variants | undefined {
+  if (dotted(path) === 'data.tooLong') return lengthPolicies;
   const own = modelOptions[String(valueAt(root, ['model', 'kind']))]?.options;
   if (path[0] !== 'model' || !own) return variantFields[dotted(path)];
   const rule = own[String(path[1])];

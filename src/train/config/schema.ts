@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { precisions } from '../../core/precision.ts';
-import { lengthPolicies } from '../../data/length-policy.ts';
+import { type LengthPolicyChoice, lengthPolicies } from '../../data/length-policy.ts';
 import { metrics } from '../../metrics/registry.ts';
 import type { Option } from '../../tokenizers/kind.ts';
 import { kinds, tokenizerKinds } from '../../tokenizers/kinds.ts';
@@ -13,6 +13,7 @@ import { reinforceBaselines } from '../objectives/reinforce.ts';
 import { samplingGrowths } from '../objectives/scheduled-sampling.ts';
 import { scheduleNames } from '../schedules.ts';
 import { modelSchema } from './model-schema.ts';
+import { variantSchema } from './variant-schema.ts';
 
 const count = z.int().min(1);
 const rate = z.number().min(0).lt(1);
@@ -75,11 +76,10 @@ const pairs = z.strictObject({
   maxTrainExamples: count.optional(),
   maxSourceLength: count.default(256).describe('tokens'),
   maxTargetLength: count.default(256).describe('tokens'),
-  tooLong: z
-    .enum(lengthPolicies)
+  tooLong: variantSchema<LengthPolicyChoice>(lengthPolicies)
     .default('skip')
     .describe(
-      'longer texts are left out, or keep their beginning, their end, or a quarter and the rest of both',
+      'longer texts are left out, or keep their beginning, their end, a quarter and the rest of both, or the sentences that matter; the trained model cuts its sources alike',
     ),
   maxTokens: count
     .default(4096)

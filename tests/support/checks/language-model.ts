@@ -1,10 +1,10 @@
 /** What language models that read segments do; each check throws when it does not. */
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { slidingWindows } from '../../../src/data/running-text.ts';
 import {
   backward,
   type CausalLanguageModel,
+  countOps,
   crossEntropy,
   full,
   noGrad,
@@ -175,14 +175,16 @@ export function slidingEqualsOneByOne(): void {
   );
 }
 
-/** A stride of 1 reads L times as many tokens as windows side by side, but for the first window. */
+/** The operations that run: a stride of 1 costs L times windows side by side, but for the first window. */
 export function slidingCostsItsLength(): void {
-  const read = (stride: number): number =>
-    slidingWindows(1001, { length: 10, batchSize: 7 }, stride).reduce(
-      (sum, { starts, length }) => sum + starts.length * length,
-      0,
-    );
-  expect(read(10)).toBe(1000);
-  expect(read(1)).toBe(10 * (1000 - 9));
-  expect(read(5)).toBe(2 * (1000 - 5));
+  const length = 10;
+  const model = tinySegmentModel({ maxSeqLen: length }).eval();
+  const ids = Int32Array.from({ length: 201 }, (_, i) => (7 * i * i + i) % VOCAB);
+  const cost = (text: Int32Array, stride: number): number =>
+    countOps(() => evaluateText(model, text, { length, batchSize: 1, stride })).counts.flops;
+  const window = cost(ids.slice(0, length + 1), length);
+  expect(window).toBeGreaterThan(0);
+  expect(cost(ids, length)).toBe(20 * window);
+  expect(cost(ids, 1)).toBe((length * 20 - (length - 1)) * window);
+  expect(cost(ids, 5)).toBe((2 * 20 - 1) * window);
 }

@@ -2,13 +2,14 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { greedySearch } from '../../../src/generate/greedy.ts';
+import { generate } from '../../../src/generate/language-model.ts';
 import { LanguageModelSession } from '../../../src/generate/language-model-session.ts';
 import { jacobiSearch } from '../../../src/generate/parallel/jacobi.ts';
 import { speculativeSearch } from '../../../src/generate/parallel/speculative.ts';
 import type { Module } from '../../../src/nn/module.ts';
 import { countsOf, expectDrawnFrom } from '../chi-square.ts';
 import { expectClose } from '../compare.ts';
-import { tinyGpt } from '../gpts.ts';
+import { gptLogits, tinyGpt } from '../gpts.ts';
 import { enumerate, type NextLogits, randomTree, TreeSession } from '../tree-session.ts';
 
 const [bos, eos] = [0, 1];
@@ -122,5 +123,47 @@ export function guessesOfAModelChangeNothing(): void {
     const [own, wanted] = [hypotheses, greedy].map((texts) => texts.map(({ logProb }) => logProb));
     expectClose(own!, wanted!, { rtol: 1e-10, atol: 1e-10 }, 'log-probabilities');
     expect(passes).toBeLessThanOrEqual(10);
+  }
+}
+
+/**
+ * Texts that a small model drafts and a large one decides on come as often as the large model alone says, from its passes
+ * over whole texts without caches; not as often as the small one says.
+ */
+export function draftsDrawFromTheModel(draws = 3000): void {
+  const [vocabSize, temperature] = [5, 0.8];
+  const model = louder(tinyGpt({ vocabSize })).eval();
+  const draft = louder(tinyGpt({ vocabSize, numLayers: 1 }, 'reference', 4)).eval();
+  const prompt = [3, 2, 4];
+  const next =
+    (of: typeof model): NextLogits =>
+    (prefix) =>
+      Array.from(
+        gptLogits(of, [[...prompt.slice(0, -1), ...prefix]]).slice(-vocabSize),
+        (logit) => logit / temperature,
+      );
+  const options = { bos: prompt.at(-1)!, eos: 1, maxNewTokens: 3 };
+  const probabilities = (of: typeof model) =>
+    new Map(
+      enumerate(next(of), { ...options, alpha: 0 }).map(({ tokens, complete, logProb }) => [
+        `${tokens} ${complete}`,
+        Math.exp(logProb),
+      ]),
+    );
+  const [exact, small] = [probabilities(model), probabilities(draft)];
+  const apart = [...exact].reduce((sum, [text, p]) => sum + Math.abs(p - small.get(text)!) / 2, 0);
+  expect(apart, 'distance of the two models').toBeGreaterThan(0.2);
+  for (const draftTokens of [1, 3]) {
+    const drawn = generate(
+      model,
+      Array.from({ length: draws }, () => prompt),
+      {
+        ...{ maxNewTokens: options.maxNewTokens, eos: options.eos, sample: { temperature, seed: 11 } },
+        parallel: { kind: 'speculative', draft, draftTokens },
+      },
+    );
+    const counts = countsOf(drawn.map(([best]) => `${best!.tokens} ${best!.complete}`));
+    expectDrawnFrom(counts, exact, `${draftTokens} drafted tokens`);
+    expect(() => expectDrawnFrom(counts, small)).toThrow();
   }
 }
