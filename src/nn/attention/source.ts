@@ -4,13 +4,12 @@
  * The kinds are in `source-kinds.ts`.
  */
 import type { Tensor } from '../../core/tensor.ts';
-import { tensor } from '../../core/tensor.ts';
 import { scale } from '../../ops/elementwise/scale.ts';
 import { reshape } from '../../ops/shape/reshape.ts';
 import { contributeLoss, isCollecting } from '../auxiliary.ts';
 import { Module } from '../module.ts';
 import { guidedAttentionLoss } from './guided.ts';
-import type { Mask } from './masks.ts';
+import { asMask, type Mask } from './masks.ts';
 import { type Packing, Segments, type Visible } from './packing.ts';
 import { Padded } from './padded.ts';
 
@@ -58,7 +57,7 @@ function lengthsOf({ starts, count }: Packing): number[] {
 /** A mask `[B, 1, 1, S]` as it meets weights `[B, T, S]`. */
 export function maskOfRows(mask: Mask | null): Mask | null {
   const [batch, , , length] = (mask?.shape ?? []) as [number, number, number, number];
-  return mask && tensor(mask.data, [batch, 1, length], { dtype: 'bool', device: mask.device });
+  return mask && asMask(mask.view([batch, 1, length]));
 }
 
 /** How well a decoder state matches each encoder state, and the average that follows. */
