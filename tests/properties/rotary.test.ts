@@ -1,7 +1,6 @@
 /** Rotary positions: inventory D9. Layouts, scalings, and heads of which only a part turns. */
 import { describe, expect, it } from 'vitest';
 import {
-  backward,
   ConfigError,
   deviceNames,
   matmul,
@@ -25,8 +24,8 @@ import {
   validateExperiment,
 } from '../../src/index.ts';
 import { needDevice } from '../support/devices.ts';
-import { finiteDifferences } from '../support/finite-differences.ts';
-import { expectNear, gradientOf, leaf, rowOf } from '../support/numbers.ts';
+import { expectGradients } from '../support/finite-differences.ts';
+import { expectNear, leaf, rowOf } from '../support/numbers.ts';
 import { needOracle } from '../support/stored-oracle.ts';
 
 const plain = { base: 10_000, scaling: 'none', factor: 1, trainedLength: 512 } as const;
@@ -254,12 +253,19 @@ describe('heads of which a part turns', () => {
       }
       const upstream = leaf([1, 3, 2 * D], 3, 'upstream').detach();
       const loss = (): Tensor => sum(mul(part(layout, D).key(x, 5), upstream));
-      backward(loss());
-      const slopes = finiteDifferences(() => loss().item(), x);
-      expectNear(gradientOf(x), slopes, 1e-6, 'gradient');
+      expectGradients(loss, [['x', x]]);
     },
   );
 });
+
+const experimentWith = (position: unknown) =>
+  validateExperiment({
+    name: 'small',
+    data: { format: 'text', path: 'a.txt', segmentLength: 8, batchSize: 2 },
+    tokenizer: { shared: { kind: 'char' } },
+    model: { kind: 'gpt', dModel: 16, numHeads: 2, maxSeqLen: 8, position },
+    training: { maxSteps: 1 },
+  });
 
 describe('options that do not go together', () => {
   const sizes = { sourceVocabSize: 9, targetVocabSize: 9, dModel: 16, dFf: 8, numHeads: 2 };
@@ -279,25 +285,12 @@ describe('options that do not go together', () => {
     const position = { kind: 'rope', ...options } as PositionChoice;
     expect(() => new Transformer({ ...sizes, position })).toThrow(ConfigError);
     expect(() => new Transformer({ ...sizes, position })).toThrow(message);
-    const experiment = {
-      name: 'small',
-      data: { format: 'text', path: 'a.txt', segmentLength: 8, batchSize: 2 },
-      tokenizer: { shared: { kind: 'char' } },
-      model: { kind: 'gpt', dModel: 16, numHeads: 2, maxSeqLen: 8, position },
-      training: { maxSteps: 1 },
-    };
-    expect(() => validateExperiment(experiment)).toThrow(ConfigError);
+    expect(() => experimentWith(position)).toThrow(ConfigError);
   });
 
   it('reach a model from an experiment', () => {
     const position = { kind: 'rope', scaling: 'llama3', factor: 8, trainedLength: 64, rotaryDim: 4 };
-    const { model } = validateExperiment({
-      name: 'small',
-      data: { format: 'text', path: 'a.txt', segmentLength: 8, batchSize: 2 },
-      tokenizer: { shared: { kind: 'char' } },
-      model: { kind: 'gpt', dModel: 16, numHeads: 2, maxSeqLen: 8, position },
-      training: { maxSteps: 1 },
-    });
+    const { model } = experimentWith(position);
     expect(model).toMatchObject({ position: { ...position, lowFreqFactor: 1, highFreqFactor: 4 } });
   });
 });
