@@ -15,11 +15,16 @@ import {
   geluTanh,
   Linear,
   layerNorm,
+  linear,
   logSoftmax,
   mean,
   mergeHeads,
   mul,
+  noGrad,
+  permute,
   Random,
+  relativeAttention,
+  reshape,
   scale,
   scope,
   silu,
@@ -100,19 +105,25 @@ const entropy: Check = (oracle) => {
 
 const dotProduct: Check = (oracle) => {
   const [q, k, v] = ['in.q', 'in.k', 'in.v'].map((name) => oracle.tensor(name)) as [Tensor, Tensor, Tensor];
+  const [mask, bias] = [oracle.optional('in.mask'), oracle.optional('in.bias')];
   const factor = oracle.info.scale as number | undefined;
-  const merged = attention(mergeHeads(q), mergeHeads(k), mergeHeads(v), oracle.optional('in.mask'), {
+  const [query, key, value] = [mergeHeads(q), mergeHeads(k), mergeHeads(v)];
+  const options = {
     numHeads: q.shape[1]!,
     numKvHeads: k.shape[1]!,
     causal: /causal/.test(oracle.name),
     ...(factor !== undefined && { scale: factor }),
-  });
+  };
+  const merged = bias
+    ? relativeAttention(query, key, value, mask, options, { bias })
+    : attention(query, key, value, mask, options);
   const y = splitHeads(merged, q.shape[1]!);
   oracle.expect(y, 'out.y');
   backward(y, { grad: oracle.tensor('gout.y') });
   oracle.expect(q.grad, 'gin.q');
   oracle.expect(k.grad, 'gin.k');
   oracle.expect(v.grad, 'gin.v');
+  if (bias) oracle.expect(bias.grad, 'gin.bias');
 };
 
 /** One more key and value that were learned, and one more of zeros. */
@@ -148,14 +159,20 @@ const multiHead: Check = (oracle) => {
   const learned = ['bias_k', 'bias_v'].filter((name) => oracle.has(`param.${name}`));
   const biases = learned.map((name) => oracle.tensor(`param.${name}`));
   const keysAndValues = biases.length > 0 ? extended(oracle, own, biases) : own;
+  const bias = oracle.addedScores('in.attn_mask', args.num_heads);
   const options = {
     mask: oracle.paddingMask('in.key_padding_mask'),
-    causal: oracle.isCausal('in.attn_mask'),
+    causal: !bias && oracle.isCausal('in.attn_mask'),
+    bias,
   };
   const { result, tensors } = capture(module, oracle.has('out.weights') ? ['weights'] : [], () =>
     module.attendTo(query, keysAndValues, options),
   );
   oracle.expect(result, 'out.y');
+  oracle.expect(
+    noGrad(() => module.attendTo(query, keysAndValues, options)),
+    'out.y',
+  );
   let total = weights(oracle, 'y', result);
   const perHead = tensors.get('weights');
   if (perHead) {
@@ -281,6 +298,28 @@ const stacks: Check = (oracle) => {
   oracle.expectParameterGradients(decoder, decoderName);
 };
 
+/** A convolution whose windows lie side by side: the patches of an image, each through one linear layer. */
+const patches: Check = (oracle) => {
+  const side = oracle.info.args!.stride as number;
+  const [x, weight, bias] = [
+    oracle.tensor('in.x'),
+    oracle.tensor('param.weight'),
+    oracle.tensor('param.bias'),
+  ];
+  const [batch, channels, height, width] = x.shape as [number, number, number, number];
+  const [rows, columns] = [height / side, width / side];
+  const cut = permute(reshape(x, [batch, channels, rows, side, columns, side]), [0, 2, 4, 1, 3, 5]);
+  const tokens = reshape(cut, [batch, rows * columns, channels * side * side]);
+  const flat = reshape(weight, [weight.shape[0]!, channels * side * side]);
+  const regions = linear(tokens, flat, bias); // [B, regions, C]
+  const y = reshape(permute(regions, [0, 2, 1]), [batch, weight.shape[0]!, rows, columns]);
+  oracle.expect(y, 'out.y');
+  backward(y, { grad: oracle.tensor('gout.y') });
+  oracle.expect(x.grad, 'gin.x');
+  oracle.expect(weight.grad, 'gparam.weight');
+  oracle.expect(bias.grad, 'gparam.bias');
+};
+
 const table: Check = (oracle) => {
   const [length, width] = oracle.values('out.paper_interleaved').shape as [number, number];
   oracle.expect({ data: sinusoidalTable(length, width) }, 'out.paper_interleaved');
@@ -324,6 +363,7 @@ const cases: Readonly<Record<string, Check>> = {
   sdpa_gqa: dotProduct,
   sdpa_gqa_causal_mqa: dotProduct,
   sdpa_fully_masked_row: dotProduct,
+  sdpa_float_mask: dotProduct,
   mha_self: multiHead,
   mha_self_averaged_weights: multiHead,
   mha_self_no_weights: multiHead,
@@ -332,6 +372,8 @@ const cases: Readonly<Record<string, Check>> = {
   mha_self_causal_padded: multiHead,
   mha_cross: multiHead,
   mha_cross_padded: multiHead,
+  mha_cross_float_mask: multiHead,
+  mha_cross_per_head_mask: multiHead,
   mha_cross_kdim_vdim: separateWidths,
   mha_bias_kv_zero_attn: multiHead,
   encoder_layer_post_relu: encoderLayer,
@@ -345,15 +387,13 @@ const cases: Readonly<Record<string, Check>> = {
   transformer_2_2_post: stacks,
   transformer_2_2_pre: stacks,
   sinusoidal: table,
+  conv2d_patch: patches,
 };
 
 /** Cases of the same families that heed has no part for. */
 const missing: Readonly<Record<string, string>> = {
   layer_norm_2d: 'heed normalises over the last axis only',
   cross_entropy_weighted: 'heed has no class weights in its cross-entropy',
-  sdpa_float_mask: 'heed has masks that hide, no additive bias on scores',
-  mha_cross_float_mask: 'heed has masks that hide, no additive bias on scores',
-  mha_cross_per_head_mask: 'heed has masks that hide, no additive bias on scores',
 };
 
 describe.each(deviceNames())('PyTorch on %s', (device) => {

@@ -143,12 +143,13 @@ function learned(cell: RecurrentCell, gap: number, seed: number): number {
 }
 
 test('a symbol is remembered over 40 steps of noise by an LSTM, and by no Elman network (I11)', {
-  timeout: 120_000,
+  timeout: 180_000,
 }, (context) => {
   needDevice(context, 'native');
   const [lstm, elman] = (['lstm', 'elman'] as const).map((cell) =>
-    [1, 2].map((seed) => learned(cell, 40, seed)),
+    [1, 2, 3].map((seed) => learned(cell, 40, seed)),
   );
+  const chance = 1 / SYMBOLS;
   expect(Math.min(...lstm!)).toBeGreaterThan(0.95);
-  expect(Math.max(...elman!)).toBeLessThan(0.5); // one of four symbols by chance
+  expect(Math.max(...elman!)).toBeLessThan(2 * chance);
 });

@@ -23,6 +23,15 @@ const variants: Readonly<Record<string, Partial<TransformerConfig>>> = {
   'narrow keys, wide values': { headDim: 3, valueDim: 7 },
   'rotary, a layout of neighbours': { position: { kind: 'rope', layout: 'interleaved' }, headDim: 6 },
   'rotary, a layout of halves': { position: { kind: 'rope', layout: 'halves' }, headDim: 6 },
+  'rotary, neighbours in a part of each head': { position: { kind: 'rope', rotaryDim: 4 }, headDim: 6 },
+};
+/** What the fused decoder does not know. */
+const stepped: Readonly<Record<string, Partial<TransformerConfig>>> = {
+  'rotary, halves of a part of each head': {
+    position: { kind: 'rope', layout: 'halves', rotaryDim: 4 },
+    headDim: 6,
+  },
+  'rotary, neighbours in a part of an odd head': { position: { kind: 'rope', rotaryDim: 4 }, headDim: 7 },
 };
 const devices = [
   ['reference', { rtol: 1e-12, atol: 1e-12 }],
@@ -42,7 +51,7 @@ function uncached(model: Transformer, source: readonly number[], prefix: readonl
 }
 
 describe('cached steps equal a full decode of each text alone', () => {
-  for (const [name, config] of Object.entries(variants)) {
+  for (const [name, config] of Object.entries({ ...variants, ...stepped })) {
     for (const [device, tolerance] of devices) {
       test(`${name} on ${device}`, (context) => {
         needDevice(context, device);
@@ -142,7 +151,7 @@ describe('the fused decoder chooses as the logits say', () => {
             wanted: places.map((_, i) => (i % 2 ? 5 + i : undefined)),
           };
           const [got, want] = [nextTokens(fused!, tokens, query), nextTokens(plain!, tokens, query)];
-          expect(fused!.best).toBeDefined();
+          expect(() => fused!.step(tokens)).toThrow('gives the likeliest tokens only');
           expect([...got.tokens], `tokens at step ${step}`).toEqual([...want.tokens]);
           const close = { rtol: 1e-5, atol: 1e-5 };
           expectClose(got.logProbs, want.logProbs, close, `log-probabilities at step ${step}`);
@@ -181,6 +190,13 @@ describe('the fused decoder chooses as the logits say', () => {
       watched.dispose();
     });
     expect(tensors.get('decoder.layers.0.crossAttention.weights')?.shape[0]).toBe(4);
+  });
+
+  test.each(Object.entries(stepped))('it gives way to %s', (_, config) => {
+    const model = tinyTransformer({ device: 'native' }, config).eval();
+    const session = new ModelSession(model, collate(sources, { padId: pad }), 2, { best: 1 });
+    expect(session.best([bos, bos, bos, bos], { count: 1, forbidden: [], wanted: [] })).toBeUndefined();
+    session.dispose();
   });
 
   test('it refuses a text longer than the table of positions', () => {

@@ -8,7 +8,7 @@ import type { Device } from '../core/device.ts';
 import type { TypedArray } from '../core/dtype.ts';
 import { scope } from '../core/scope.ts';
 import { Tensor } from '../core/tensor.ts';
-import type { Mask } from '../nn/attention/masks.ts';
+import { keptMask, type Mask } from '../nn/attention/masks.ts';
 import { isCapturing } from '../nn/capture.ts';
 import { tooManyPositions } from '../nn/position/index.ts';
 import { activationCode } from '../ops/activate/index.ts';
@@ -67,7 +67,7 @@ export class FusedDecoder implements DecodingState {
     this.sourceLength = length;
     this.rows = batch;
     this.capacity = batch;
-    this.mask = mask ? copyOf(mask) : null;
+    this.mask = mask ? keptMask(mask) : null;
     this.slots = new Int32Array(batch * room);
     this.sources = Int32Array.from({ length: batch }, (_, row) => row);
     const { numHeads, keyWidth, valueWidth } = this.parts;
@@ -198,12 +198,6 @@ function inPanels(weight: Tensor): Tensor {
   const tensors = [panels.data, weight.data];
   weight.device.launch({ name: 'pack_panels', tensors, ints: [...weight.shape], floats: [], items: 1 });
   return panels;
-}
-
-function copyOf(mask: Tensor): Tensor {
-  const copy = Tensor.empty(mask.shape, mask.dtype, mask.device).keep();
-  copy.data.set(mask.data);
-  return copy;
 }
 
 /** Takes the wanted log-probability off the end of each row. */

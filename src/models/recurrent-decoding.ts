@@ -1,7 +1,7 @@
 /** What decoding with a recurrent model keeps of a batch: the last states, and what the decoder looks at. */
 import type { Tensor } from '../core/tensor.ts';
 import { selected } from '../nn/attention/cache.ts';
-import type { Mask } from '../nn/attention/masks.ts';
+import { asMask, type Mask } from '../nn/attention/masks.ts';
 import type { SourceMemory } from '../nn/attention/source.ts';
 import type { RecurrentStates } from '../nn/recurrent/stack.ts';
 import type { DecodingState } from './encoder-decoder.ts';
@@ -70,7 +70,7 @@ export class RecurrentDecoding implements DecodingState {
       const own = chosen(values);
       this.memory = { keys: isShared ? own : chosen(keys), values: own };
     }
-    if (this.mask) this.mask = chosen(this.mask);
+    if (this.mask) this.mask = asMask(chosen(this.mask));
     if (this.weights) this.weights = chosen(this.weights);
   }
 

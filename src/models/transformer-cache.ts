@@ -3,7 +3,7 @@ import type { Tensor } from '../core/tensor.ts';
 import { HeedError } from '../errors.ts';
 import { selected } from '../nn/attention/cache.ts';
 import type { AttentionCache, KeysAndValues } from '../nn/attention/layer.ts';
-import type { Mask } from '../nn/attention/masks.ts';
+import { asMask, type Mask } from '../nn/attention/masks.ts';
 
 /** What decoding keeps of one layer. */
 export interface LayerCache {
@@ -44,7 +44,7 @@ export class TransformerCache {
         values: selected(layer.cross.values, places),
       };
     }
-    if (this.memoryMask) this.memoryMask = selected(this.memoryMask, places);
+    if (this.memoryMask) this.memoryMask = asMask(selected(this.memoryMask, places));
     if (this.source) {
       const { memory, ids } = this.source;
       this.source = { memory: selected(memory, places), ids: selected(ids, places) };

@@ -8,9 +8,9 @@
 
 import type { Device } from '../core/device.ts';
 import { Random } from '../core/random.ts';
-import { Tensor, tensor } from '../core/tensor.ts';
+import { type Tensor, tensor } from '../core/tensor.ts';
 import { ConfigError } from '../errors.ts';
-import { type Mask, paddingMask } from '../nn/attention/masks.ts';
+import { asMask, keptMask, type Mask, paddingMask } from '../nn/attention/masks.ts';
 import { Packing, Segments, type Visible } from '../nn/attention/packing.ts';
 import { Embedding } from '../nn/embedding.ts';
 import { LaterTokens } from '../nn/later-tokens.ts';
@@ -268,8 +268,7 @@ export class Transformer extends EncoderDecoder {
         cross: { keys: keys.keep(), values: values.keep() },
       };
     });
-    const mask = memoryMask ? Tensor.empty(memoryMask.shape, 'bool', memoryMask.device).keep() : null;
-    mask?.data.set(memoryMask!.data);
+    const mask = memoryMask ? keptMask(memoryMask) : null;
     return new TransformerCache(layers, mask, source && { memory: memory.keep(), ids: source.keep() });
   }
 
@@ -339,7 +338,7 @@ function structureOf(structures: readonly SourceStructure[] | undefined): BatchS
 
 /** A padding mask `[B, 1, 1, S]` as `[B, 1, S]`. */
 function rowsOf(mask: Mask | null): Mask | undefined {
-  return mask ? mask.view([mask.shape[0]!, 1, mask.shape.at(-1)!]) : undefined;
+  return mask ? asMask(mask.view([mask.shape[0]!, 1, mask.shape.at(-1)!])) : undefined;
 }
 
 /** `[B, T, C]` to `[B, 1, C]` */

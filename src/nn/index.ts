@@ -28,7 +28,10 @@ export { LocationAwareAttention, type LocationAwareOptions } from './attention/l
 
 export {
   type AdditiveMask,
+  additiveMask,
+  asMask,
   type DropMask,
+  dropMask,
   fromAdditiveMask,
   fromDropMask,
   type Mask,

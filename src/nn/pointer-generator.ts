@@ -18,7 +18,7 @@ import { concat } from '../ops/shape/slice.ts';
 import { softmax } from '../ops/softmax/index.ts';
 import { keepWhere } from '../ops/where/index.ts';
 import { scaledDotScore } from './attention/attend.ts';
-import type { Mask } from './attention/masks.ts';
+import { asMask, type Mask } from './attention/masks.ts';
 import type { Segments } from './attention/packing.ts';
 import { Padded } from './attention/padded.ts';
 import { Linear } from './linear.ts';
@@ -92,7 +92,7 @@ export class PointerGenerator extends Module {
     const { weights, ids, targets, back } = this.look(state, source);
     const vocabulary = logits.shape.at(-1)!;
     const { device, shape } = labels;
-    const where = (test: (id: number) => boolean): Mask =>
+    const where = (test: (id: number) => boolean): Tensor =>
       tensor(
         Uint8Array.from(labels.data, (id) => Number(test(id))),
         shape,
@@ -135,7 +135,7 @@ export class PointerGenerator extends Module {
     }
     const [queries, keys] = [new Padded(segments.queries), new Padded(segments.keys)];
     const { shape } = keys.mask;
-    const visible = keys.mask.view([shape[0]!, 1, shape.at(-1)!]);
+    const visible = asMask(keys.mask.view([shape[0]!, 1, shape.at(-1)!]));
     return {
       weights: this.weights(queries.unpack(query), keys.unpack(key), visible),
       ids: keys.unpackIds(ids.data, 0),
@@ -166,7 +166,7 @@ function alongQueries(ids: Tensor, { shape, size, device }: Tensor): Tensor {
 }
 
 /** `[B, T, S]`, true where `targets` `[B, T]` and `ids` `[B, S]` are equal. */
-function sameIds(targets: Tensor, ids: Tensor): Mask {
+function sameIds(targets: Tensor, ids: Tensor): Tensor {
   const [batch, queries] = targets.shape as [number, number];
   const keys = ids.shape[1]!;
   const bits = new Uint8Array(batch * queries * keys);

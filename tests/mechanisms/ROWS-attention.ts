@@ -8,7 +8,8 @@ export const rows: readonly Mechanism[] = [
     id: 'E3',
     name: 'Scaled dot-product attention (1/√d, none, 1/d, learned)',
     file: 'src/nn/attention/attend.ts',
-    verification: 'equals scalar loops with every scale; the learned factor moves',
+    verification:
+      'equals scalar loops with every scale and with learned factors, on every device; plain products saturate as heads widen, 1/D flattens (tests/properties/scores.test.ts); scores before and after training (tests/long/score-scales.test.ts)',
     test: 'tests/properties/attention.test.ts',
   },
   {

@@ -28,14 +28,14 @@ export const rows: readonly Mechanism[] = [
     name: 'Post-norm and pre-norm',
     file: 'src/nn/residual.ts',
     verification:
-      "gradients of fresh models: the last layer's falls as 1/√L with pre-norm and stays with post-norm, whose first layer starves",
+      "gradients of fresh models: the last layer's falls as 1/√L with pre-norm and stays with post-norm, whose first layer starves; both train with warm-up, three seeds",
     test: sublayers,
   },
   {
     id: 'H7',
     name: 'RMS norm',
     file: 'src/ops/rms-norm/index.ts',
-    verification: `PyTorch's outputs and gradients on every device; ${kept}`,
+    verification: `PyTorch's outputs and gradients on every device; equals layer norm where the mean is 0 (tests/properties/norms.test.ts); ${kept}`,
     test: oracles,
   },
   {

@@ -62,7 +62,7 @@ export const rows: readonly Mechanism[] = [
     name: 'Segments apart, then pooled',
     file: 'src/models/segment-encoding.ts',
     verification:
-      'one packed pass equals separate runs; segments joined are the text; a classifier of pooled segments learns what its beginning does not say (examples/07-long-texts.ts)',
+      'one packed pass equals separate runs; segments joined are the text; a classifier of pooled segments learns what its beginning does not say (examples/08-long-texts.ts)',
     test: longText,
   },
   {

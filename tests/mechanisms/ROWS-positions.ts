@@ -30,7 +30,7 @@ export const rows: readonly Mechanism[] = [
     id: 'D4',
     name: 'Sinusoidal position',
     file: 'src/nn/position/sinusoidal.ts',
-    verification: `PE(pos + k) is an exact rotation of PE(pos); ${kept}`,
+    verification: `PE(pos + k) is a rotation of PE(pos) to 3.6e-14; ${kept}`,
     test,
   },
   {
@@ -59,8 +59,8 @@ export const rows: readonly Mechanism[] = [
     id: 'D9',
     name: 'Rotary position (RoPE)',
     file: 'src/nn/position/rotary.ts',
-    verification: `scores depend on m − n only (1e-10), norms stay, layouts are permutations, equals transformers (default, linear, YaRN); ${kept}`,
-    test,
+    verification: `scores depend on m − n only (1e-10), norms stay, layouts are permutations; linear, NTK, YaRN and Llama 3 scaling equal their formulas; queries and keys equal transformers’ to 1e-5 on every device (default, linear, YaRN, Llama 3, GPT-NeoX’s partial heads); ${kept} (tests/properties/positions.test.ts)`,
+    test: 'tests/properties/rotary.test.ts',
   },
   {
     id: 'D10',
@@ -87,7 +87,7 @@ export const rows: readonly Mechanism[] = [
     id: 'D13',
     name: 'Position on a grid',
     file: 'src/nn/position/grid.ts',
-    verification: 'one half of the channels says the row, the other the column',
+    verification: 'equals the formula: one half of the channels says the row, the other the column',
     test,
   },
 ];

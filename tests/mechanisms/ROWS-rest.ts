@@ -29,7 +29,7 @@ export const rows: readonly Mechanism[] = [
     name: 'Requirements of position encodings',
     file: 'src/nn/position/requirements.ts',
     verification:
-      'every kind measured: counting is unbounded, shares of the length depend on it, none distinguishes nothing',
+      'every kind measured, trees and layouts included: counting is unbounded, shares of the length depend on it, none distinguishes nothing, depths alone do not tell words of one depth apart',
     test: probes,
   },
   {
@@ -44,7 +44,8 @@ export const rows: readonly Mechanism[] = [
     id: 'E2',
     name: 'Dot-product attention',
     file: 'src/nn/attention/attend.ts',
-    verification: 'soft lookup equals the op with scale 1; gradients equal finite differences',
+    verification:
+      'soft lookup equals the op with scale 1; gradients equal central differences to 1e-6, shapes drawn (tests/properties/gradient-checks.test.ts)',
     test: 'tests/properties/attention.test.ts',
     more: ['tests/properties/scores.test.ts'],
   },
@@ -52,7 +53,8 @@ export const rows: readonly Mechanism[] = [
     id: 'E4',
     name: 'Additive attention',
     file: 'src/nn/attention/additive.ts',
-    verification: 'heads equal scalar loops on every device; counted operations beside dot products',
+    verification:
+      'heads equal scalar loops on every device; gradients equal central differences to 1e-6, shapes drawn (tests/properties/gradient-checks.test.ts); counted operations beside dot products',
     test: scores,
   },
   {
@@ -68,7 +70,7 @@ export const rows: readonly Mechanism[] = [
     name: 'Copying (pointer-generator)',
     file: 'src/nn/pointer-generator.ts',
     verification:
-      'probabilities sum to 1 and are those of the formula; names never seen are copied after a short training, none without it; by an experiment too',
+      'probabilities sum to 1 and are those of the formula; names never seen are copied after a short training, none without it, three seeds; by an experiment too',
     test: 'tests/copy.test.ts',
   },
   {
@@ -91,7 +93,8 @@ export const rows: readonly Mechanism[] = [
     id: 'F4',
     name: 'Mask conventions',
     file: 'src/nn/attention/masks.ts',
-    verification: 'converters are inverses; −1000 leaks where a hidden score is about as large, −∞ never',
+    verification:
+      'conventions are types of their own and refused at run time too; converters are inverses; −1000 leaks where a hidden score is about as large, −∞ never (tests/properties/masks.test.ts)',
     test: labs,
   },
   {

@@ -9,7 +9,7 @@ export const rows: readonly Mechanism[] = [
     name: 'RNN decoder with attention (Bahdanau, Luong)',
     file: 'src/nn/attention/source.ts',
     verification:
-      'contexts equal scalar loops; on reversed strings more than 0.9 of the weight lies on the anti-diagonal',
+      'contexts equal scalar loops; on reversed strings more than 0.9 of the weight lies on the anti-diagonal; three seeds beside models without attention and chance (tests/long/recurrent-seq2seq.test.ts)',
     test: 'tests/recurrent-seq2seq.test.ts',
   },
   {
@@ -31,7 +31,7 @@ export const rows: readonly Mechanism[] = [
     name: 'Elman RNN',
     file: 'src/nn/recurrent/layer.ts',
     verification:
-      'values and gradients equal PyTorch’s; the gradient through time equals the product of the Jacobians and fades',
+      'values and gradients equal PyTorch’s; gradients equal central differences, shapes drawn (tests/properties/gradient-checks.test.ts); the gradient through time equals the product of the Jacobians and fades',
     test: 'tests/recurrent-memory.test.ts',
   },
   {
@@ -39,14 +39,15 @@ export const rows: readonly Mechanism[] = [
     name: 'LSTM, BiLSTM, stacked, GRU',
     file: 'src/nn/recurrent/stack.ts',
     verification:
-      'values and gradients equal PyTorch’s, packed and in both directions; a symbol is remembered over 40 steps of noise',
+      'values and gradients equal PyTorch’s, packed and in both directions; gradients equal central differences, shapes drawn (tests/properties/gradient-checks.test.ts); a symbol is remembered over 40 steps of noise, three seeds (tests/recurrent-memory.test.ts)',
     test: 'tests/recurrent-oracles.test.ts',
   },
   {
     id: 'I12',
     name: 'RNN seq2seq, one context vector',
     file: 'src/models/recurrent-seq2seq.ts',
-    verification: 'the share of strings said backwards falls with their length',
+    verification:
+      'the share of strings said backwards falls with their length; three seeds beside attention and a Transformer (tests/long/recurrent-seq2seq.test.ts)',
     test: 'tests/recurrent-seq2seq.test.ts',
   },
   {

@@ -1,4 +1,4 @@
-/** Kinds of attention layers: inventory E3, E5–E7, E9, E14–E16, E20, and the switches of multi-head attention. */
+/** Kinds of attention layers: inventory E3–E7, E9, E14–E16, E20, and the switches of multi-head attention. */
 import { describe, expect, it } from 'vitest';
 import {
   type AttentionChoice,
@@ -6,7 +6,11 @@ import {
   ConfigError,
   mul,
   noGrad,
+  Packing,
   Random,
+  Segments,
+  ShapeError,
+  slice,
   softmax,
   sum,
   type Tensor,
@@ -15,9 +19,11 @@ import {
   tensor,
 } from '../../src/index.ts';
 import { makeAttention } from '../../src/nn/attention/kinds.ts';
-import type { AttentionLayer, AttentionSizes } from '../../src/nn/attention/layer.ts';
+import type { AttendTo, AttentionLayer, AttentionSizes } from '../../src/nn/attention/layer.ts';
+import { dropMask, fromDropMask } from '../../src/nn/attention/masks.ts';
 import type { MultiHeadAttention } from '../../src/nn/attention/multi-head.ts';
 import { capture } from '../../src/nn/capture.ts';
+import { makePosition } from '../../src/nn/position/index.ts';
 import { packedEqualsAlone, parametersMove } from '../support/checks/mechanisms.ts';
 import { futureChangesNothing, paddingChangesNothing, stepsEqualDecode } from '../support/checks/model.ts';
 import { finiteDifferences } from '../support/finite-differences.ts';
@@ -26,7 +32,8 @@ import { expectNear, gradientOf, leaf } from '../support/numbers.ts';
 import { slowSwitches } from '../support/slow-switches.ts';
 
 const choices: readonly AttentionChoice[] = [
-  ...(['multi-head', 'local', 'talking-heads', 'bilinear', 'hard', 'two-stage', 'parameter-free'] as const),
+  ...(['multi-head', 'local', 'talking-heads', 'additive', 'bilinear', 'hard', 'two-stage'] as const),
+  'parameter-free',
   { kind: 'multi-head', numKvHeads: 1 },
   { kind: 'multi-head', tieQueryKey: true },
   { kind: 'multi-head', qkNorm: true, learnedScale: true },
@@ -62,7 +69,8 @@ describe.each(named)('a model with attention %s', (_, attention) => {
     packedEqualsAlone(context, configs[0]!));
   it('moves every one of its parameters', () => {
     const isBlind = typeof attention === 'object' && 'estimator' in attention;
-    const except = isBlind ? /key\.|query\./ : /key\.bias/;
+    // A softmax does not see what all its scores have in common; additive ones are bent before.
+    const except = isBlind ? /key\.|query\./ : attention === 'additive' ? /^$/ : /key\.bias/;
     parametersMove(configs[0]!, /Attention\./, { except, some: kindOf(attention) !== 'parameter-free' });
   });
 });
@@ -150,6 +158,68 @@ describe('switches of multi-head attention', () => {
       layer.gates!.data[h] = value;
       expect((above - below) / 2e-5).toBeCloseTo(importance[h]!, 6);
     }
+  });
+});
+
+describe('scores that are added one by one', () => {
+  const bias = leaf([1, 2, 5, 5], 4, 'bias');
+  const outputs = (layer: AttentionLayer, how: AttendTo): ArrayLike<number> =>
+    noGrad(() => layer.forward(x, x, how)).data;
+
+  it.each(['multi-head', 'local', 'additive', 'bilinear', 'two-stage'] as const)(
+    '%s takes them: one of −∞ hides a key, one for all keys changes nothing',
+    (kind) => {
+      const layer = make(kind);
+      const hiding = Array.from({ length: 25 }, (_, i) => (i % 5 === 3 ? -1e9 : 0));
+      const mask = fromDropMask(dropMask([false, false, false, true, false], [1, 1, 1, 5]), {
+        device: x.device,
+      });
+      const hidden = tensor(hiding, [1, 1, 5, 5], { device: 'reference' });
+      expectNear(outputs(layer, { bias: hidden }), outputs(layer, { mask }), 1e-12, 'hidden');
+      const rows = tensor([1, -2, 3, 4, 0.5], [1, 1, 5, 1], { device: 'reference' });
+      expectNear(outputs(layer, { bias: rows }), outputs(layer, {}), 1e-12, 'equal for all keys');
+    },
+  );
+
+  it('are seen with the scores, for each head its own', () => {
+    const layer = make('multi-head');
+    const seen = (how: AttendTo) =>
+      noGrad(() => capture(layer, ['scores'], () => layer.forward(x, x, how))).tensors.get('scores')!.data;
+    const [plain, added] = [seen({}), seen({ bias })];
+    const wanted = Array.from(plain, (score, i) => score + bias.data[i % 50]!);
+    expectNear(added, wanted, 1e-14, 'scores');
+  });
+
+  it('add up with the scores of positions, and reach each sequence of a packed batch', () => {
+    const layer = make('multi-head') as MultiHeadAttention;
+    const alibi = makePosition('alibi', { ...sizes, width: 8, numLayers: 1, causal: false }, context());
+    const lengths = [3, 5, 2];
+    const row = leaf([1, 10, 8], 5, 'row');
+    const scores = leaf([3, 2, 5, 5], 6, 'scores');
+    const segments = new Segments(new Packing(lengths, row.device));
+    const position = alibi.inAttention(0);
+    const together = noGrad(() => layer.forward(row, row, { mask: segments, bias: scores, position })).data;
+    let start = 0;
+    lengths.forEach((length, n) => {
+      const alone = slice(row, 1, start, start + length);
+      const own = slice(slice(slice(scores, 0, n, n + 1), 2, 0, length), 3, 0, length);
+      const wanted = noGrad(() => layer.forward(alone, alone, { bias: own, position })).data;
+      expectNear(together.slice(start * 8, (start + length) * 8), wanted, 1e-13, `sequence ${n}`);
+      start += length;
+    });
+  });
+
+  it.each(['linear', 'bigbird', 'linformer', 'parameter-free'] as const)('%s refuses them', (kind) => {
+    const attendWith = (): Tensor => make(kind).forward(x, x, { bias });
+    expect(attendWith).toThrow(ConfigError);
+    expect(attendWith).toThrow('scores by distance, one by one, or capped');
+  });
+
+  it('must have a place for each pair', () => {
+    const layer = make('multi-head');
+    const narrow = leaf([1, 2, 5, 4], 4, 'bias');
+    expect(() => layer.forward(x, x, { bias: narrow })).toThrow(ShapeError);
+    expect(() => layer.forward(x, x, { bias: narrow })).toThrow('expected a bias [2, 2, 5, 5]');
   });
 });
 

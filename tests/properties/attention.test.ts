@@ -9,8 +9,11 @@ import {
   countOps,
   dotScore,
   matmul,
+  noGrad,
   Random,
   reshape,
+  type ScoreScale,
+  scope,
   splitHeads,
   type Tensor,
   tensor,
@@ -24,7 +27,9 @@ import {
   headsEqualLoop,
 } from '../support/checks/attention.ts';
 import { encoderIsReachedThroughCrossAttention } from '../support/checks/model.ts';
+import { itOnEachDevice } from '../support/devices.ts';
 import { expectNear, leaf } from '../support/numbers.ts';
+import { slowAttention, slowLinear } from '../support/slow.ts';
 
 const layer = (options: MultiHeadAttentionOptions, seed = 1): MultiHeadAttention =>
   new MultiHeadAttention(options, { random: new Random(seed, 'attention'), device: 'reference' });
@@ -73,6 +78,68 @@ describe('soft lookup', () => {
       }),
     );
   });
+});
+
+/** Factors on dot products of heads of width D, as their sources say. */
+const factors: Readonly<Record<ScoreScale, (D: number) => number>> = {
+  sqrt: (D) => 1 / Math.sqrt(D),
+  none: () => 1,
+  linear: (D) => 1 / D,
+  t5: () => 1, // what makes scores small is in the first values of its queries
+};
+
+/** A layer on few vectors, its projections and scores number by number. */
+function scaledEqualsLoops(scale: ScoreScale, learnedScale: boolean, device: string): void {
+  const size = fc.integer({ min: 1, max: 5 });
+  fc.assert(
+    fc.property(fc.nat(), size, size, small(3), small(4), (seed, queries, keys, numHeads, headDim) => {
+      const [C, width] = [3, numHeads * headDim];
+      const module = new MultiHeadAttention(
+        { dModel: C, numHeads, headDim, scale, learnedScale },
+        { random: new Random(seed, 'scales'), device },
+      );
+      const gains = leaf([numHeads], seed, 'gains').data.map((gain: number) => 2 * gain);
+      module.scoreGain?.data.set(gains);
+      const [x, memory] = [
+        leaf([2, queries, C], seed, 'x', device),
+        leaf([2, keys, C], seed, 'memory', device),
+      ];
+      const linear = ({ weight, bias }: { weight: Tensor; bias: Tensor | null }, of: ArrayLike<number>) =>
+        slowLinear(of, weight.data, bias!.data);
+      const query = linear(module.query, x.data).map((value, i) => {
+        const head = Math.floor((i % width) / headDim);
+        return value * factors[scale](headDim) * (learnedScale ? gains[head]! : 1);
+      });
+      const { output } = slowAttention(
+        query,
+        linear(module.key, memory.data),
+        linear(module.value, memory.data),
+        {
+          ...{
+            batch: 2,
+            queries,
+            keys,
+            numHeads,
+            numKvHeads: numHeads,
+            headDim,
+            valueDim: headDim,
+            scale: 1,
+          },
+          sees: () => true,
+        },
+      );
+      const fast = noGrad(() => scope(() => module.forward(x, memory).data.slice()));
+      expectNear(fast, linear(module.output, output), device === 'reference' ? 1e-10 : 1e-5, 'context');
+    }),
+    { numRuns: 25 },
+  );
+}
+
+describe.each(Object.keys(factors) as ScoreScale[])('scores with scale %s (E3)', (scale) => {
+  itOnEachDevice('equal scalar loops', (device) => scaledEqualsLoops(scale, false, device));
+  itOnEachDevice('times a learned factor of each head equal them too', (device) =>
+    scaledEqualsLoops(scale, true, device),
+  );
 });
 
 describe('heads', () => {

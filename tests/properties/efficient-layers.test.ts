@@ -1,6 +1,7 @@
 /** Models whose attention is of reduced cost: inventory G1–G6 as `attention:` of a configuration. */
 import { describe, expect, it } from 'vitest';
 import {
+  asMask,
   ConfigError,
   capture,
   Random,
@@ -110,7 +111,9 @@ describe('Linformer (G1)', () => {
     expect(() => layer.forward(x, x, { causal: true })).toThrow(ConfigError);
     for (const wrong of [{ attention: 'linformer' }, { crossAttention: 'linformer' }] as const)
       expect(() => tinyModel(wrong)).toThrow('only encoderAttention can be linformer');
-    const pairs = tensor(new Uint8Array(9).fill(1), [1, 1, 3, 3], { dtype: 'bool', device: x.device });
+    const pairs = asMask(
+      tensor(new Uint8Array(9).fill(1), [1, 1, 3, 3], { dtype: 'bool', device: x.device }),
+    );
     expect(() => layer.forward(x, x, { mask: pairs })).toThrow(ConfigError);
   });
 });

@@ -1,10 +1,13 @@
 /** Masks: inventory F1–F6, F10, g5. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { attention, noGrad, scope, slice, type Tensor, tensor } from '../../src/index.ts';
+import { attention, DTypeError, noGrad, scope, slice, type Tensor, tensor } from '../../src/index.ts';
 import {
   type AdditiveMask,
+  additiveMask,
+  asMask,
   type DropMask,
+  dropMask,
   fromAdditiveMask,
   fromDropMask,
   type Mask,
@@ -104,7 +107,7 @@ describe('conventions (F4)', () => {
   });
 
   it('a finite additive value is refused, because it leaks', () => {
-    expect(() => fromAdditiveMask({ values: [0, -1000], shape: [2] })).toThrow(
+    expect(() => fromAdditiveMask(additiveMask([0, -1000], [2]))).toThrow(
       'expected only 0 (visible) and -Infinity (hidden), got -1000',
     );
   });
@@ -116,8 +119,9 @@ describe('conventions (F4)', () => {
   });
 
   it('are types of their own', () => {
-    const drop: DropMask = { values: [true], shape: [1] };
-    const additive: AdditiveMask = { values: [0], shape: [1] };
+    const values = { values: [true], shape: [1] };
+    const [drop, additive] = [dropMask([true], [1]), additiveMask([0], [1])];
+    const bits = tensor([1], undefined, { dtype: 'bool' });
     // @ts-expect-error a mask in which true means hidden is no Mask
     const first: Mask = drop;
     // @ts-expect-error nor is an additive one
@@ -126,6 +130,32 @@ describe('conventions (F4)', () => {
     const third: DropMask = additive;
     // @ts-expect-error and a mask of our own is no foreign one
     const fourth: AdditiveMask = mask([true], [1]);
-    expect([first, second, third, fourth]).toHaveLength(4);
+    // @ts-expect-error a bool tensor does not say what true means
+    const fifth: Mask = bits;
+    // @ts-expect-error nor do values with a shape
+    const sixth: DropMask = values;
+    const seventh: Mask = asMask(bits);
+    expect([first, second, third, fourth, fifth, sixth, seventh]).toHaveLength(7);
+  });
+
+  it('cannot be mixed up without types either', () => {
+    const [drop, additive] = [dropMask([1, 0], [2]), additiveMask([0, -Infinity], [2])];
+    const asDrop =
+      (other: object): (() => Mask) =>
+      () =>
+        fromDropMask(other as DropMask);
+    const asAdditive =
+      (other: object): (() => Mask) =>
+      () =>
+        fromAdditiveMask(other as AdditiveMask);
+    expect(asDrop(additive)).toThrow(
+      'fromDropMask: expected a mask of the convention "true hides", got "added to scores"',
+    );
+    expect(asAdditive(drop)).toThrow('expected a mask of the convention "added to scores", got "true hides"');
+    expect(asDrop({ values: [1, 0], shape: [2] })).toThrow(
+      'got one that does not say what its values mean; hint: make it with dropMask(values, shape)',
+    );
+    expect(asDrop(mask([1, 0], [2]))).toThrow('got one that does not say');
+    expect(() => asMask(tensor([1, 0]))).toThrow(DTypeError);
   });
 });

@@ -7,12 +7,14 @@ import {
   type NormChoice,
   noGrad,
   Random,
+  RmsNorm,
   readSafetensors,
   SentenceNorm,
   scope,
   type Tensor,
   Transformer,
   type TransformerConfig,
+  tensor,
   writeSafetensors,
 } from '../../src/index.ts';
 import { paddingMask } from '../../src/nn/attention/masks.ts';
@@ -25,6 +27,7 @@ import {
 } from '../support/checks/blocks.ts';
 import { packedEqualsAlone, parametersMove } from '../support/checks/mechanisms.ts';
 import { futureChangesNothing, paddingChangesNothing, stepsEqualDecode } from '../support/checks/model.ts';
+import { itOnEachDevice, roundingOf } from '../support/devices.ts';
 import { gptLogits, tinyGpt } from '../support/gpts.ts';
 import { logitsOf, padded, tinyModel, trainOn } from '../support/models.ts';
 import { expectNear, idTensor, largestDifference, leaf, norm, rowOf } from '../support/numbers.ts';
@@ -142,6 +145,25 @@ describe('a norm over all words of a sentence (H5)', () => {
 
 describe('RMS norm (H7)', () => {
   it('equals the loops', rmsNormEqualsLoops);
+
+  itOnEachDevice('is layer norm where the mean of a row is 0, and is not elsewhere', (device) => {
+    const [rows, width] = [6, 12];
+    const context = { random: new Random(1, 'norms'), device };
+    const [rms, layer] = [new RmsNorm(width, context), new LayerNorm(width, context)];
+    const gain = leaf([width], 2, 'gain').data;
+    for (const { weight } of [rms, layer]) weight.data.set(gain);
+    const x = leaf([1, rows, width], 3, 'x').data;
+    const centred = Float64Array.from(x, (value, i) => {
+      const row = rowOf(x, Math.floor(i / width), width);
+      return value - row.reduce((a, b) => a + b, 0) / width;
+    });
+    const both = (values: ArrayLike<number>) =>
+      [rms, layer].map((one) =>
+        noGrad(() => Float64Array.from(one.forward(tensor(values, [1, rows, width], { device })).data)),
+      ) as [Float64Array, Float64Array];
+    expectNear(...both(centred), roundingOf(device), 'centred rows');
+    expect(largestDifference(...both(x))).toBeGreaterThan(0.05);
+  });
 });
 
 describe('ScaleNorm', () => {

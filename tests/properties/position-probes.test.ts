@@ -1,6 +1,7 @@
 /** What positions say, and what is asked of them: inventory D14, D15, Q23–Q25, Q28. */
 import { describe, expect, it } from 'vitest';
 import {
+  ConfigError,
   linearProbe,
   type PositionChoice,
   type PositionKind,
@@ -9,6 +10,7 @@ import {
   probePositions,
   Random,
   ShapeError,
+  type SourceStructure,
   similarityByLag,
   sinusoidalTable,
 } from '../../src/index.ts';
@@ -84,11 +86,10 @@ describe('linear probes (D14)', () => {
   });
 });
 
-/** Kinds of positions in a row; those in a tree are not asked. */
-type RowPosition = Exclude<PositionKind, 'structural'>;
+type Verdicts = readonly [distinct: boolean, lengthIndependent: boolean, bounded: boolean];
 
 /** What each kind keeps: places differ, pairs mean the same in longer texts, values are bounded. */
-const expected: Readonly<Record<RowPosition, readonly [boolean, boolean, boolean]>> = {
+const expected: Readonly<Record<PositionKind, Verdicts>> = {
   none: [false, true, true],
   counting: [true, true, false],
   normalized: [true, false, true],
@@ -100,12 +101,49 @@ const expected: Readonly<Record<RowPosition, readonly [boolean, boolean, boolean
   t5: [true, true, true],
   alibi: [true, true, true],
   'transformer-xl': [true, true, true],
+  structural: [true, true, true],
 };
 
+/** A tree in which every word has two below it, whose first words are the tree of a shorter text. */
+const growing = (length: number): SourceStructure => ({
+  nodes: Array.from({ length }, (_, t) => t),
+  heads: Array.from({ length }, (_, t) => (t === 0 ? -1 : Math.floor((t - 1) / 2))),
+  relations: new Array(length).fill('dep'),
+});
+
+/** A row of words, each below the next: its root, and with it every depth, moves when the text grows. */
+const leftBranching = (length: number): SourceStructure => ({
+  ...growing(length),
+  heads: Array.from({ length }, (_, t) => (t === length - 1 ? -1 : t + 1)),
+});
+
+const further: readonly (readonly [PositionChoice, Verdicts, typeof growing])[] = [
+  [{ kind: 'sinusoidal', layout: 'halves' }, [true, true, true], growing],
+  [{ kind: 'sinusoidal', layout: 'doubled' }, [true, true, true], growing],
+  [{ kind: 'structural', order: false }, [true, true, true], growing],
+  // Words of one depth cannot be told apart by it alone.
+  [{ kind: 'structural', order: false, distances: false }, [false, true, true], growing],
+  [{ kind: 'structural', order: false, depths: false }, [true, true, true], leftBranching],
+  [{ kind: 'structural', distances: false }, [true, false, true], leftBranching],
+];
+
 describe('requirements (D15)', () => {
-  it.each(Object.keys(expected) as RowPosition[])('of position %s', (kind) => {
-    const { distinct, lengthIndependent, bounded } = positionRequirements(kind);
-    expect([distinct, lengthIndependent, bounded]).toEqual(expected[kind]);
+  const verdicts = (position: PositionChoice, structure = growing): Verdicts => {
+    const { distinct, lengthIndependent, bounded } = positionRequirements(position, { structure });
+    return [distinct, lengthIndependent, bounded];
+  };
+
+  it.each(Object.entries(expected))('of position %s', (kind, wanted) => {
+    expect(verdicts(kind as PositionKind)).toEqual(wanted);
+  });
+
+  it.each(further)('of position %j: %j', (position, wanted, structure) => {
+    expect(verdicts(position, structure)).toEqual(wanted);
+  });
+
+  it('of positions in trees need trees', () => {
+    expect(() => positionRequirements('structural')).toThrow(ConfigError);
+    expect(() => positionRequirements('structural')).toThrow('expected sources with dependency trees');
   });
 
   it('measure how loud positions are beside tokens', () => {

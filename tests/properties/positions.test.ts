@@ -1,20 +1,14 @@
-/** Kinds of position information: inventory D1–D13. */
+/** Kinds of position information: inventory D1–D13; rotary ones besides in rotary.test.ts. */
 import { describe, expect, it } from 'vitest';
 import {
   alibiSlopes,
   ConfigError,
   gridTable,
-  matmul,
   noGrad,
   type PositionChoice,
   type PositionKind,
   positions,
-  Random,
-  rotary,
-  rotaryFrequencies,
-  rotaryTable,
   sinusoidalTable,
-  type Tensor,
   Transformer,
   t5Bucket,
   tensor,
@@ -32,14 +26,16 @@ import { disturb, tinyModel } from '../support/models.ts';
 import { expectNear } from '../support/numbers.ts';
 import { needOracle } from '../support/stored-oracle.ts';
 
-const yarn = { kind: 'rope', scaling: 'yarn', factor: 4, trainedLength: 8 } as const;
+const scaled = { kind: 'rope', factor: 4, trainedLength: 8 } as const;
 const choices: readonly PositionChoice[] = [
   // Those that need trees have tests of their own.
   ...(Object.keys(positions) as PositionKind[]).filter((kind) => !treePositions.has(kind)),
   { kind: 'sinusoidal', layout: 'halves' },
   { kind: 'shaw', maxDistance: 2 },
   { kind: 'rope', layout: 'halves' },
-  yarn,
+  ...(['linear', 'ntk', 'yarn', 'llama3'] as const).map((scaling) => ({ ...scaled, scaling })),
+  { kind: 'rope', layout: 'interleaved', rotaryDim: 2 },
+  { kind: 'rope', layout: 'halves', rotaryDim: 2 },
   { kind: 't5', numBuckets: 4, maxDistance: 3 },
 ];
 const named = choices.map((position) => [JSON.stringify(position), position] as const);
@@ -92,102 +88,6 @@ describe('counting and normalised positions (D2, D3)', () => {
   });
 });
 
-describe('rotary positions (D9)', () => {
-  const random = new Random(4, 'rotary');
-  const vector = (length: number, width: number): Tensor =>
-    tensor(
-      Float64Array.from({ length: length * width }, () => random.normal()),
-      [1, length, width],
-      { device: 'reference' },
-    );
-  const angles = { base: 10_000, scaling: 'none', factor: 1, trainedLength: 512 } as const;
-  const table = tensor(rotaryTable(400, 8, angles), [400, 8], { device: 'reference' });
-
-  it.each(['interleaved', 'halves'] as const)(
-    '%s: products depend on distances only, norms stay',
-    (layout) => {
-      const [q, k] = [vector(1, 8), vector(1, 8)];
-      const score = (m: number, n: number): number => {
-        const turned = [
-          rotary(q, table, { numHeads: 1, layout, place: m }),
-          rotary(k, table, { numHeads: 1, layout, place: n }),
-        ];
-        return matmul(turned[0]!, turned[1]!, { transposeB: true }).data[0]!;
-      };
-      const norm = ({ data }: Tensor): number => Math.hypot(...data);
-      for (let i = 0; i < 50; i++) {
-        const [m, n, shift] = [100, 100, 300].map((most) => Math.floor(most * random.uniform())) as [
-          number,
-          number,
-          number,
-        ];
-        expect(Math.abs(score(m, n) - score(m + shift, n + shift))).toBeLessThan(1e-10);
-        expect(norm(rotary(q, table, { numHeads: 1, layout, place: m }))).toBeCloseTo(norm(q), 12);
-      }
-      expect(score(3, 5)).not.toBeCloseTo(score(3, 6), 3);
-    },
-  );
-
-  it('from one layout to the other is a permutation of the channels', () => {
-    const x = vector(5, 8);
-    const order = [0, 4, 1, 5, 2, 6, 3, 7]; // of halves, in the order of pairs
-    const permuted = tensor(
-      Float64Array.from({ length: 40 }, (_, i) => x.data[Math.floor(i / 8) * 8 + order[i % 8]!]!),
-      [1, 5, 8],
-      { device: 'reference' },
-    );
-    const pairs = rotary(permuted, table, { numHeads: 1 });
-    const halves = rotary(x, table, { numHeads: 1, layout: 'halves' });
-    for (let i = 0; i < 40; i++)
-      expect(pairs.data[i]).toBe(halves.data[Math.floor(i / 8) * 8 + order[i % 8]!]);
-  });
-
-  const cases = [
-    ['rotary_llama', { ...angles }],
-    ['rotary_llama_linear', { ...angles, scaling: 'linear', factor: 3 }],
-    ['rotary_llama_yarn', { ...angles, scaling: 'yarn', factor: 4, trainedLength: 64 }],
-  ] as const;
-  for (const [name, options] of cases) {
-    it(`turns as transformers does: ${name}`, (context) => {
-      const stored = needOracle(context, `oracles/modules/${name}.safetensors`);
-      const [q, places] = [stored('in.q'), stored('in.positions')];
-      const [, heads, length, width] = q.shape as [number, number, number, number];
-      const { frequencies } = rotaryFrequencies(width, options);
-      expectNear(frequencies, stored('out.inv_freq').data, 2e-6, 'frequencies');
-      const last = Math.max(...Array.from(places.data, Number));
-      const turns = tensor(rotaryTable(last + 1, width, options), [last + 1, width], { device: 'reference' });
-      const place = tensor(Int32Array.from(places.data, Number), [1, length], {
-        dtype: 'int32',
-        device: 'reference',
-      });
-      for (let h = 0; h < heads; h++) {
-        const part = (data: ArrayLike<number>): Float64Array =>
-          Float64Array.from({ length: length * width }, (_, i) => data[h * length * width + i]!);
-        const x = tensor(part(q.data as Float64Array), [1, length, width], { device: 'reference' });
-        const y = rotary(x, turns, { numHeads: 1, layout: 'halves', place });
-        expectNear(y.data, part(stored('out.q').data as Float64Array), 1e-4, `head ${h}`);
-      }
-    });
-  }
-
-  it('turns neighbours as computed by hand', (context) => {
-    const stored = needOracle(context, 'oracles/modules/rotary_interleaved.safetensors');
-    const { data, shape } = stored('in.x');
-    const [, heads, length, width] = shape as [number, number, number, number];
-    for (let h = 0; h < heads; h++) {
-      const part = (all: ArrayLike<number>): Float64Array =>
-        Float64Array.from({ length: length * width }, (_, i) => all[h * length * width + i]!);
-      const x = tensor(part(data as Float64Array), [1, length, width], { device: 'reference' });
-      expectNear(
-        rotary(x, table, { numHeads: 1 }).data,
-        part(stored('out.y').data as Float64Array),
-        1e-9,
-        'y',
-      );
-    }
-  });
-});
-
 describe('scores by distance (D7, D10, D11, D12)', () => {
   it("Shaw's equal a vector for each pair, and clipped distances share one", shawEqualsPairs);
   it("Transformer-XL's equal a vector for each pair", xlEqualsPairs);
@@ -237,15 +137,21 @@ describe('scores by distance (D7, D10, D11, D12)', () => {
 
 describe('positions on a grid (D13)', () => {
   it('say the row in one half and the column in the other', () => {
-    const [rows, columns, width] = [3, 4, 8];
+    const [rows, columns, width] = [5, 7, 12];
     const table = gridTable(rows, columns, width);
-    const waves = sinusoidalTable(4, 4);
-    for (let place = 0; place < rows * columns; place++) {
-      const [row, column] = [Math.floor(place / columns), place % columns];
-      const own = table.subarray(place * width, (place + 1) * width);
-      expect([...own.subarray(0, 4)]).toEqual([...waves.subarray(row * 4, row * 4 + 4)]);
-      expect([...own.subarray(4)]).toEqual([...waves.subarray(column * 4, column * 4 + 4)]);
+    expect(table).toHaveLength(rows * columns * width);
+    // Channel c of either half: sin or cos of the coordinate over 10000^(2⌊c/2⌋ / (C/2)), as §3.5 of Vaswani et al. has it.
+    const wave = (at: number, c: number): number => {
+      const angle = at / 10_000 ** ((2 * Math.floor(c / 2)) / (width / 2));
+      return c % 2 === 0 ? Math.sin(angle) : Math.cos(angle);
+    };
+    const expected: number[] = [];
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < columns; column++) {
+        for (const at of [row, column]) for (let c = 0; c < width / 2; c++) expected.push(wave(at, c));
+      }
     }
+    expectNear(table, expected, 1e-15, 'waves');
   });
 });
 

@@ -221,7 +221,10 @@ describe('recurrent encoder–decoders (I12, I13)', () => {
   );
   itOnEachDevice('give a pair in a batch what it gets alone', batchedEqualsAlone);
   itOnEachDevice('are drawn to the diagonal by the loss of each pair (E18)', guidedLossIsThatOfEachPair);
-  it('have the gradients of central differences, the guided loss included', guidedGradientsAreDifferences);
+  it.each(['gru', 'lstm'] as const)(
+    'have the gradients of central differences, the guided loss included: %s',
+    guidedGradientsAreDifferences,
+  );
   it('know nothing of later target tokens, and something of the source', recurrentFutureChangesNothing);
 
   it('without attention know of the source the last state only, with it all of them (X44)', () => {

@@ -8,6 +8,7 @@ import {
   attention,
   backward,
   bilinearScore,
+  capture,
   countOps,
   dotScore,
   learnedScaleScore,
@@ -15,6 +16,7 @@ import {
   noGrad,
   Random,
   type ScoreFunction,
+  type ScoreScale,
   sum,
   type Tensor,
   tensor,
@@ -148,21 +150,25 @@ describe('what scores cost and what they saturate (Q13–Q16)', () => {
     expect(extra).toBeLessThan(2.2 * n * n * width);
   });
 
-  /** Mean entropy of weights over 64 keys as a share of the largest, and mean norm of the Jacobian of a row. */
-  const sharpness = (width: number, factor: number) => {
-    const random = new Random(width, 'sharpness');
+  /**
+   * Mean entropy of a layer's weights over 64 random keys as a share of the largest, and mean norm of the Jacobian
+   * `∂ weights / ∂ scores` of a row. Queries and keys are the vectors themselves.
+   */
+  const sharpness = (width: number, scale: ScoreScale) => {
     const [keys, rows] = [64, 48];
+    const layer = new MultiHeadAttention(
+      { dModel: width, numHeads: 1, valueDim: 1, bias: false, scale },
+      { random: new Random(1, 'sharpness'), device: 'reference' },
+    );
+    for (const { weight } of [layer.query, layer.key])
+      weight.data.set(Float64Array.from({ length: width ** 2 }, (_, i) => Number(i % (width + 1) === 0)));
+    const [x, memory] = [leaf([1, rows, width], width, 'queries'), leaf([1, keys, width], width, 'keys')];
+    const { tensors } = noGrad(() => capture(layer, ['weights'], () => layer.forward(x, memory)));
+    const { data } = tensors.get('weights')!;
     let [entropy, jacobian] = [0, 0];
     for (let row = 0; row < rows; row++) {
-      const q = Array.from({ length: width }, () => random.normal());
-      const raw = Array.from(
-        { length: keys },
-        () => factor * q.reduce((total, x) => total + x * random.normal(), 0),
-      );
-      const most = Math.max(...raw);
-      const sum = raw.reduce((total, x) => total + Math.exp(x - most), 0);
-      const w = raw.map((x) => Math.exp(x - most) / sum);
-      entropy -= w.reduce((total, x) => total + (x > 0 ? x * Math.log(x) : 0), 0) / Math.log(keys) / rows;
+      const w = rowOf(data, row, keys);
+      entropy -= w.reduce((total, p) => total + (p > 0 ? p * Math.log(p) : 0), 0) / Math.log(keys) / rows;
       let square = 0;
       for (let i = 0; i < keys; i++)
         for (let j = 0; j < keys; j++) square += (w[i]! * (Number(i === j) - w[j]!)) ** 2;
@@ -172,16 +178,18 @@ describe('what scores cost and what they saturate (Q13–Q16)', () => {
   };
 
   it('plain products saturate as heads widen, scaled ones do not, 1/D flattens (Q13, Q15)', () => {
-    const [narrow, wide] = [sharpness(4, 1), sharpness(256, 1)];
+    const [narrow, wide] = [sharpness(4, 'none'), sharpness(256, 'none')];
     expect(narrow.entropy).toBeGreaterThan(0.6);
     expect(wide.entropy).toBeLessThan(0.2);
     expect(wide.jacobian).toBeLessThan(0.8 * narrow.jacobian);
-    for (const width of [4, 16, 256]) {
-      const { entropy } = sharpness(width, width ** -0.5);
+    const scaled = [4, 16, 256].map((width) => sharpness(width, 'sqrt'));
+    for (const { entropy, jacobian } of scaled) {
       expect(entropy).toBeGreaterThan(0.83);
       expect(entropy).toBeLessThan(0.95);
+      expect(Math.abs(jacobian / scaled[0]!.jacobian - 1)).toBeLessThan(0.3);
     }
-    expect(sharpness(256, 1 / 256).entropy).toBeGreaterThan(0.998);
+    expect(sharpness(256, 'linear').entropy).toBeGreaterThan(0.998);
+    expect(sharpness(4, 'linear').entropy).toBeLessThan(sharpness(256, 'linear').entropy);
   });
 
   it.each([

@@ -1,6 +1,7 @@
 /** Central differences in float64: derivatives that know nothing of the tape. */
-import type { Tensor } from '../../src/index.ts';
-import { noGrad, scope } from '../../src/index.ts';
+import { expect } from 'vitest';
+import { backward, noGrad, scope, type Tensor } from '../../src/index.ts';
+import { gradientOf, norm } from './numbers.ts';
 
 const EPS = 1e-5;
 
@@ -18,4 +19,25 @@ export function finiteDifferences(f: () => number, { data }: Tensor): Float64Arr
     data[i] = value;
     return slope;
   });
+}
+
+/**
+ * The gradient of every leaf is that of central differences: relative error below 1e-6, by the norms of the leaf, up to
+ * the rounding of the differences.
+ */
+export function expectGradients(
+  loss: () => Tensor,
+  leaves: Iterable<readonly [string, Tensor]>,
+  what = '',
+): void {
+  const all = [...leaves];
+  for (const [, leaf] of all) leaf.grad = undefined;
+  scope(() => backward(loss()));
+  for (const [name, leaf] of all) {
+    const slopes = finiteDifferences(() => loss().item(), leaf);
+    const gradient = gradientOf(leaf);
+    const error = norm(slopes.map((slope, i) => slope - gradient[i]!));
+    const noise = DIFFERENCE_NOISE * Math.sqrt(leaf.size);
+    expect(error, `${what} gradient of ${name}`).toBeLessThanOrEqual(1e-6 * norm(slopes) + noise);
+  }
 }

@@ -1,8 +1,15 @@
 /** Module oracles: inputs, parameters, outputs and gradients that PyTorch recorded in float64. */
 import { readFileSync } from 'node:fs';
 import { expect, type TestContext } from 'vitest';
-import { isFloat, readSafetensors, type StoredTensor, type Tensor, tensor } from '../../src/index.ts';
-import { fromDropMask, type Mask } from '../../src/nn/attention/masks.ts';
+import {
+  isFloat,
+  readSafetensors,
+  reshape,
+  type StoredTensor,
+  type Tensor,
+  tensor,
+} from '../../src/index.ts';
+import { dropMask, fromDropMask, type Mask } from '../../src/nn/attention/masks.ts';
 import type { Module } from '../../src/nn/module.ts';
 import { expectNear } from './numbers.ts';
 import { needData, needJson } from './shared-data.ts';
@@ -100,7 +107,17 @@ export class Oracle {
     if (!this.has(name)) return null;
     const { data, shape } = this.values(name);
     const like = tensor([0], [1], { device: this.device });
-    return fromDropMask({ values: data, shape: [shape[0]!, 1, 1, shape[1]!] }, { device: like.device });
+    return fromDropMask(dropMask(data, [shape[0]!, 1, 1, shape[1]!]), { device: like.device });
+  }
+
+  /** Floats `[T, S]` or `[B·H, T, S]` that are added to the scores, as our `[1, 1, T, S]` or `[B, H, T, S]`. */
+  addedScores(name: string, numHeads: number): Tensor | null {
+    const stored = this.has(name) ? this.values(name) : undefined;
+    if (!stored || !isFloat(stored.dtype)) return null;
+    const [queries, keys] = stored.shape.slice(-2) as [number, number];
+    const isPerHead = stored.shape.length === 3;
+    const outer = isPerHead ? [stored.shape[0]! / numHeads, numHeads] : [1, 1];
+    return reshape(this.tensor(name), [...outer, queries, keys]);
   }
 
   /** Whether there is a causal mask `[T, T]`, true = may not attend; fails for any other mask. */

@@ -1,5 +1,6 @@
 /** Training of encoder–decoder models on strings that are to be said backwards, and what it led to. */
 import { Translator } from '../../src/generate/translator.ts';
+import { Random, RecurrentSeq2Seq, type RecurrentSeq2SeqConfig } from '../../src/index.ts';
 import type { EncoderDecoder } from '../../src/models/encoder-decoder.ts';
 import { encodePairs, letterTokenizers, reversedStrings } from './reversed-strings.ts';
 import { trainOnPairs } from './train-pairs.ts';
@@ -14,12 +15,39 @@ export interface ReversalTask {
 }
 
 /** Trains a model; the same seed draws the same strings in the same order. */
-export function trainOnReversal(model: EncoderDecoder, task: ReversalTask): EncoderDecoder {
+export function trainOnReversal<M extends EncoderDecoder>(model: M, task: ReversalTask, seed = 1): M {
   const tokenizers = letterTokenizers();
-  const pairs = encodePairs(reversedStrings(task.count, { seed: 8, ...task }), tokenizers);
-  trainOnPairs(model, pairs, tokenizers, task.steps, { learningRate: task.learningRate });
+  const pairs = encodePairs(reversedStrings(task.count, { ...task, seed: 7 + seed }), tokenizers);
+  const { steps, learningRate } = task;
+  trainOnPairs(model, pairs, tokenizers, steps, { learningRate, training: { seed } });
   return model;
 }
+
+/** A recurrent encoder–decoder of one layer of 64, trained. */
+export function recurrentReversal(
+  config: Partial<RecurrentSeq2SeqConfig>,
+  task: ReversalTask,
+  seed = 1,
+): RecurrentSeq2Seq {
+  const vocabSize = letterTokenizers().source.vocabSize;
+  const sizes = {
+    sourceVocabSize: vocabSize,
+    targetVocabSize: vocabSize,
+    dModel: 64,
+    numLayers: 1,
+    dropout: 0,
+  };
+  const context = { random: new Random(seed, 'init'), device: 'native' };
+  return trainOnReversal(new RecurrentSeq2Seq({ ...sizes, ...config }, context), task, seed);
+}
+
+/** Strings on which attention has learned where to look; long enough that chance is far away. */
+export const alignmentTask = { shortest: 3, longest: 8, count: 4000, steps: 700, learningRate: 0.005 };
+/** Strings long enough that one vector does not hold them. */
+export const lengthTask = { shortest: 2, longest: 14, count: 8000, steps: 900, learningRate: 0.005 };
+
+/** The share of right strings when every letter is drawn: one of eight for each place. */
+export const drawnShare = (length: number): number => 8 ** -length;
 
 /** Share of unseen strings of one length that come out right, to the last letter. */
 export function shareReversed(model: EncoderDecoder, length: number, count: number): number {

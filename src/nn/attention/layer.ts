@@ -42,6 +42,11 @@ export interface AttendTo {
   readonly causalOffset?: number;
   /** What positions do in self-attention. */
   readonly position?: AttentionPosition | null;
+  /**
+   * Scores that are added one by one, `[B|1, H|1, T|1, S]`, with a gradient if they require one; of packed sequences
+   * for their padded rows. Refused by layers that do not make a score of each pair.
+   */
+  readonly bias?: Tensor | null;
   /** The trees of the texts, for layers that look at them. */
   readonly structure?: BatchStructure | null;
   /** Places of the tokens of `x`; from the bounds of packed sequences where they are given. */

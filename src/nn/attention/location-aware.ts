@@ -16,7 +16,7 @@ import { uniform } from '../initializers.ts';
 import { Linear } from '../linear.ts';
 import { type ModuleContext, type Parameter, parameter } from '../module.ts';
 import type { Guidance } from './guided.ts';
-import type { Mask } from './masks.ts';
+import { asMask, type Mask } from './masks.ts';
 import { type Aligned, SourceAttention, type SourceAttentionOptions, type SourceMemory } from './source.ts';
 
 /** Sizes of location-aware attention. */
@@ -86,11 +86,11 @@ export class LocationAwareAttention extends SourceAttention {
   override align(query: Tensor, memory: SourceMemory, mask: Mask | null, before: Tensor | null): Aligned {
     const [batch, T, width] = query.shape as [number, number, number];
     const S = memory.keys.shape[1]!;
-    const hidden: Mask | null = mask && tensor(mask.data, [batch, S], { dtype: 'bool', device: mask.device });
+    const visible = mask && asMask(mask.view([batch, S]));
     let last = before ?? this.start(memory);
     const steps = Array.from({ length: T }, (_, t) => {
       const state = reshape(slice(query, 1, t, t + 1), [batch, width]);
-      const { context, weights } = this.step(state, memory, last, hidden);
+      const { context, weights } = this.step(state, memory, last, visible);
       last = weights;
       return {
         context: reshape(context, [batch, 1, context.shape[1]!]),

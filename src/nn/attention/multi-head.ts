@@ -9,7 +9,7 @@ import type { Tensor } from '../../core/tensor.ts';
 import { ConfigError } from '../../errors.ts';
 import { attention, attentionParams } from '../../ops/attention/index.ts';
 import { type AttentionHooks, type AttentionParts, attentionParts } from '../../ops/attention/reference.ts';
-import { relativeAttention, relativeParts } from '../../ops/attention/relative.ts';
+import { type RelativeScores, relativeAttention, relativeParts } from '../../ops/attention/relative.ts';
 import { selfAttention } from '../../ops/attention/self.ts';
 import type { Window } from '../../ops/attention/window.ts';
 import { add } from '../../ops/elementwise/binary.ts';
@@ -158,8 +158,8 @@ export class MultiHeadAttention extends AttentionLayer {
   }
 
   /** Whether a kernel takes queries, keys and values as they lie side by side. */
-  private readsJoined({ mask = null, causalOffset = 0, position }: AttendTo): boolean {
-    const isSimple = !position && causalOffset === 0 && !(mask instanceof Segments);
+  private readsJoined({ mask = null, causalOffset = 0, position, bias }: AttendTo): boolean {
+    const isSimple = !position && !bias && causalOffset === 0 && !(mask instanceof Segments);
     const isEven = this.isSoftmaxOfProducts && this.valueDim === this.headDim;
     return isSimple && isEven && !this.wants('scores', 'weights');
   }
@@ -257,7 +257,7 @@ export class MultiHeadAttention extends AttentionLayer {
       ...this.dropoutOptions(),
     };
     const call = { query, memory: { keys, values }, mask, segments, structure, options };
-    return this.attend(call, placesOf(how), this.sizes(query, keys, segments), position);
+    return this.attend(call, placesOf(how), this.sizes(query, keys, segments), position, how.bias);
   }
 
   private headOptions() {
@@ -283,10 +283,11 @@ export class MultiHeadAttention extends AttentionLayer {
     places: Places,
     sizes: RelativeSizes,
     position: AttentionPosition | null,
+    bias: Tensor | null = null,
   ): Tensor {
     const { query } = call; // [B, T, H·D]
     const turned = position?.query?.(query, places) ?? query;
-    const scores = position?.scores?.(query, sizes);
+    const scores = together(position?.scores?.(query, sizes), bias);
     const relative = this.softCap > 0 ? { ...scores, softCap: this.softCap } : scores;
     const all = this.context({ ...call, query: turned, relative });
     return this.finish(relative?.bins ? this.withValues(all, position!) : all);
@@ -337,6 +338,12 @@ export function composedAttention(call: AttentionCall, hooks: AttentionHooks = {
   if (relative) return relativeParts(query, keys, values, mask, options, relative, hooks);
   const params = attentionParams(query, keys, options);
   return attentionParts(query, keys, values, mask, params, options.segments, hooks);
+}
+
+/** The scores of positions, and those that are given besides. */
+function together(scores: RelativeScores | undefined, bias: Tensor | null): RelativeScores | undefined {
+  if (!bias) return scores;
+  return { ...scores, bias: scores?.bias ? add(scores.bias, bias) : bias };
 }
 
 function turnedKeys(keys: Tensor, how: AttendTo): Tensor {

@@ -9,6 +9,7 @@ import { attention } from '../../ops/attention/index.ts';
 import { nextDropoutKey } from '../dropout-keys.ts';
 import { type ScoreScale, scoreScale } from './attend.ts';
 import { KeyValueCache } from './cache.ts';
+import { refuseRelative } from './efficient.ts';
 import { type AttendTo, AttentionLayer, type KeysAndValues } from './layer.ts';
 import { Segments } from './packing.ts';
 
@@ -41,8 +42,9 @@ export class ParameterFreeAttention extends AttentionLayer {
   attendTo(
     x: Tensor,
     { keys, values }: KeysAndValues,
-    { mask: visible = null, causal = false }: AttendTo = {},
+    { mask: visible = null, causal = false, bias = null }: AttendTo = {},
   ): Tensor {
+    if (bias) refuseRelative('ParameterFreeAttention', { relative: { bias } });
     const [mask, segments] = visible instanceof Segments ? [null, visible.tensor] : [visible, null];
     const p = this.training ? this.dropout : 0;
     const key = p > 0 ? { key: nextDropoutKey() } : {};

@@ -4,11 +4,10 @@
  * The kinds are in `source-kinds.ts`.
  */
 import type { Tensor } from '../../core/tensor.ts';
-import { tensor } from '../../core/tensor.ts';
 import { reshape } from '../../ops/shape/reshape.ts';
 import { Module } from '../module.ts';
 import { type Guidance, guide, isGuiding } from './guided.ts';
-import type { Mask } from './masks.ts';
+import { asMask, type Mask } from './masks.ts';
 import { Segments, type Visible } from './packing.ts';
 import { Padded } from './padded.ts';
 
@@ -39,7 +38,7 @@ export interface Aligned {
 /** A mask `[B, 1, 1, S]` as it meets weights `[B, T, S]`. */
 export function maskOfRows(mask: Mask | null): Mask | null {
   const [batch, , , length] = (mask?.shape ?? []) as [number, number, number, number];
-  return mask && tensor(mask.data, [batch, 1, length], { dtype: 'bool', device: mask.device });
+  return mask && asMask(mask.view([batch, 1, length]));
 }
 
 /** How well a decoder state matches each encoder state, and the average that follows. */

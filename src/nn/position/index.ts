@@ -7,7 +7,7 @@ import { GridPosition } from './grid.ts';
 import { LearnedPosition } from './learned.ts';
 import { NoPosition } from './none.ts';
 import type { Position, PositionSizes } from './position.ts';
-import { RotaryPosition, rotaryScalings } from './rotary.ts';
+import { RotaryPosition, rotaryClash, rotaryScalings } from './rotary.ts';
 import { ShawPosition } from './shaw.ts';
 import { SinusoidalPosition, sinusoidLayouts } from './sinusoidal.ts';
 import { StructuralPosition } from './structural.ts';
@@ -49,6 +49,9 @@ const rotaryRules = {
   scaling: { type: 'choice', of: rotaryScalings, default: 'none' },
   factor: { type: 'number', min: 1, default: 1 },
   trainedLength: { type: 'count', default: 512 },
+  lowFreqFactor: { type: 'number', above: 0, default: 1 },
+  highFreqFactor: { type: 'number', above: 0, default: 4 },
+  rotaryDim: { type: 'count', min: 2 },
 } as const;
 
 /** Kinds of position information. */
@@ -85,8 +88,7 @@ export const positions = exclusive(
       rotaryRules,
       (options, ...[{ headDim, maxSeqLen }, context]: Args) =>
         new RotaryPosition(headDim, maxSeqLen, options, context),
-      (_, { headDim }) =>
-        headDim % 2 ? `it turns pairs: expected an even head width, got ${headDim}` : undefined,
+      (options, { headDim }) => rotaryClash(options, headDim),
     ),
     t5: variant(
       { numBuckets: { type: 'count', min: 4, default: 32 }, maxDistance: { type: 'count', default: 128 } },

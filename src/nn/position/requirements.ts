@@ -8,6 +8,7 @@ import { noGrad } from '../../core/tape.ts';
 import { type Tensor, tensor } from '../../core/tensor.ts';
 import { MultiHeadAttention } from '../attention/multi-head.ts';
 import { capture } from '../capture.ts';
+import { BatchStructure, type SourceStructure } from '../source-structure.ts';
 import { makePosition, type PositionChoice } from './index.ts';
 import type { Position } from './position.ts';
 
@@ -31,6 +32,11 @@ export interface RequirementOptions {
   readonly width?: number;
   readonly numHeads?: number;
   readonly seed?: number;
+  /**
+   * For positions in trees: the tree of a text of that many tokens. The tree of the longer text has to begin with that
+   * of the shorter one, as far as pairs shall mean the same in both.
+   */
+  readonly structure?: (length: number) => SourceStructure;
 }
 
 const NOISE = 1e-9;
@@ -43,13 +49,25 @@ function bareAttention(width: number, numHeads: number, random: Random): MultiHe
   return layer;
 }
 
+/** A text of that many tokens, and its tree where it has one. */
+interface Text {
+  readonly length: number;
+  readonly structure: BatchStructure | null;
+}
+
 /** Scores `[H, T, T]` among equal tokens of a text. */
-function scoresAmongEqual(position: Position, layer: MultiHeadAttention, token: number[], length: number) {
+function scoresAmongEqual(
+  position: Position,
+  layer: MultiHeadAttention,
+  token: number[],
+  { length, structure }: Text,
+) {
   return noGrad(() =>
     scope(() => {
       const rows = Float64Array.from({ length: length * token.length }, (_, i) => token[i % token.length]!);
-      const x = position.forward(tensor(rows, [1, length, token.length], { device: 'reference' }));
-      const how = { position: position.inAttention(0) };
+      const tokens = tensor(rows, [1, length, token.length], { device: 'reference' });
+      const x = position.forward(tokens, 0, null, structure);
+      const how = { position: position.inAttention(0, structure), structure };
       const { tensors } = capture(layer, ['scores'], () => layer.forward(x, x, how));
       const scores = tensors.get('scores')!;
       const values = Float64Array.from(scores.data);
@@ -60,9 +78,9 @@ function scoresAmongEqual(position: Position, layer: MultiHeadAttention, token: 
 }
 
 /** Largest norm and largest value of what is added to vectors of 0. */
-function added(position: Position, length: number, width: number) {
+function added(position: Position, { length, structure }: Text, width: number) {
   const zeros: Tensor = tensor(new Float64Array(length * width), [1, length, width], { device: 'reference' });
-  const { data } = noGrad(() => position.forward(zeros));
+  const { data } = noGrad(() => position.forward(zeros, 0, null, structure));
   let [range, norm] = [0, 0];
   for (let t = 0; t < length; t++) {
     let square = 0;
@@ -105,12 +123,13 @@ function pairsAgree(short: Float64Array, long: Float64Array, heads: number, leng
  *
  * @param choice - a kind, or a group of `kind` and its options
  * @returns three verdicts, and the largest norm as a share of a token vector's
+ * @throws {ConfigError} when positions need trees and no `structure` is given
  * @example
  * positionRequirements('counting').bounded; // false
  */
 export function positionRequirements(
   choice: PositionChoice,
-  { length = 24, width = 32, numHeads = 2, seed = 0 }: RequirementOptions = {},
+  { length = 24, width = 32, numHeads = 2, seed = 0, structure }: RequirementOptions = {},
 ): PositionRequirements {
   const random = new Random(seed, 'requirements');
   const longer = 3 * length;
@@ -120,12 +139,17 @@ export function positionRequirements(
   const position = makePosition(choice, sizes, { random, device: 'reference' });
   const layer = bareAttention(width, numHeads, random);
   const token = Array.from({ length: width }, () => random.normal());
-  const [short, long] = [length, longer].map((own) => scoresAmongEqual(position, layer, token, own));
-  const [near, far] = [added(position, length, width), added(position, longer, width)];
+  const text = (own: number): Text => ({
+    length: own,
+    structure: structure ? new BatchStructure([structure(own)]) : null,
+  });
+  const texts = [text(length), text(longer)];
+  const [short, long] = texts.map((own) => scoresAmongEqual(position, layer, token, own));
+  const [near, far] = texts.map((own) => added(position, own, width));
   return {
     distinct: rowsDiffer(short!, numHeads, length),
     lengthIndependent: pairsAgree(short!, long!, numHeads, length),
-    bounded: far.range <= 1.5 * near.range,
-    normRatio: far.norm / Math.sqrt(width),
+    bounded: far!.range <= 1.5 * near!.range,
+    normRatio: far!.norm / Math.sqrt(width),
   };
 }

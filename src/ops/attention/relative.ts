@@ -8,7 +8,7 @@
  */
 import type { KernelCall } from '../../core/device.ts';
 import { defineOp, expectType, type Sample } from '../../core/op.ts';
-import { formatShape, type Shape } from '../../core/shape.ts';
+import { formatShape, type Shape, sameShape } from '../../core/shape.ts';
 import { type Tensor, tensor } from '../../core/tensor.ts';
 import { ShapeError } from '../../errors.ts';
 import { add } from '../elementwise/binary.ts';
@@ -351,7 +351,7 @@ export interface RelativeScores {
   readonly table?: Tensor | null;
   /** The table has a row for each query (the default), else one for each sequence. */
   readonly perQuery?: boolean;
-  /** `[B, H, T, S]`, not together with segments. */
+  /** Scores one by one, `[B|1, H|1, T|1, S]`, not together with segments; gets a gradient. */
   readonly bias?: Tensor | null;
   /** W, needed where there is no table. */
   readonly width?: number;
@@ -400,6 +400,12 @@ export function relativeParts(
   return composed(call.slice(0, -1) as unknown as RelativeInputs, call.at(-1) as RelativeParams, hooks);
 }
 
+/** `[B|1, H|1, T|1, S]` in full; of any other shape as it is, for the op to refuse. */
+function everyScore(bias: Tensor, all: Shape): Tensor {
+  const fits = bias.shape.length === 4 && bias.shape.every((n, axis) => n === 1 || n === all[axis]);
+  return fits && !sameShape(bias.shape, all) ? broadcastTo(bias, all) : bias;
+}
+
 /** Inputs and parameters of the op. */
 function relativeCall(
   query: Tensor,
@@ -410,9 +416,12 @@ function relativeCall(
   { table = null, perQuery = true, bias = null, width, first = 0, bins = false, softCap = 0 }: RelativeScores,
 ): readonly [...RelativeInputs, RelativeParams] {
   if (mask) expectType('relativeAttention', 'mask', mask, 'bool');
+  if (bias) expectType('relativeAttention', 'bias', bias, query.dtype);
   const segmentTensor = options.segments ?? null;
   if (segmentTensor) checkCover(segmentTensor, query.shape[1]!, key.shape[1]!);
   const columns = table ? table.shape[2]! / options.numHeads : (width ?? 1);
   const params = { ...attentionParams(query, key, options), width: columns, first, bins, perQuery, softCap };
-  return [query, key, value, mask, segmentTensor, table, bias, params];
+  const all = [query.shape[0]!, params.numHeads, query.shape[1]!, params.keyLength];
+  const scores = bias && everyScore(bias, all);
+  return [query, key, value, mask, segmentTensor, table, scores, params];
 }

@@ -351,8 +351,8 @@ export function sinusoidsRotate(): void {
         pe(t, sine) * pe(k, cosine) + pe(t, cosine) * pe(k, sine),
         pe(t, cosine) * pe(k, cosine) - pe(t, sine) * pe(k, sine),
       ];
-      expectNear([pe(t + k, sine), pe(t + k, cosine)], turned, 1e-12, 'shift as rotation');
-      expect(Math.abs(pe(t, sine) ** 2 + pe(t, cosine) ** 2 - 1)).toBeLessThanOrEqual(1e-12);
+      expectNear([pe(t + k, sine), pe(t + k, cosine)], turned, 3.6e-14, 'shift as rotation');
+      expect(Math.abs(pe(t, sine) ** 2 + pe(t, cosine) ** 2 - 1)).toBeLessThanOrEqual(1e-15);
     }),
   );
   expect(Array.from({ length: width }, (_, c) => pe(0, c))).toEqual(
