@@ -94,6 +94,7 @@ const broadcastOp = defineOp<readonly [x: Tensor], { readonly shape: Shape }>({
     }
     return shape;
   },
+  flops: () => 0,
   compute: ({ inputs: [x], output }) => {
     const from = stridedOffsets(output.shape, broadcastStrides(x.shape, output.shape));
     const [source, target] = [x.data, output.data];
