@@ -31,8 +31,10 @@ export const rows: readonly Mechanism[] = [
     id: 'E7',
     name: 'Parameter-free self-attention',
     file: 'src/nn/attention/parameter-free.ts',
-    verification: 'every output is the weighted average of the vectors',
+    verification:
+      'every output is the weighted average of the vectors; attention alone is linear in the values and of rank one after three layers',
     test,
+    more: ['tests/properties/rank-collapse.test.ts'],
   },
   {
     id: 'E9',
