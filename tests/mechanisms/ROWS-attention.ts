@@ -9,8 +9,9 @@ export const rows: readonly Mechanism[] = [
     name: 'Scaled dot-product attention (1/√d, none, 1/d, learned)',
     file: 'src/nn/attention/attend.ts',
     verification:
-      'equals scalar loops with every scale and with learned factors, on every device; plain products saturate as heads widen, 1/D flattens (tests/properties/scores.test.ts); scores before and after training (tests/long/score-scales.test.ts)',
+      'equals scalar loops with every scale and with learned factors, on every device; plain products saturate as heads widen, 1/D flattens; scores before and after training',
     test: 'tests/properties/attention.test.ts',
+    more: ['tests/properties/scores.test.ts', 'tests/long/score-scales.test.ts'],
   },
   {
     id: 'E5',

@@ -37,15 +37,17 @@ export const rows: readonly Mechanism[] = [
     name: 'Parallel decoding as an option',
     file: 'src/generate/decode-batch.ts',
     verification:
-      'heed translate gives the lines of greedy decoding with Jacobi, with a worse model that drafts and with trained heads; heed generate as well (tests/cli/generate.test.ts)',
+      'heed translate gives the lines of greedy decoding with Jacobi, with a worse model that drafts and with trained heads; heed generate as well',
     test: 'tests/cli/decoding.test.ts',
+    more: ['tests/cli/generate.test.ts'],
   },
   {
     id: 'I17',
     name: 'Non-autoregressive Transformer, length predicted or cut at the end token',
     ...nat,
     verification:
-      'texts against a slow search over places and lengths; behind tokens in turn where two answers are right, on new sources, and not where one is, both lengths, three seeds (tests/long/multi-modality.test.ts)',
+      'texts against a slow search over places and lengths; behind tokens in turn where two answers are right, on new sources, and not where one is, both lengths, three seeds',
+    more: ['tests/long/multi-modality.test.ts'],
   },
   {
     id: 'K6',
@@ -67,8 +69,9 @@ export const rows: readonly Mechanism[] = [
     name: 'Sequence-level distillation',
     file: 'src/train/distill.ts',
     verification:
-      'targets are what the teacher translates; a student of it comes closer to tokens in turn than one that learns both answers (tests/long/multi-modality.test.ts)',
+      'targets are what the teacher translates; a student of it comes closer to tokens in turn than one that learns both answers',
     test: nat.test,
+    more: ['tests/long/multi-modality.test.ts'],
   },
   {
     id: 'J7',
@@ -102,7 +105,8 @@ export const rows: readonly Mechanism[] = [
     name: 'Span corruption',
     file: 'src/data/span-corruption.ts',
     verification:
-      'source and target together are the text, other spans in every epoch; a model trained through `data.corruption` fills spans of a held-out text (tests/span-training.test.ts)',
+      'source and target together are the text, other spans in every epoch; a model trained through `data.corruption` fills spans of a held-out text',
     test: 'src/data/span-corruption.test.ts',
+    more: ['tests/span-training.test.ts'],
   },
 ];

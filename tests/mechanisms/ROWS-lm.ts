@@ -45,8 +45,9 @@ export const rows: readonly Mechanism[] = [
     name: 'Truncation: head, tail, head and tail',
     file: 'src/data/length-policy.ts',
     verification:
-      'never above the limit, end tokens kept; the trained model cuts its sources alike, in every command (tests/cli/long-sources.test.ts); a label in the part that stays is learned, one in the part that is cut is left to chance, three seeds (tests/long/truncation.test.ts)',
+      'never above the limit, end tokens kept; the trained model cuts its sources alike, in every command; a label in the part that stays is learned, one in the part that is cut is left to chance, three seeds',
     test: longText,
+    more: ['tests/cli/long-sources.test.ts', 'tests/long/truncation.test.ts'],
   },
   {
     id: 'L2',

@@ -59,8 +59,9 @@ export const rows: readonly Mechanism[] = [
     id: 'D9',
     name: 'Rotary position (RoPE)',
     file: 'src/nn/position/rotary.ts',
-    verification: `scores depend on m − n only (1e-10), norms stay, layouts are permutations; linear, NTK, YaRN and Llama 3 scaling equal their formulas; queries and keys equal transformers’ to 1e-5 on every device (default, linear, YaRN, Llama 3, GPT-NeoX’s partial heads); ${kept} (tests/properties/positions.test.ts)`,
+    verification: `scores depend on m − n only (1e-10), norms stay, layouts are permutations; linear, NTK, YaRN and Llama 3 scaling equal their formulas; queries and keys equal transformers’ to 1e-5 on every device (default, linear, YaRN, Llama 3, GPT-NeoX’s partial heads); ${kept}`,
     test: 'tests/properties/rotary.test.ts',
+    more: ['tests/properties/positions.test.ts'],
   },
   {
     id: 'D10',

@@ -45,17 +45,18 @@ export const rows: readonly Mechanism[] = [
     name: 'Dot-product attention',
     file: 'src/nn/attention/attend.ts',
     verification:
-      'soft lookup equals the op with scale 1; gradients equal central differences to 1e-6, shapes drawn (tests/properties/gradient-checks.test.ts)',
+      'soft lookup equals the op with scale 1; gradients equal central differences to 1e-6, shapes drawn',
     test: 'tests/properties/attention.test.ts',
-    more: ['tests/properties/scores.test.ts'],
+    more: ['tests/properties/scores.test.ts', 'tests/properties/gradient-checks.test.ts'],
   },
   {
     id: 'E4',
     name: 'Additive attention',
     file: 'src/nn/attention/additive.ts',
     verification:
-      'heads equal scalar loops on every device; gradients equal central differences to 1e-6, shapes drawn (tests/properties/gradient-checks.test.ts); counted operations beside dot products',
+      'heads equal scalar loops on every device; gradients equal central differences to 1e-6, shapes drawn; counted operations beside dot products',
     test: scores,
+    more: ['tests/properties/gradient-checks.test.ts'],
   },
   {
     id: 'E16',
@@ -94,8 +95,9 @@ export const rows: readonly Mechanism[] = [
     name: 'Mask conventions',
     file: 'src/nn/attention/masks.ts',
     verification:
-      'conventions are types of their own and refused at run time too; converters are inverses; −1000 leaks where a hidden score is about as large, −∞ never (tests/properties/masks.test.ts)',
+      'conventions are types of their own and refused at run time too; converters are inverses; −1000 leaks where a hidden score is about as large, −∞ never',
     test: labs,
+    more: ['tests/properties/masks.test.ts'],
   },
   {
     id: 'F5',

@@ -9,8 +9,9 @@ export const rows: readonly Mechanism[] = [
     name: 'RNN decoder with attention (Bahdanau, Luong)',
     file: 'src/nn/attention/source.ts',
     verification:
-      'contexts equal scalar loops; on reversed strings more than 0.9 of the weight lies on the anti-diagonal; three seeds beside models without attention and chance (tests/long/recurrent-seq2seq.test.ts)',
+      'contexts equal scalar loops; on reversed strings more than 0.9 of the weight lies on the anti-diagonal; three seeds beside models without attention and chance',
     test: 'tests/recurrent-seq2seq.test.ts',
+    more: ['tests/long/recurrent-seq2seq.test.ts'],
   },
   {
     id: 'E18',
@@ -31,24 +32,27 @@ export const rows: readonly Mechanism[] = [
     name: 'Elman RNN',
     file: 'src/nn/recurrent/layer.ts',
     verification:
-      'values and gradients equal PyTorch’s; gradients equal central differences, shapes drawn (tests/properties/gradient-checks.test.ts); the gradient through time equals the product of the Jacobians and fades',
+      'values and gradients equal PyTorch’s; gradients equal central differences, shapes drawn; the gradient through time equals the product of the Jacobians and fades',
     test: 'tests/recurrent-memory.test.ts',
+    more: ['tests/properties/gradient-checks.test.ts'],
   },
   {
     id: 'I11',
     name: 'LSTM, BiLSTM, stacked, GRU',
     file: 'src/nn/recurrent/stack.ts',
     verification:
-      'values and gradients equal PyTorch’s, packed and in both directions; gradients equal central differences, shapes drawn (tests/properties/gradient-checks.test.ts); a symbol is remembered over 40 steps of noise, three seeds (tests/recurrent-memory.test.ts)',
+      'values and gradients equal PyTorch’s, packed and in both directions; gradients equal central differences, shapes drawn; a symbol is remembered over 40 steps of noise, three seeds',
     test: 'tests/recurrent-oracles.test.ts',
+    more: ['tests/properties/gradient-checks.test.ts', 'tests/recurrent-memory.test.ts'],
   },
   {
     id: 'I12',
     name: 'RNN seq2seq, one context vector',
     file: 'src/models/recurrent-seq2seq.ts',
     verification:
-      'the share of strings said backwards falls with their length; three seeds beside attention and a Transformer (tests/long/recurrent-seq2seq.test.ts)',
+      'the share of strings said backwards falls with their length; three seeds beside attention and a Transformer',
     test: 'tests/recurrent-seq2seq.test.ts',
+    more: ['tests/long/recurrent-seq2seq.test.ts'],
   },
   {
     id: 'I13',
@@ -62,8 +66,9 @@ export const rows: readonly Mechanism[] = [
     name: 'Window tagger',
     file: 'src/models/window-tagger.ts',
     verification:
-      'the Jacobian reaches w words on each side and none beyond; weights and operations grow as 2 w + 1; trained from YAML, its spans scored as conlleval prints them (tests/tagging.test.ts)',
+      'the Jacobian reaches w words on each side and none beyond; weights and operations grow as 2 w + 1; trained from YAML, its spans scored as conlleval prints them',
     test: properties,
+    more: ['tests/tagging.test.ts'],
   },
   {
     id: 'I15',
