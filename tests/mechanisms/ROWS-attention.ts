@@ -41,8 +41,10 @@ export const rows: readonly Mechanism[] = [
     id: 'E9',
     name: 'Tied query and key projection',
     file: 'src/nn/attention/multi-head.ts',
-    verification: 'scores are symmetric, weights are not; one matrix and one bias fewer',
+    verification:
+      'scores are symmetric, weights are not; one matrix and one bias fewer; with as many parameters it learns a directed and a symmetric task less well, five seeds',
     test,
+    more: ['tests/long/tied-query-key.test.ts'],
   },
   {
     id: 'E14',

@@ -16,8 +16,9 @@ export const rows: readonly Mechanism[] = [
     id: 'D2',
     name: 'Counting position',
     file: 'src/nn/position/counting.ts',
-    verification: `the numbers that are added; ${kept}`,
+    verification: `the numbers that are added; it says no more than the causal mask and fails beyond the trained length, five seeds; ${kept}`,
     test,
+    more: ['tests/long/positions-beyond.test.ts'],
   },
   {
     id: 'D3',
@@ -74,8 +75,9 @@ export const rows: readonly Mechanism[] = [
     id: 'D11',
     name: 'Linear biases (ALiBi)',
     file: 'src/nn/position/alibi.ts',
-    verification: `slopes equal transformers’; equals a slope for each pair; ${kept}`,
+    verification: `slopes equal transformers’; equals a slope for each pair; two and four times the trained length beside all kinds, five seeds; ${kept}`,
     test,
+    more: ['tests/long/positions-beyond.test.ts'],
   },
   {
     id: 'D12',
