@@ -59,7 +59,7 @@ describe.each(named)('a model with attention %s', (_, attention) => {
   const crossAttention: AttentionChoice = isLocal ? 'multi-head' : attention;
   const configs = [
     { attention, crossAttention },
-    { attention, position: 'shaw' as const },
+    { attention, position: kindOf(attention) === 'parameter-free' ? 'learned' : 'shaw' } as const,
   ];
   it('is the same with more padding, in outputs and gradients (F1)', () =>
     paddingChangesNothing('reference', configs));
@@ -388,6 +388,10 @@ describe('choices that cannot be used', () => {
     [
       { attention: 'linear', attentionDropout: 0.2 },
       'attentionDropout: goes not with attention linear: it makes no weights that could be dropped; leave it out, got 0.2',
+    ],
+    [
+      { attention: 'parameter-free', position: 'rope' },
+      'attention: parameter-free: position rope works on projections, which it has not',
     ],
     [{ attention: 'parameter-free', valueDim: 3 }, 'valueDim: goes not with attention parameter-free'],
     [

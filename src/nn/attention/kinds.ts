@@ -172,7 +172,14 @@ export const attentions = {
         ? undefined
         : 'only sources have trees along whose edges it could look: only encoderAttention can be graph',
   ),
-  'parameter-free': variant({}, (_, ...[sizes]: Args) => new ParameterFreeAttention(sizes)),
+  'parameter-free': variant(
+    {},
+    (_, ...[sizes]: Args) => new ParameterFreeAttention(sizes),
+    (_, { role, position = 'none' }: AttentionSizes) =>
+      role !== 'cross' && (position === 'rope' || scoringPositions.has(position))
+        ? `position ${position} works on projections, which it has not; use sinusoidal or learned`
+        : undefined,
+  ),
 } as const;
 
 /** Kinds that need the trees of the texts. */
