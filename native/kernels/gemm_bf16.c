@@ -111,14 +111,8 @@ WITH_BF16 static void pack_short_neighbours(uint32_t *dst, int width, const uint
 }
 
 static void pack_short(uint32_t *dst, int width, const float *src, int64_t si, int64_t sk, int count, int64_t K) {
-  if (si == 1) {
-    pack_short_neighbours(dst, width, (const uint16_t *)src, sk, count, K);
-    return;
-  }
-  transpose((float *)dst, width, src, si / 2, count, K / 2);
-  for (int64_t k = 0; count < width && k < K / 2; k++) {
-    for (int i = count; i < width; i++) dst[k * width + i] = 0;
-  }
+  if (si == 1) pack_short_neighbours(dst, width, (const uint16_t *)src, sk, count, K);
+  else pack_panel((float *)dst, width, src, si / 2, 1, count, K / 2); // pairs, moved as words
 }
 
 static void pack_short_a(void *dst, const float *src, int64_t si, int64_t sk, int count, int64_t K) {
