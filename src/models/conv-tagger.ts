@@ -8,7 +8,6 @@
  *
  * Shapes: B batch · T tokens · C dModel.
  */
-import type { Device } from '../core/device.ts';
 import { Random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { type ConvActivation, ConvStack, convActivations } from '../nn/convolution/stack.ts';
@@ -81,15 +80,6 @@ export class ConvTagger extends TaggingModel {
     this.stack = new ConvStack(this.config, context);
     this.norm = new LayerNorm(dModel, context);
     this.projection = new Linear(dModel, numTags, context);
-  }
-
-  /** Windows slide over sentences of any length. */
-  get maxSeqLen(): number {
-    return Number.MAX_SAFE_INTEGER;
-  }
-
-  get device(): Device {
-    return this.embedding.weight.device;
   }
 
   /** Words that a tag depends on. */

@@ -1,14 +1,22 @@
 /** What training and tagging ask of a model that gives each token of a sentence a tag. */
 import type { Device } from '../core/device.ts';
 import type { Tensor } from '../core/tensor.ts';
+import type { Embedding } from '../nn/embedding.ts';
 import { Module } from '../nn/module.ts';
 
 /** A model with a tag for each token. */
 export abstract class TaggingModel extends Module {
-  /** Most tokens of a sentence. */
-  abstract readonly maxSeqLen: number;
+  abstract readonly embedding: Embedding;
+
+  /** Most tokens of a sentence; any number, because windows slide over it, unless a model says otherwise. */
+  get maxSeqLen(): number {
+    return Number.MAX_SAFE_INTEGER;
+  }
+
   /** Where the parameters lie. */
-  abstract readonly device: Device;
+  get device(): Device {
+    return this.embedding.weight.device;
+  }
 
   /**
    * Logits of the tags of every token.

@@ -8,7 +8,6 @@
  *
  * Shapes: B batch · T tokens · C dModel · F dFf.
  */
-import type { Device } from '../core/device.ts';
 import { Random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { Conv1d } from '../nn/convolution/conv1d.ts';
@@ -80,15 +79,6 @@ export class WindowTagger extends TaggingModel {
     this.inner = new Conv1d(inner, context);
     this.outer = new Linear(dFf, numTags, context);
     this.dropped = new Dropout(dropout);
-  }
-
-  /** Windows slide over sentences of any length. */
-  get maxSeqLen(): number {
-    return Number.MAX_SAFE_INTEGER;
-  }
-
-  get device(): Device {
-    return this.embedding.weight.device;
   }
 
   /**
