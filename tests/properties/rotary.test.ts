@@ -278,6 +278,15 @@ describe('options that do not go together', () => {
       { scaling: 'llama3', factor: 8, lowFreqFactor: 4 },
       'expected highFreqFactor above lowFreqFactor (4), got 4',
     ],
+    [
+      { scaling: 'linear', factor: 2, trainedLength: 64 },
+      'trainedLength 64 does nothing with scaling linear: expected scaling yarn or llama3',
+    ],
+    [{ highFreqFactor: 8 }, 'highFreqFactor 8 does nothing with scaling none: expected scaling llama3'],
+    [
+      { scaling: 'yarn', factor: 2, lowFreqFactor: 2 },
+      'lowFreqFactor 2 does nothing with scaling yarn: expected scaling llama3',
+    ],
     [{ rotaryDim: 3 }, 'it turns pairs: expected an even rotaryDim, got 3'],
     [{ rotaryDim: 10 }, 'expected a rotaryDim of at most the head width (8), got 10'],
     [{ rotaryDim: 0 }, 'position.rotaryDim: expected a whole number of at least 2, got 0'],

@@ -7,7 +7,7 @@ import { GridPosition } from './grid.ts';
 import { LearnedPosition } from './learned.ts';
 import { NoPosition } from './none.ts';
 import type { Position, PositionSizes } from './position.ts';
-import { RotaryPosition, rotaryClash, rotaryScalings } from './rotary.ts';
+import { RotaryPosition, rotaryClash, rotaryDefaults, rotaryScalings } from './rotary.ts';
 import { ShawPosition } from './shaw.ts';
 import { SinusoidalPosition, sinusoidLayouts } from './sinusoidal.ts';
 import { StructuralPosition } from './structural.ts';
@@ -45,12 +45,12 @@ type Args = readonly [sizes: PositionSizes, context: ModuleContext];
 
 const rotaryRules = {
   layout: { type: 'choice', of: ['interleaved', 'halves'], default: 'interleaved' },
-  base: { type: 'number', above: 1, default: 10_000 },
+  base: { type: 'number', above: 1, default: rotaryDefaults.base },
   scaling: { type: 'choice', of: rotaryScalings, default: 'none' },
-  factor: { type: 'number', min: 1, default: 1 },
-  trainedLength: { type: 'count', default: 512 },
-  lowFreqFactor: { type: 'number', above: 0, default: 1 },
-  highFreqFactor: { type: 'number', above: 0, default: 4 },
+  factor: { type: 'number', min: 1, default: rotaryDefaults.factor },
+  trainedLength: { type: 'count', default: rotaryDefaults.trainedLength },
+  lowFreqFactor: { type: 'number', above: 0, default: rotaryDefaults.lowFreqFactor },
+  highFreqFactor: { type: 'number', above: 0, default: rotaryDefaults.highFreqFactor },
   rotaryDim: { type: 'count', min: 2 },
 } as const;
 

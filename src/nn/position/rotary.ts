@@ -135,6 +135,33 @@ export interface RotaryPositionOptions extends RotaryAngles {
   readonly rotaryDim?: number | undefined;
 }
 
+/** Values of angles that no option was given for. */
+export const rotaryDefaults = {
+  base: 10_000,
+  factor: 1,
+  trainedLength: 512,
+  lowFreqFactor: 1,
+  highFreqFactor: 4,
+} as const;
+
+/** The scalings that read an option, where not all of them do. */
+const readBy = {
+  trainedLength: ['yarn', 'llama3'],
+  lowFreqFactor: ['llama3'],
+  highFreqFactor: ['llama3'],
+} as const satisfies Readonly<Record<string, readonly RotaryScaling[]>>;
+
+/** An option that was given and that the scaling does not read. */
+function unreadOption(options: RotaryPositionOptions): string | undefined {
+  const { scaling } = options;
+  for (const [name, scalings] of Object.entries(readBy) as [keyof typeof readBy, readonly string[]][]) {
+    const value = options[name] ?? rotaryDefaults[name];
+    if (value === rotaryDefaults[name] || scalings.includes(scaling)) continue;
+    return `${name} ${value} does nothing with scaling ${scaling}: expected scaling ${scalings.join(' or ')}`;
+  }
+  return undefined;
+}
+
 /** What does not go together in the options of a rotation of heads of that width; undefined when all does. */
 export function rotaryClash(options: RotaryPositionOptions, headDim: number): string | undefined {
   const { scaling, factor, rotaryDim = headDim, lowFreqFactor = 1, highFreqFactor = 4 } = options;
@@ -144,9 +171,11 @@ export function rotaryClash(options: RotaryPositionOptions, headDim: number): st
     return `it turns pairs: expected an even ${options.rotaryDim ? 'rotaryDim' : 'head width'}, got ${rotaryDim}`;
   if (scaling === 'none')
     return factor === 1
-      ? undefined
+      ? unreadOption(options)
       : `factor ${factor} does nothing without a scaling: expected scaling linear, ntk, yarn or llama3, got none`;
   if (factor === 1) return `scaling ${scaling} by a factor of 1 does nothing: expected a factor above 1`;
+  const unread = unreadOption(options);
+  if (unread) return unread;
   return scaling === 'llama3' && highFreqFactor <= lowFreqFactor
     ? `expected highFreqFactor above lowFreqFactor (${lowFreqFactor}), got ${highFreqFactor}`
     : undefined;
