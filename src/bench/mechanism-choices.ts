@@ -133,6 +133,7 @@ export function mechanismChoices(): readonly MechanismChoice[] {
     ...kindsOf('attention', attentions, 'multi-head', plain),
     withOptions('attention', 'multi-head', { softCap: 30 }, plain),
     withOptions('attention', 'multi-head', { numKvHeads: 1 }, plain),
+    withOptions('attention', 'multi-head', { numHeads: 1 }, plain),
     ...kindsOf('crossAttention', attentions, 'multi-head', plain),
     ...kindsOf('norm', norms, 'layer', plain),
     ...kindsOf('feedForward', feedForwards, 'mlp', plain),

@@ -52,9 +52,9 @@ function scripted(ours: readonly (Line[] | undefined)[], theirs: ReadonlyMap<Var
   };
 }
 
-const oursOf = (speed: number, seconds: number): Line[] => [
-  { batch: 1, speed: 1, seconds, loss: 1.51 },
-  { batch: 32, speed, seconds, loss: 1.51 },
+const oursOf = (speed: number, seconds: number, loss = 1.51): Line[] => [
+  { batch: 1, speed: 1, seconds, loss },
+  { batch: 32, speed, seconds, loss },
 ];
 const theirLines = new Map<Variant, Line[]>([
   [eager, [10, 90, 30].map((speed) => ({ batch: 32, speed, seconds: speed / 10, loss: 1.5 }))],
@@ -104,6 +104,12 @@ describe('a work beside its peers', () => {
     ]);
     expect(loss!.comparisons[0]).toMatchObject({ best: 'PyTorch compile', reached: false });
     expect(loss!.comparisons[0]!.ratio).toBeCloseTo(0.11);
+  });
+
+  it('wants a loss that is near, not a lower one', () => {
+    const verdict = (loss: number) =>
+      measureWork(work, 1, scripted([oursOf(60, 1, loss)], theirLines).measurer)![2]!.comparisons[0]!.reached;
+    expect([1.37, 1.385, 1.415, 1.43].map(verdict)).toEqual([false, true, true, false]);
   });
 
   it('leaves out what is missing, and is left out itself without our half', () => {

@@ -75,7 +75,8 @@ function compare(
   const isNear = goal !== null && 'within' in goal;
   const quotient = (ours.median / best.median) ** sign;
   const ratio = isNear ? ours.median - best.median : quotient;
-  const reached = goal === null ? null : 'within' in goal ? ratio <= goal.within : ratio >= goal.atLeast;
+  const reached =
+    goal === null ? null : 'within' in goal ? Math.abs(ratio) <= goal.within : ratio >= goal.atLeast;
   const name = best.variant === '' ? best.peer : `${best.peer} ${best.variant}`;
   return [{ contender: contender.name, best: name, median: best.median, ratio, goal, reached }];
 }

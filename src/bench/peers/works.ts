@@ -183,7 +183,7 @@ const product = { key: 'gflops', unit: 'GFLOP/s', better: 'higher' } as const;
 
 /** So many products that a measurement takes a good part of a second. */
 function productRounds({ m, n, k }: GemmShape): string {
-  return String(Math.max(5, Math.min(200, Math.round(2e10 / (2 * m * n * k)))));
+  return String(Math.max(5, Math.min(600, Math.round(2e10 / (2 * m * n * k)))));
 }
 
 function gemm(shape: GemmShape, threads: number): Work {
