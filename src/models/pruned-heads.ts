@@ -59,10 +59,12 @@ function fault(
   const isJoined =
     typeof attention === 'object' &&
     attention.kind === 'multi-head' &&
-    ((attention.numKvHeads ?? numHeads) !== numHeads || attention.talkingHeads);
+    ((attention.numKvHeads ?? numHeads) !== numHeads ||
+      attention.numHeads !== undefined ||
+      attention.talkingHeads);
   if (kindOf(attention) !== 'multi-head' || isJoined) {
     const expected =
-      'only multi-head attention with a key head for each head, which do not talk, loses heads';
+      'only multi-head attention with the heads of the model, each with a key head, which do not talk, loses heads';
     return `${expected}, got ${JSON.stringify(attention)}`;
   }
   const kind = kindOf(position);

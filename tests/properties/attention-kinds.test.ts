@@ -34,6 +34,7 @@ import { slowSwitches } from '../support/slow-switches.ts';
 const choices: readonly AttentionChoice[] = [
   ...(['multi-head', 'local', 'talking-heads', 'additive', 'bilinear', 'hard', 'two-stage'] as const),
   'parameter-free',
+  { kind: 'multi-head', numHeads: 1 },
   { kind: 'multi-head', numKvHeads: 1 },
   { kind: 'multi-head', tieQueryKey: true },
   { kind: 'multi-head', qkNorm: true, learnedScale: true },
@@ -48,6 +49,11 @@ const choices: readonly AttentionChoice[] = [
 const named = choices.map((attention) => [JSON.stringify(attention), attention] as const);
 const kindOf = (choice: AttentionChoice): string => (typeof choice === 'string' ? choice : choice.kind);
 
+/** Whether positions cannot have a table for the heads of the model. */
+function hasOwnHeads(choice: AttentionChoice): boolean {
+  return kindOf(choice) === 'parameter-free' || (typeof choice === 'object' && 'numHeads' in choice);
+}
+
 /** How many places on two layers pass a change in any case. */
 function reachOf(choice: AttentionChoice): number {
   if (kindOf(choice) === 'hard') return 0;
@@ -59,7 +65,7 @@ describe.each(named)('a model with attention %s', (_, attention) => {
   const crossAttention: AttentionChoice = isLocal ? 'multi-head' : attention;
   const configs = [
     { attention, crossAttention },
-    { attention, position: kindOf(attention) === 'parameter-free' ? 'learned' : 'shaw' } as const,
+    { attention, position: hasOwnHeads(attention) ? 'learned' : 'shaw' } as const,
   ];
   it('is the same with more padding, in outputs and gradients (F1)', () =>
     paddingChangesNothing('reference', configs));
@@ -95,6 +101,17 @@ function copied<L extends AttentionLayer>(to: L, from: AttentionLayer): L {
 const x = leaf([2, 5, 8], 3, 'x');
 
 describe('switches of multi-head attention', () => {
+  it('have heads of their own number, together as wide as those of the model (E15)', () => {
+    const config = { sourceVocabSize: 9, targetVocabSize: 9, dModel: 8, dFf: 8, numHeads: 4 };
+    const model = new Transformer({ ...config, crossAttention: { kind: 'multi-head', numHeads: 2 } });
+    const [{ selfAttention, crossAttention }] = model.decoder.layers as never as [
+      Readonly<Record<'selfAttention' | 'crossAttention', MultiHeadAttention>>,
+    ];
+    expect([selfAttention.numHeads, selfAttention.headDim, selfAttention.scale]).toEqual([4, 2, 2 ** -0.5]);
+    expect([crossAttention.numHeads, crossAttention.headDim, crossAttention.scale]).toEqual([2, 4, 0.5]);
+    expect(model.numParameters).toBe(new Transformer(config).numParameters);
+  });
+
   it('a group of key heads equals as many query heads with equal keys', () => {
     const grouped = make({ kind: 'multi-head', numKvHeads: 1 }) as MultiHeadAttention;
     const full = copied(make('multi-head') as MultiHeadAttention, grouped);
@@ -225,6 +242,8 @@ describe('scores that are added one by one', () => {
 
 const every = { numKvHeads: 1, qkNorm: true, softCap: 1.5, learnedScale: true, headGates: true } as const;
 const switches: readonly AttentionChoice[] = [
+  { kind: 'multi-head', numHeads: 1 },
+  { kind: 'local', left: 1, right: 1, numHeads: 4, numKvHeads: 2 },
   { kind: 'multi-head', ...every },
   { kind: 'multi-head', ...every, talkingHeads: true },
   { kind: 'talking-heads', tieQueryKey: true, softCap: 2 },
@@ -349,6 +368,25 @@ describe('choices that cannot be used', () => {
     [
       { attention: { kind: 'multi-head', numKvHeads: 3 } },
       'expected numHeads (4) to be a multiple of numKvHeads, got 3',
+    ],
+    [
+      { attention: { kind: 'multi-head', numHeads: 3 } },
+      'attention: multi-head: expected numHeads to divide the width of all heads (8), got 3',
+    ],
+    [
+      { crossAttention: { kind: 'multi-head', numHeads: 2, numKvHeads: 4 } },
+      'crossAttention: multi-head: expected numHeads (2) to be a multiple of numKvHeads, got 4',
+    ],
+    [
+      { attention: { kind: 'multi-head', numHeads: 2 }, position: 'alibi' },
+      'attention: multi-head: position alibi is made for the 4 heads of the model, got numHeads 2',
+    ],
+    [
+      {
+        crossAttention: { kind: 'multi-head', numHeads: 4 },
+        prunedHeads: { 'decoder.layers.0.crossAttention': [1] },
+      },
+      'only multi-head attention with the heads of the model',
     ],
     [
       { attention: { kind: 'multi-head', numKvHeads: 2, tieQueryKey: true } },

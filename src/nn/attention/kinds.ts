@@ -21,6 +21,7 @@ import { TwoStageAttention } from './two-stage.ts';
 type Args = readonly [sizes: AttentionSizes, context: ModuleContext];
 
 const multiHeadRules = {
+  numHeads: { type: 'count' },
   numKvHeads: { type: 'count' },
   tieQueryKey: { type: 'flag', default: false },
   qkNorm: { type: 'flag', default: false },
@@ -33,20 +34,49 @@ const guided = { ...multiHeadRules, ...guidanceRules } as const;
 
 type MultiHeadChoices = OptionsOf<typeof multiHeadRules>;
 
+/** Sizes of as many heads as a kind has of its own, together as wide as those of the model. */
+function withHeads(sizes: AttentionSizes, numHeads: number = sizes.numHeads): AttentionSizes {
+  const share = sizes.numHeads / numHeads;
+  return { ...sizes, numHeads, headDim: sizes.headDim * share, valueDim: sizes.valueDim * share };
+}
+
 /** Multi-head attention with its switches, within a window or without one. */
 function multiHead(
-  { talkingHeads, ...options }: MultiHeadChoices & OptionsOf<typeof talking> & Guidance & { window?: Window },
+  {
+    talkingHeads,
+    numHeads,
+    ...options
+  }: MultiHeadChoices & OptionsOf<typeof talking> & Guidance & { window?: Window },
   ...[sizes, context]: Args
 ): MultiHeadAttention {
   const Layer = talkingHeads ? TalkingHeadsAttention : MultiHeadAttention;
-  return new Layer({ ...sizes, ...options }, context);
+  return new Layer({ ...withHeads(sizes, numHeads), ...options }, context);
 }
 
-/** What is wrong with the heads of keys. */
+/** What is wrong with a number of heads that is not the model's. */
+function ownHeadsClash(numHeads: number, sizes: AttentionSizes): string | undefined {
+  const { headDim, valueDim } = withHeads(sizes, numHeads);
+  if (!Number.isInteger(headDim) || !Number.isInteger(valueDim))
+    return `expected numHeads to divide the width of all heads (${sizes.numHeads * sizes.headDim}), got ${numHeads}`;
+  const { role, position = 'none' } = sizes;
+  const isPerHead = position === 'rope' || scoringPositions.has(position);
+  return role !== 'cross' && numHeads !== sizes.numHeads && isPerHead
+    ? `position ${position} is made for the ${sizes.numHeads} heads of the model, got numHeads ${numHeads}`
+    : undefined;
+}
+
+/** What is wrong with the heads of queries and keys. */
 function headClash(
-  { numKvHeads, tieQueryKey }: Pick<MultiHeadChoices, 'numKvHeads' | 'tieQueryKey'>,
-  { numHeads }: AttentionSizes,
+  {
+    numHeads: own,
+    numKvHeads,
+    tieQueryKey,
+  }: Pick<MultiHeadChoices, 'numHeads' | 'numKvHeads' | 'tieQueryKey'>,
+  sizes: AttentionSizes,
 ): string | undefined {
+  const clash = own === undefined ? undefined : ownHeadsClash(own, sizes);
+  if (clash) return clash;
+  const numHeads = own ?? sizes.numHeads;
   if (numHeads % (numKvHeads ?? numHeads) !== 0)
     return `expected numHeads (${numHeads}) to be a multiple of numKvHeads, got ${numKvHeads}`;
   const isGrouped = numKvHeads !== undefined && numKvHeads !== numHeads;
