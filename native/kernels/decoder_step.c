@@ -6,14 +6,14 @@
 
 // ints, floats and the first tensors, in the order of the launch
 enum { ROWS, WIDTH, HEADS, KEY_WIDTH, VALUE_WIDTH, HIDDEN, LAYERS, ROOM, SOURCES, PLACE, VOCAB, BEST, ACTIVATION, PRE_NORM,
-       PANELS, HALVES };
+       PANELS, HALVES, BITS, GATED };
 enum { EPS, SCALE, EMBEDDING_SCALE };
 enum { OUT_TOKENS, OUT_SCORES, TOKENS, WANTED, EMBEDDING, POSITION, SLOTS, SOURCE_OF, MASK, FORBIDDEN, ROTATION,
-       PROJECTION, FINAL_GAIN, FINAL_BIAS, FIRST_LAYER };
+       PROJECTION, PROJECTION_SCALES, FINAL_GAIN, FINAL_BIAS, FIRST_LAYER };
 
 typedef struct {
   const heed_args *a;
-  float *x, *y, *query, *context, *hidden; // [rows, …]
+  float *x, *y, *query, *context, *hidden, *gated; // [rows, …]
   int64_t *places; // [rows, room or sources]: rows of a cache that a text attends to
   int64_t *counts; // [rows]
 } step;
@@ -21,15 +21,18 @@ typedef struct {
 static int64_t size(const step *s, int which) { return s->a->i[which]; }
 
 static step_input input_of(const step *s, const float *x, int64_t K) {
-  return (step_input){x, size(s, ROWS), K, (int)size(s, PANELS)};
+  return (step_input){.x = x, .rows = size(s, ROWS), .K = K, .panels = (int)size(s, PANELS), .bits = (int)size(s, BITS)};
 }
 
+// By mean and deviation; by the root mean square where the norm has no bias.
 static void normalise(const step *s, float *y, const float *x, const float *gain, const float *bias) {
   float *statistics = s->hidden; // not in use between sublayers
   int64_t rows = size(s, ROWS), ints[] = {size(s, WIDTH)};
-  void *tensors[] = {y, statistics, statistics + rows, (void *)x, (void *)gain, (void *)bias};
-  heed_args a = {tensors, ints, s->a->f + EPS};
-  HEED_NAME(layer_norm)(&a, 0, rows);
+  void *both[] = {y, statistics, statistics + rows, (void *)x, (void *)gain, (void *)bias};
+  void *one[] = {y, statistics, (void *)x, (void *)gain};
+  heed_args a = {bias ? both : one, ints, s->a->f + EPS};
+  if (bias) HEED_NAME(layer_norm)(&a, 0, rows);
+  else HEED_NAME(rms_norm)(&a, 0, rows);
 }
 
 // x = scale * embedding of the token + its position
@@ -87,15 +90,17 @@ static void turn_row(const step *s, float *x) {
   HEED_NAME(rotary)(&(heed_args){tensors, ints, NULL}, 0, 1);
 }
 
+static step_product product_of(affine w, float *y, int64_t N, int64_t stride) {
+  return (step_product){.weight = w.weight, .bias = w.bias, .scales = w.scales, .y = y, .N = N, .stride = stride};
+}
+
 // Keys and values of this step go where slots says: row r into row r of the cache.
 static void project_own(const step *s, const decoder_layer *l, const float *x) {
   int64_t C = size(s, WIDTH), room = size(s, ROOM), place = size(s, PLACE);
   int64_t keys = size(s, HEADS) * size(s, KEY_WIDTH), values = size(s, HEADS) * size(s, VALUE_WIDTH);
-  step_product parts[] = {
-      {.weight = l->query.weight, .bias = l->query.bias, .y = s->query, .N = keys, .stride = keys},
-      {.weight = l->key.weight, .bias = l->key.bias, .y = l->keys + place * keys, .N = keys, .stride = room * keys},
-      {.weight = l->value.weight, .bias = l->value.bias, .y = l->values + place * values, .N = values,
-       .stride = room * values}};
+  step_product parts[] = {product_of(l->query, s->query, keys, keys),
+                          product_of(l->key, l->keys + place * keys, keys, room * keys),
+                          product_of(l->value, l->values + place * values, values, room * values)};
   step_input in = input_of(s, x, C);
   multiply_step(&in, parts, 3);
   for (int64_t row = 0; row < size(s, ROWS); row++) {
@@ -105,8 +110,9 @@ static void project_own(const step *s, const decoder_layer *l, const float *x) {
 }
 
 static void project(const step *s, const float *x, int64_t K, affine w, float *y, int64_t N, int add, int activation) {
-  step_product part = {.weight = w.weight, .bias = w.bias, .y = y, .N = N, .stride = N, .add = add,
-                       .activation = activation};
+  step_product part = product_of(w, y, N, N);
+  part.add = add;
+  part.activation = activation;
   step_input in = input_of(s, x, K);
   multiply_step(&in, &part, 1);
 }
@@ -121,6 +127,16 @@ static const float *enter(const step *s, const float *const norm[2]) {
 // Its end: what it gave has been added to x.
 static void leave(const step *s, const float *const norm[2]) {
   if (!size(s, PRE_NORM)) normalise(s, s->x, s->x, norm[0], norm[1]);
+}
+
+// hidden = activation(x gate) * x inner
+static void multiply_gated(const step *s, const decoder_layer *l, const float *x) {
+  int64_t F = size(s, HIDDEN), all = size(s, ROWS) * F;
+  step_product parts[] = {product_of(l->gate, s->hidden, F, F), product_of(l->inner, s->gated, F, F)};
+  parts[0].activation = (int)size(s, ACTIVATION);
+  step_input in = input_of(s, x, size(s, WIDTH));
+  multiply_step(&in, parts, 2);
+  FOR_VECTORS(i, all, store(s->hidden + i, load(s->hidden + i, W) * load(s->gated + i, W), W););
 }
 
 static void run_layer(const step *s, const decoder_layer *l) {
@@ -138,7 +154,9 @@ static void run_layer(const step *s, const decoder_layer *l) {
   project(s, s->context, values, l->crossOutput, s->x, C, 1, ACT_NONE);
   leave(s, l->crossNorm);
 
-  project(s, enter(s, l->innerNorm), C, l->inner, s->hidden, F, 0, (int)size(s, ACTIVATION));
+  const float *x = enter(s, l->innerNorm);
+  if (size(s, GATED)) multiply_gated(s, l, x);
+  else project(s, x, C, l->inner, s->hidden, F, 0, (int)size(s, ACTIVATION));
   project(s, s->hidden, F, l->outer, s->x, C, 1, ACT_NONE);
   leave(s, l->innerNorm);
 }
@@ -146,9 +164,10 @@ static void run_layer(const step *s, const decoder_layer *l) {
 // Working memory in slot A; the parts of the step may use slots B and C.
 static int prepare(step *s) {
   int64_t rows = size(s, ROWS), C = size(s, WIDTH), hidden = max64(size(s, HIDDEN), 2);
+  int64_t gated = size(s, GATED) ? hidden : 0;
   int64_t keys = size(s, HEADS) * size(s, KEY_WIDTH), values = size(s, HEADS) * size(s, VALUE_WIDTH);
   int64_t places = rows * max64(size(s, PLACE) + 1, size(s, SOURCES)) + rows;
-  size_t bytes = (size_t)places * sizeof(int64_t) + (size_t)(rows * (2 * C + keys + values + hidden)) * sizeof(float);
+  size_t bytes = (size_t)places * sizeof(int64_t) + (size_t)(rows * (2 * C + keys + values + hidden + gated)) * sizeof(float);
   char *memory = heed_scratch(HEED_SCRATCH_A, bytes);
   if (!memory) return 0;
   s->counts = (int64_t *)memory;
@@ -158,15 +177,17 @@ static int prepare(step *s) {
   s->query = s->y + rows * C;
   s->context = s->query + rows * keys;
   s->hidden = s->context + rows * values;
+  s->gated = s->hidden + rows * hidden;
   return 1;
 }
 
 // tensors tokens[rows, best] (int32), log-probabilities[rows, best + 1], tokens[rows] (int32), wanted[rows] (int32),
 // embedding[V, C], position[any, C] or NULL, slots[rows, room] (int32), sourceOf[rows] (int32), mask[any, sources] (uint8)
-// or NULL, forbidden[V] (uint8) or NULL, rotation[any, key width] or NULL, projection[V, C], final gain and bias [C] or
-// NULL, then those of each layer (see decoder_layer); ints rows, C, heads, key width, value width, hidden width, layers,
-// room, sources, place, V, best, activation, preNorm, whether the weights of layers and projection are panels
-// (pack_panels), whether rotation turns halves; floats eps, attention scale, embedding scale; items = 1
+// or NULL, forbidden[V] (uint8) or NULL, rotation[any, key width] or NULL, projection[V, C] and its scales or NULL, final
+// gain and bias [C] or NULL, then those of each layer (see decoder_layer); ints rows, C, heads, key width, value width,
+// hidden width, layers, room, sources, place, V, best, activation, preNorm, whether the weights of layers and projection
+// are panels (pack_panels), whether rotation turns halves, bits of the weights' codes or 0, whether layers have a gate;
+// floats eps, attention scale, embedding scale; items = 1
 // The last log-probability of a row is that of `wanted`, where that is not negative.
 KERNEL(decoder_step) {
   (void)begin;
@@ -182,7 +203,7 @@ KERNEL(decoder_step) {
     top = s.y;
   }
   best_tokens job = {.in = input_of(&s, top, size(&s, WIDTH)), .weight = a->t[PROJECTION],
-                     .forbidden = a->t[FORBIDDEN], .wanted = a->t[WANTED], .tokens = a->t[OUT_TOKENS],
+                     .scales = a->t[PROJECTION_SCALES], .forbidden = a->t[FORBIDDEN], .wanted = a->t[WANTED], .tokens = a->t[OUT_TOKENS],
                      .scores = a->t[OUT_SCORES], .V = size(&s, VOCAB), .k = size(&s, BEST)};
   find_best_tokens(&job);
 }

@@ -51,7 +51,7 @@ static void best_of_block(void *context, int64_t block) {
   int64_t rows = s->in.rows;
   float *logits = heed_scratch(HEED_SCRATCH_C, (size_t)(rows * BLOCK_COLUMNS) * sizeof(float));
   if (!logits) return;
-  step_product part = {.weight = s->weight, .N = s->V, .stride = BLOCK_COLUMNS};
+  step_product part = {.weight = s->weight, .scales = s->scales, .N = s->V, .stride = BLOCK_COLUMNS};
   multiply_columns(&s->in, &part, first, n, logits);
   for (int64_t row = 0; row < rows; row++) {
     float *x = logits + row * BLOCK_COLUMNS;
@@ -94,7 +94,11 @@ static void merge_row(const best_job *j, int64_t row) {
   scores[s->k] = s->wanted[row] < 0 ? 0 : (float)(j->wanted[row] - total);
 }
 
-void find_best_tokens(const best_tokens *s) {
+void find_best_tokens(const best_tokens *wanted) {
+  best_tokens own = *wanted;
+  const best_tokens *s = &own;
+  quantized_input codes;
+  if (!coded(&own.in, &codes)) return;
   best_job j = {.s = s, .blocks = ceil_div(s->V, BLOCK_COLUMNS)};
   int64_t all = j.blocks * s->in.rows;
   size_t bytes = (size_t)all * (sizeof(double) + sizeof(float) + (size_t)s->k * sizeof(candidate));

@@ -21,7 +21,17 @@ static void multiply_panels(matmul *g, const step_product *p, int64_t j, int64_t
   }
 }
 
+static void multiply_code_columns(const step_input *in, const step_product *p, int64_t j, int64_t n, float *y) {
+  quantized_product product = {.codes = (const int8_t *)p->weight, .scales = p->scales, .N = p->N, .stride = p->stride,
+                               .add = p->add};
+  multiply_codes(in->codes, &product, j / CODE_PANEL, ceil_div(j + n, CODE_PANEL), y);
+}
+
 void multiply_columns(const step_input *in, const step_product *p, int64_t j, int64_t n, float *y) {
+  if (in->codes) {
+    multiply_code_columns(in, p, j, n, y);
+    return;
+  }
   matmul g = {.M = in->rows, .N = n, .K = in->K, .A = in->x, .ai = in->K, .ak = 1, .B = p->weight + j * in->K, .bk = 1,
               .bj = in->K, .C = y, .ldc = p->stride, .accumulate = p->add};
   if (in->panels) multiply_panels(&g, p, j, n);
@@ -49,9 +59,19 @@ static void multiply_task(void *context, int64_t task) {
   finish_rows(p, s->in->rows, j, n);
 }
 
-void multiply_step(const step_input *in, const step_product *parts, int count) {
-  int64_t columns = max64(1, TASK_BYTES / (4 * max64(in->K, 1)));
-  step_job s = {in, ceil_div(columns, PANEL) * PANEL, parts};
+int coded(step_input *in, quantized_input *codes) {
+  if (in->bits == 0) return 1;
+  *codes = (quantized_input){.x = in->x, .M = in->rows, .K = in->K, .bits = in->bits};
+  in->codes = codes;
+  return quantize_input(codes, HEED_SCRATCH_B);
+}
+
+void multiply_step(const step_input *input, const step_product *parts, int count) {
+  step_input in = *input;
+  quantized_input codes;
+  if (!coded(&in, &codes)) return;
+  int64_t columns = max64(1, TASK_BYTES / (4 * max64(in.K, 1)));
+  step_job s = {&in, ceil_div(columns, PANEL) * PANEL, parts};
   int64_t tasks = 0;
   for (int part = 0; part < count; part++) tasks += ceil_div(parts[part].N, s.columns);
   heed_parallel_for(tasks, multiply_task, &s);

@@ -58,9 +58,12 @@ function decoderStep({ ints }: KernelCall): KernelCost {
     ...[number, number, number, number, number, number],
     ...[number, number, number, number, number],
   ];
-  const weights = layers * width * (3 * (keys + values) + 2 * hidden) + vocab * width;
+  const [bits, isGated] = [ints[16] ?? 0, ints[17] ?? 0];
+  const weights = layers * width * (3 * (keys + values) + (2 + isGated) * hidden) + vocab * width;
   const cached = rowCount * layers * (place + 1 + sources) * (keys + values);
-  return { flops: 2 * (rowCount * weights + cached), bytes: 4 * (weights + cached) };
+  // Whole numbers multiply faster than the fp32 probe.
+  const products = bits === 0 ? rowCount * weights : 0;
+  return { flops: 2 * (products + cached), bytes: ((bits || 32) / 8) * weights + 4 * cached };
 }
 
 /** Kernels whose arguments say more than the sizes of their tensors. */

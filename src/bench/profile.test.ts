@@ -53,6 +53,10 @@ describe('costs of a launch', () => {
     const ints = [rows, width, 2, keys, values, hidden, layers, 9, sources, place, vocab, 1, 0, 1];
     const call = { name: 'decoder_step', tensors: [], ints, floats: [], items: 1 };
     expect(costOf(call)).toEqual({ flops: 2 * (rows * weights + cached), bytes: 4 * (weights + cached) });
+    // A gate is one matrix more in each layer; codes of eight bits are a byte each.
+    const all = weights + layers * width * hidden;
+    const gated = { ...call, ints: [...ints, 0, 0, 8, 1] };
+    expect(costOf(gated)).toEqual({ flops: 2 * cached, bytes: all + 4 * cached });
   });
 
   it('of any other kernel: every tensor once', () => {

@@ -4,10 +4,14 @@ import type { AttentionLayer } from '../nn/attention/layer.ts';
 import { MultiHeadAttention } from '../nn/attention/multi-head.ts';
 import type { Embedding } from '../nn/embedding.ts';
 import { FeedForward } from '../nn/feed-forwards/feed-forward.ts';
+import { GatedFeedForward } from '../nn/feed-forwards/gated.ts';
+import type { FeedForwardLayer } from '../nn/feed-forwards/layer.ts';
 import { Linear, type LinearPart } from '../nn/linear.ts';
 import { LayerNorm } from '../nn/norms/layer-norm.ts';
 import type { Norm } from '../nn/norms/norm.ts';
+import { RmsNorm } from '../nn/norms/rms-norm.ts';
 import type { Position, Rotation } from '../nn/position/position.ts';
+import type { WeightModule } from '../nn/weight-module.ts';
 import type { Activation } from '../ops/activate/index.ts';
 import type { DecoderLayer } from './layers.ts';
 import type { Decoder } from './stacks.ts';
@@ -32,14 +36,17 @@ export interface DecoderModel {
 }
 
 export interface DecoderParts {
-  readonly embedding: Tensor;
-  readonly embeddingScale: number;
+  readonly embedding: Embedding;
   /** Vectors that are added, `[maxSeqLen, C]`, or null. */
   readonly positions: Tensor | null;
   /** By what queries and keys of self-attention are turned, or null. */
   readonly rotation: Rotation | null;
-  readonly projection: Tensor;
-  /** Those that are multiplied in a step, the projection among them. */
+  /** Numbers or codes, and scales of codes or null. */
+  readonly projection: readonly [Tensor, Tensor | null];
+  readonly vocabSize: number;
+  /** Of the codes of every weight; 0 where weights are numbers. */
+  readonly bits: 0 | 4 | 8;
+  /** Weights that are multiplied in a step, the projection among them; none where they are codes. */
   readonly weights: readonly Tensor[];
   readonly finalNorm: readonly (Tensor | null)[];
   readonly normEps: number;
@@ -50,21 +57,38 @@ export interface DecoderParts {
   readonly dModel: number;
   readonly dFf: number;
   readonly activation: Activation;
+  readonly isGated: boolean;
   readonly isPreNorm: boolean;
   /** The tensors of each layer with its caches put in. */
   readonly layers: readonly ((memory: Memory) => readonly (Tensor | null)[])[];
 }
 
-const affine = ({ weight, bias }: Linear | LinearPart): (Tensor | null)[] => [weight, bias];
-const norm = ({ weight, bias }: LayerNorm): Tensor[] => [weight, bias];
+type KnownNorm = LayerNorm | RmsNorm;
+type KnownFeedForward = FeedForward | GatedFeedForward;
+
+/** The weight as numbers or codes, and the scales of codes. */
+function matrix({ weight, quantized }: WeightModule): [Tensor, Tensor | null] {
+  return quantized ? [quantized.codes, quantized.scales] : [weight, null];
+}
+
+/** As `affine` in native/kernels/decoder_step.h. */
+function affine(linear: Linear): (Tensor | null)[] {
+  const [weight, scales] = matrix(linear);
+  return [weight, linear.bias, scales];
+}
+
+const norm = (norm: KnownNorm): (Tensor | null)[] => [
+  norm.weight,
+  norm instanceof LayerNorm ? norm.bias : null,
+];
 
 /** A layer whose every part the kernel knows. */
 interface PlainLayer {
   readonly selfAttention: MultiHeadAttention;
   readonly crossAttention: MultiHeadAttention;
-  readonly feedForward: FeedForward;
+  readonly feedForward: KnownFeedForward;
   /** Of self-attention, of cross-attention, and of the feed-forward network. */
-  readonly norms: readonly [LayerNorm, LayerNorm, LayerNorm];
+  readonly norms: readonly [KnownNorm, KnownNorm, KnownNorm];
 }
 
 /** The parts; undefined when a layer is of a kind that the kernel does not know. */
@@ -80,17 +104,21 @@ export function decoderParts(model: DecoderModel): DecoderParts | undefined {
   const isWhole = ({ selfAttention: self, crossAttention: cross }: PlainLayer): boolean =>
     self.numHeads === config.numHeads && cross.numHeads === config.numHeads;
   if (!layers.every(isWhole)) return undefined;
-  if (output.quantized || targetEmbedding.quantized || !(decoder.norm === null || isLayerNorm(decoder.norm)))
-    return undefined;
+  const finalNorm = decoder.norm;
+  if (finalNorm !== null && !isKnownNorm(finalNorm)) return undefined;
+  const linears = layers.flatMap(multiplied);
+  const bits = bitsOf([targetEmbedding, output, ...linears]);
+  if (bits === undefined) return undefined;
   const { selfAttention, feedForward } = first;
   return {
-    embedding: targetEmbedding.weight,
-    embeddingScale: targetEmbedding.scale,
+    embedding: targetEmbedding,
     positions: addend ?? null,
     rotation,
-    projection: output.weight,
-    weights: [output.weight, ...layers.flatMap((layer) => multiplied(layer))],
-    finalNorm: decoder.norm ? norm(decoder.norm) : [null, null],
+    projection: matrix(output),
+    vocabSize: output.weight.shape[0]!,
+    bits,
+    weights: bits === 0 ? [output, ...linears].map(({ weight }) => weight) : [],
+    finalNorm: finalNorm ? norm(finalNorm) : [null, null],
     normEps: config.normEps,
     attentionScale: selfAttention.scale,
     numHeads: config.numHeads,
@@ -98,25 +126,36 @@ export function decoderParts(model: DecoderModel): DecoderParts | undefined {
     valueWidth: selfAttention.valueDim,
     dModel: config.dModel,
     dFf: feedForward.inner.weight.shape[0]!,
-    activation: config.activation,
+    activation: feedForward.activation,
+    isGated: feedForward instanceof GatedFeedForward,
     isPreNorm: placement === 'pre',
     layers: layers.map(layerTensors),
   };
 }
 
+/** Of the codes of all weights; undefined where they are not of one kind. */
+function bitsOf(modules: readonly WeightModule[]): DecoderParts['bits'] | undefined {
+  const kinds = new Set(modules.map(({ quantized }) => quantized?.dtype));
+  if (kinds.size !== 1) return undefined;
+  const [dtype] = kinds;
+  return dtype === undefined ? 0 : dtype === 'int8' ? 8 : 4;
+}
+
 const isKnown = (layer: PlainLayer | undefined): layer is PlainLayer => layer !== undefined;
-const isLayerNorm = (norm: Norm): norm is LayerNorm => norm.constructor === LayerNorm;
-const isPlainLinear = (linear: Linear | LinearPart): boolean =>
-  linear instanceof Linear && linear.constructor === Linear && !linear.quantized;
+const isKnownNorm = (norm: Norm): norm is KnownNorm =>
+  [LayerNorm, RmsNorm].includes(norm.constructor as never);
+const isPlainLinear = (linear: Linear | LinearPart): linear is Linear =>
+  linear instanceof Linear && linear.constructor === Linear;
+const isKnownFeedForward = (network: FeedForwardLayer): network is KnownFeedForward =>
+  [FeedForward, GatedFeedForward].includes(network.constructor as never);
 
 function plainLayer(layer: DecoderLayer): PlainLayer | undefined {
   const { selfAttention, crossAttention, feedForward, residuals } = layer;
   const norms = residuals.map((residual) => residual.norm);
   if (!isPlainAttention(selfAttention) || !isPlainAttention(crossAttention)) return undefined;
-  if (!(feedForward instanceof FeedForward) || feedForward.constructor !== FeedForward) return undefined;
+  if (!isKnownFeedForward(feedForward)) return undefined;
   const isOneByOne = norms.length === 3; // not side by side in a single connection
-  if (!isOneByOne || !norms.every(isLayerNorm)) return undefined;
-  if (![feedForward.inner, feedForward.outer].every(isPlainLinear)) return undefined;
+  if (!isOneByOne || !norms.every(isKnownNorm)) return undefined;
   return { selfAttention, crossAttention, feedForward, norms: norms as unknown as PlainLayer['norms'] };
 }
 
@@ -126,29 +165,35 @@ function isPlainAttention(attention: AttentionLayer): attention is MultiHeadAtte
   return [query, key, value, output].every(isPlainLinear);
 }
 
-function multiplied({ selfAttention, crossAttention, feedForward }: PlainLayer): Tensor[] {
+function multiplied({ selfAttention, crossAttention, feedForward }: PlainLayer): Linear[] {
   const { query, key, value, output } = selfAttention;
-  const linears = [query, key, value, output, crossAttention.query, crossAttention.output];
-  return [...linears, feedForward.inner, feedForward.outer].map(({ weight }) => weight);
+  const linears = [query, key, value, output, crossAttention.query, crossAttention.output] as Linear[];
+  return [...linears, ...networkOf(feedForward)];
+}
+
+/** Inner and outer weights, and the gate's. */
+function networkOf(network: KnownFeedForward): Linear[] {
+  const { inner, outer } = network;
+  return network instanceof GatedFeedForward ? [inner, outer, network.gate] : [inner, outer];
 }
 
 /** As `decoder_layer` in native/kernels/decoder_step.h. */
 function layerTensors({ selfAttention, crossAttention, feedForward, norms }: PlainLayer) {
   return ({ keys, values, memoryKeys, memoryValues }: Memory): (Tensor | null)[] => [
     ...norm(norms[0]),
-    ...affine(selfAttention.query),
-    ...affine(selfAttention.key),
-    ...affine(selfAttention.value),
+    ...[selfAttention.query, selfAttention.key, selfAttention.value].flatMap((part) =>
+      affine(part as Linear),
+    ),
     ...affine(selfAttention.output),
     keys,
     values,
     ...norm(norms[1]),
-    ...affine(crossAttention.query),
+    ...affine(crossAttention.query as Linear),
     ...affine(crossAttention.output),
     memoryKeys,
     memoryValues,
     ...norm(norms[2]),
-    ...affine(feedForward.inner),
-    ...affine(feedForward.outer),
+    ...networkOf(feedForward).flatMap(affine),
+    ...(feedForward instanceof GatedFeedForward ? [] : [null, null, null]),
   ];
 }

@@ -7,6 +7,7 @@
 import type { Device } from '../core/device.ts';
 import type { TypedArray } from '../core/dtype.ts';
 import { scope } from '../core/scope.ts';
+import { noGrad } from '../core/tape.ts';
 import { Tensor } from '../core/tensor.ts';
 import { keptMask, type Mask } from '../nn/attention/masks.ts';
 import { isCapturing } from '../nn/capture.ts';
@@ -92,7 +93,7 @@ export class FusedDecoder implements DecodingState {
     const table = parts.positions ?? parts.rotation?.table;
     if (table && length >= table.shape[0]!) throw tooManyPositions('decoder', length + 1, table.shape[0]!);
     for (let row = 0; row < rows; row++) this.slots[row * room + length] = row;
-    const count = Math.min(query.count, parts.projection.shape[0]!);
+    const count = Math.min(query.count, parts.vocabSize);
     const result = scope(() => this.launch(tokens, { ...query, count }));
     this.length++;
     return result;
@@ -107,9 +108,10 @@ export class FusedDecoder implements DecodingState {
     };
     const best = Tensor.empty([rows, count], 'int32', device);
     const scores = Tensor.empty([rows, count + 1], 'float32', device);
-    const hasPanels = rows >= PANEL_ROWS;
+    const hasPanels = rows >= PANEL_ROWS && parts.bits === 0;
+    const { ids, table } = this.vectors(given('int32', tokens));
     const tensors = [
-      ...[best, scores, given('int32', tokens), given('int32', wanted), parts.embedding, parts.positions],
+      ...[best, scores, ids, given('int32', wanted), table, parts.positions],
       given('int32', this.slots.subarray(0, rows * room)),
       given('int32', this.sources.subarray(0, rows)),
       ...[this.mask, forbidden.length > 0 ? given('bool', this.flags(forbidden)) : null],
@@ -117,11 +119,20 @@ export class FusedDecoder implements DecodingState {
     device.launch({
       name: 'decoder_step',
       tensors: [...tensors.map((tensor) => tensor?.data ?? null), ...this.lastingData(hasPanels)],
-      ints: [...this.sizes(count), Number(hasPanels), Number(parts.rotation?.layout === 'halves')],
-      floats: [parts.normEps, parts.attentionScale, parts.embeddingScale],
+      ints: [...this.sizes(count), Number(hasPanels), ...this.switches()],
+      floats: [parts.normEps, parts.attentionScale, parts.embedding.scale],
       items: 1,
     });
     return split(best.data as Int32Array, scores.data as Float32Array, rows, count);
+  }
+
+  /** Where the vectors of the tokens stand; rows of codes are made numbers here, and counted from 0. */
+  private vectors(ids: Tensor): { readonly ids: Tensor; readonly table: Tensor } {
+    const { weight, quantized } = this.parts.embedding;
+    if (!quantized) return { ids, table: weight };
+    const table = noGrad(() => quantized.rows(ids, 1));
+    for (let row = 0; row < ids.size; row++) ids.data[row] = row;
+    return { ids, table };
   }
 
   /** Weights and caches, in the order of the launch. */
@@ -132,7 +143,7 @@ export class FusedDecoder implements DecodingState {
       for (const weight of parts.weights) panels.set(weight, inPanels(weight));
     const weight = (tensor: Tensor | null) => (hasPanels && tensor && panels.get(tensor)) || tensor;
     const layers = parts.layers.flatMap((layer, l) => layer(this.layers[l]!));
-    const first = [parts.rotation?.table ?? null, parts.projection, ...parts.finalNorm];
+    const first = [parts.rotation?.table ?? null, ...parts.projection, ...parts.finalNorm];
     const data = [...first, ...layers].map((tensor) => weight(tensor)?.data ?? null);
     this.lasting = { hasPanels, data };
     return data;
@@ -141,16 +152,20 @@ export class FusedDecoder implements DecodingState {
   /** In the order of native/kernels/decoder_step.c. */
   private sizes(count: number): number[] {
     const { parts } = this;
-    const { numHeads, keyWidth, valueWidth, dModel, dFf, activation, isPreNorm } = parts;
+    const { numHeads, keyWidth, valueWidth, dModel, dFf, vocabSize, activation, isPreNorm } = parts;
     const widths = [dModel, numHeads, keyWidth, valueWidth, dFf];
-    const vocabSize = parts.projection.shape[0]!;
     const places = [this.layers.length, this.room, this.sourceLength, this.length];
     const ints = [this.rows, ...widths, ...places, vocabSize, count];
     return [...ints, activationCode(activation), Number(isPreNorm)];
   }
 
+  private switches(): number[] {
+    const { rotation, bits, isGated } = this.parts;
+    return [Number(rotation?.layout === 'halves'), bits, Number(isGated)];
+  }
+
   private flags(ids: readonly number[]): Uint8Array {
-    const flags = new Uint8Array(this.parts.projection.shape[0]!);
+    const flags = new Uint8Array(this.parts.vocabSize);
     for (const id of ids) flags[id] = 1;
     return flags;
   }

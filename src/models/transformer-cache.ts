@@ -23,6 +23,8 @@ export class TransformerCache {
   memoryMask: Mask | null;
   /** What can be copied, or null. */
   source: CopiedSource | null;
+  /** Which of the sources that were given each row is for; undefined before the first selection. */
+  private sources: readonly number[] | undefined;
 
   constructor(layers: readonly LayerCache[], memoryMask: Mask | null, source: CopiedSource | null = null) {
     this.layers = layers;
@@ -37,8 +39,22 @@ export class TransformerCache {
 
   /** Keeps the sequences at `places`, in that order. */
   select(places: readonly number[]): void {
+    for (const layer of this.layers) layer.self.select(places);
+    if (this.changeSources(places)) this.selectSources(places);
+  }
+
+  /** Whether rows get other sources: beams of one text that change places do not. */
+  private changeSources(places: readonly number[]): boolean {
+    const rows = this.layers[0]?.cross.keys.shape[0] ?? 0;
+    const before = this.sources ?? Array.from({ length: rows }, (_, row) => row);
+    this.sources = places.map((place) => before[place]!);
+    return (
+      this.sources.length !== before.length || this.sources.some((source, row) => source !== before[row])
+    );
+  }
+
+  private selectSources(places: readonly number[]): void {
     for (const layer of this.layers) {
-      layer.self.select(places);
       layer.cross = {
         keys: selected(layer.cross.keys, places),
         values: selected(layer.cross.values, places),

@@ -34,6 +34,10 @@ export class QuantizedMatrix extends Module {
     quantizeInto(panels, matrix.data, { rows: outFeatures, columns: inFeatures }, dtype);
   }
 
+  get dtype(): QuantizedType {
+    return this.params.dtype;
+  }
+
   /** Of the matrix that it stands for. */
   get shape(): Shape {
     return [this.params.outFeatures, this.params.inFeatures];

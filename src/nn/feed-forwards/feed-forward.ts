@@ -22,7 +22,7 @@ export interface FeedForwardOptions {
 export class FeedForward extends Module {
   readonly inner: Linear;
   readonly outer: Linear;
-  private readonly activation: Activation;
+  readonly activation: Activation;
   private readonly dropout: number;
 
   constructor(options: FeedForwardOptions, context: ModuleContext) {

@@ -39,7 +39,8 @@ export class GatedFeedForward extends Module {
   readonly gate: Linear;
   readonly inner: Linear;
   readonly outer: Linear;
-  private readonly activation: Activation;
+  /** Of the gate. */
+  readonly activation: Activation;
   private readonly dropout: number;
 
   constructor(options: GatedFeedForwardOptions, context: ModuleContext) {
