@@ -88,11 +88,12 @@ describe('what is measured', () => {
   });
 
   it('is every kind, switch and named value of the recurrent model', () => {
-    const { cell, bidirectional, attention } = fieldsOf('lstm-seq2seq');
+    const { cell, bidirectional, attention, inputFeeding } = fieldsOf('lstm-seq2seq');
     const plain = {
       cell: cell!.default,
       bidirectional: bidirectional!.default,
       attention: attention!.default,
+      inputFeeding: inputFeeding!.default,
     };
     expect(unmeasured('lstm-seq2seq', plain)).toEqual([]);
   });

@@ -115,12 +115,13 @@ function withOptions(field: string, kind: string, options: MechanismChange, fami
 
 function recurrentChoices(): MechanismChoice[] {
   const family = 'lstm-seq2seq';
-  const { cell, bidirectional, attention } = recurrentSeq2SeqRules;
+  const { cell, bidirectional, attention, inputFeeding } = recurrentSeq2SeqRules;
   return [
     ...valuesOf('cell', cell.of, cell.default, family),
     ...valuesOf('bidirectional', [true, false], bidirectional.default, family),
     ...kindsOf('attention', attention.of, attention.default, family),
     withOptions('attention', 'luong', { guidedWeight: 1 }, family),
+    ...valuesOf('inputFeeding', [true], inputFeeding.default, family),
   ];
 }
 

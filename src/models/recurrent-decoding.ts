@@ -6,22 +6,22 @@ import type { SourceMemory } from '../nn/attention/source.ts';
 import type { RecurrentStates } from '../nn/recurrent/stack.ts';
 import type { DecodingState } from './encoder-decoder.ts';
 
-/** The steps of the model. */
-export interface RecurrentSteps {
-  /** Tokens `[rows, 1]` and the states before to those after. */
-  run(tokens: Tensor, states: RecurrentStates): { readonly output: Tensor; readonly states: RecurrentStates };
-  /**
-   * `[rows, 1, C]` to `[rows, V]`, and the weights `[rows, S]` where the next step needs them.
-   *
-   * @param before - the weights of the step before; null at first
-   */
-  logits(
-    output: Tensor,
-    memory: SourceMemory | null,
-    mask: Mask | null,
-    before: Tensor | null,
-  ): { readonly logits: Tensor; readonly weights: Tensor | null };
+/** What a step leaves for the next one. */
+export interface Carried {
+  readonly states: RecurrentStates;
+  /** `[B, 1, C]`, where the next step reads what this one said. */
+  readonly said: Tensor | null;
+  /** `[B, S]`, for attention that remembers where it looked. */
+  readonly weights: Tensor | null;
 }
+
+/** One step of the model: tokens `[B, 1]` to logits `[B, V]`. */
+export type RecurrentStep = (
+  tokens: Tensor,
+  memory: SourceMemory | null,
+  mask: Mask | null,
+  before: Carried,
+) => { readonly logits: Tensor; readonly carried: Carried };
 
 /** Calls `change` on every tensor of states. */
 function mapStates(states: RecurrentStates, change: (state: Tensor) => Tensor): RecurrentStates {
@@ -30,40 +30,44 @@ function mapStates(states: RecurrentStates, change: (state: Tensor) => Tensor): 
   );
 }
 
+/** Calls `change` on every tensor that is carried. */
+function mapCarried({ states, said, weights }: Carried, change: (tensor: Tensor) => Tensor): Carried {
+  return {
+    states: mapStates(states, change),
+    said: said && change(said),
+    weights: weights && change(weights),
+  };
+}
+
 /** A batch of texts that grow token by token. */
 export class RecurrentDecoding implements DecodingState {
-  private states: RecurrentStates;
+  private carried: Carried;
   private memory: SourceMemory | null;
   private mask: Mask | null;
-  /** Where each text looked last, for attention that remembers. */
-  private weights: Tensor | null = null;
-  private readonly steps: RecurrentSteps;
+  private readonly advance: RecurrentStep;
 
   constructor(
     { states, memory }: { readonly states: RecurrentStates; readonly memory: SourceMemory | null },
     mask: Mask | null,
-    steps: RecurrentSteps,
+    advance: RecurrentStep,
   ) {
-    this.states = mapStates(states, (state) => state.keep());
+    this.carried = mapCarried({ states, said: null, weights: null }, (tensor) => tensor.keep());
     this.memory = memory && { keys: memory.keys.keep(), values: memory.values.keep() };
     this.mask = mask?.keep() ?? null;
-    this.steps = steps;
+    this.advance = advance;
   }
 
   step(tokens: Tensor): Tensor {
-    const { output, states } = this.steps.run(tokens, this.states);
-    const before = this.states;
-    this.states = mapStates(states, (state) => state.keep());
-    mapStates(before, disposed);
-    const said = this.steps.logits(output, this.memory, this.mask, this.weights);
-    this.weights?.dispose();
-    this.weights = said.weights?.keep() ?? null;
-    return said.logits;
+    const { logits, carried } = this.advance(tokens, this.memory, this.mask, this.carried);
+    const before = this.carried;
+    this.carried = mapCarried(carried, (tensor) => tensor.keep());
+    mapCarried(before, disposed);
+    return logits;
   }
 
   select(places: readonly number[]): void {
     const chosen = (of: Tensor): Tensor => selected(of, places);
-    this.states = mapStates(this.states, chosen);
+    this.carried = mapCarried(this.carried, chosen);
     if (this.memory) {
       const { keys, values } = this.memory;
       const isShared = keys === values;
@@ -71,15 +75,13 @@ export class RecurrentDecoding implements DecodingState {
       this.memory = { keys: isShared ? own : chosen(keys), values: own };
     }
     if (this.mask) this.mask = asMask(chosen(this.mask));
-    if (this.weights) this.weights = chosen(this.weights);
   }
 
   dispose(): void {
-    mapStates(this.states, disposed);
+    mapCarried(this.carried, disposed);
     this.memory?.keys.dispose();
     this.memory?.values.dispose();
     this.mask?.dispose();
-    this.weights?.dispose();
   }
 }
 

@@ -20,6 +20,8 @@ export interface RecurrentSeq2SeqConfig {
   readonly bidirectional: boolean;
   /** How the decoder looks at the source; `none` leaves it the encoder's last state only. */
   readonly attention: SourceAttentionKind;
+  /** Whether each step reads what the step before said beside its token (Luong et al. 2015, §3.3). */
+  readonly inputFeeding: boolean;
   /** Rate on embeddings, between layers and before the output. */
   readonly dropout: number;
   /** Id whose embedding is zero. */
@@ -34,6 +36,7 @@ export const recurrentSeq2SeqDefaults = {
   cell: 'lstm',
   bidirectional: true,
   attention: 'luong',
+  inputFeeding: false,
   dropout: 0.1,
   paddingId: 0,
 } as const satisfies Partial<RecurrentSeq2SeqConfig>;
@@ -46,18 +49,25 @@ export const recurrentSeq2SeqRules = {
   cell: { type: 'choice', of: Object.keys(recurrentCells), default: recurrentSeq2SeqDefaults.cell },
   bidirectional: { type: 'flag', default: recurrentSeq2SeqDefaults.bidirectional },
   attention: { type: 'variant', of: sourceAttentions, default: recurrentSeq2SeqDefaults.attention },
+  inputFeeding: { type: 'flag', default: recurrentSeq2SeqDefaults.inputFeeding },
   dropout: { type: 'rate', default: recurrentSeq2SeqDefaults.dropout },
 } as const satisfies OptionRules;
 
+const nothingToFeed: ConfigIssue = {
+  path: 'inputFeeding',
+  message: 'it feeds what attention found, and attention is none; choose luong or bahdanau, or leave it out',
+};
+
 /** What does not go together, in a configuration whose every field is fine by itself. */
 export function recurrentSeq2SeqClashes(
-  config: Pick<RecurrentSeq2SeqConfig, 'dModel' | 'bidirectional' | 'attention'>,
+  config: Pick<RecurrentSeq2SeqConfig, 'dModel' | 'bidirectional' | 'attention' | 'inputFeeding'>,
 ): ConfigIssue[] {
   const message = `expected an even number, for two directions, got ${config.dModel}`;
   const isEven = !config.bidirectional || config.dModel % 2 === 0;
   return [
     ...(isEven ? [] : [{ path: 'dModel', message }]),
     ...choiceIssues('attention', sourceAttentions, config.attention, config),
+    ...(config.inputFeeding && config.attention === 'none' ? [nothingToFeed] : []),
   ];
 }
 

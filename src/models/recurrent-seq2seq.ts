@@ -8,36 +8,38 @@
  * https://arxiv.org/abs/1406.1078; with attention Bahdanau et al. 2014, https://arxiv.org/abs/1409.0473 and Luong et
  * al. 2015, https://arxiv.org/abs/1508.04025. The decoder looks after its recurrent layers, as in the latter
  * (`h_t → a_t → c_t → h̃_t`), for both scores: so no step of them waits for a context, and training runs over all steps
- * at once.
+ * at once. With `inputFeeding` it does wait: a step reads the token and what the step before said, `[x_t; h̃_{t−1}]`
+ * (Luong et al., §3.3), so that contexts enter the recurrence as they do in Bahdanau's model.
  *
  * Shapes: B batch · S source tokens · T target tokens · N all tokens of a side · C dModel · V vocabulary.
  */
 import type { Device } from '../core/device.ts';
 import { Random } from '../core/random.ts';
-import { type Tensor, tensor } from '../core/tensor.ts';
+import { type Tensor, tensor, zeros } from '../core/tensor.ts';
 import { type Mask, paddingMask } from '../nn/attention/masks.ts';
-import { Packing, Segments, type Visible } from '../nn/attention/packing.ts';
-import { maskOfRows, type SourceAttention, type SourceMemory } from '../nn/attention/source.ts';
+import { Packing, Segments } from '../nn/attention/packing.ts';
+import { Padded } from '../nn/attention/padded.ts';
+import { paddedMemory, type SourceMemory } from '../nn/attention/source.ts';
 import { sourceAttentions } from '../nn/attention/source-kinds.ts';
 import { Embedding } from '../nn/embedding.ts';
 import { uniform } from '../nn/initializers.ts';
 import { Linear } from '../nn/linear.ts';
-import { Module, type ModuleContext } from '../nn/module.ts';
+import type { ModuleContext } from '../nn/module.ts';
 import type { RecurrentState } from '../nn/recurrent/layer.ts';
 import { Sequences } from '../nn/recurrent/sequences.ts';
 import { Recurrent, type RecurrentStates } from '../nn/recurrent/stack.ts';
 import { Dropout } from '../nn/residual.ts';
 import { makeVariant } from '../nn/variants.ts';
-import { tanh } from '../ops/elementwise/unary.ts';
 import { reshape } from '../ops/shape/reshape.ts';
 import { concat, slice } from '../ops/shape/slice.ts';
+import { AttentiveOutput } from './attentive-output.ts';
 import {
   type DecodingState,
   EncoderDecoder,
   type PackedSequences,
   type SourceBatch,
 } from './encoder-decoder.ts';
-import { RecurrentDecoding } from './recurrent-decoding.ts';
+import { type Carried, RecurrentDecoding } from './recurrent-decoding.ts';
 import {
   checkRecurrentSeq2SeqConfig,
   type RecurrentSeq2SeqConfig,
@@ -50,37 +52,6 @@ export interface EncodedSources {
   readonly memory: SourceMemory | null;
   /** Where the decoder starts: the encoder's last states. */
   readonly states: RecurrentStates;
-}
-
-/** `h̃ = tanh(W [c; h])`: what the decoder says, from its state and the context. Paper: Luong et al. 2015, §3. */
-class AttentiveOutput extends Module {
-  readonly attention: SourceAttention;
-  readonly combination: Linear;
-
-  constructor(attention: SourceAttention, dModel: number, context: ModuleContext) {
-    super();
-    this.attention = attention;
-    this.combination = new Linear(2 * dModel, dModel, context);
-  }
-
-  /** states `[B, T, C]` */
-  forward(states: Tensor, memory: SourceMemory, visible: Visible): Tensor {
-    return this.combine(this.attention.attendTo(states, memory, visible), states);
-  }
-
-  /** As `forward`, from the weights `[B, S]` of the step before; gives those of the last step too. */
-  step(states: Tensor, memory: SourceMemory, visible: Mask | null, before: Tensor | null) {
-    const { contexts, weights } = this.attention.align(states, memory, maskOfRows(visible), before);
-    const [batch, , S] = weights.shape as [number, number, number];
-    return {
-      output: this.combine(contexts, states),
-      weights: reshape(slice(weights, 1, -1), [batch, S]),
-    };
-  }
-
-  private combine(contexts: Tensor, states: Tensor): Tensor {
-    return tanh(this.combination.forward(concat([contexts, states], 2)));
-  }
 }
 
 /** The whole model, from ids to logits. */
@@ -108,15 +79,16 @@ export class RecurrentSeq2Seq extends EncoderDecoder {
   ) {
     super();
     this.config = checkRecurrentSeq2SeqConfig({ ...recurrentSeq2SeqDefaults, ...config });
-    const { sourceVocabSize, targetVocabSize, dModel, numLayers, cell, bidirectional, dropout, paddingId } =
-      this.config;
+    const { sourceVocabSize, targetVocabSize, dModel, numLayers, cell, bidirectional } = this.config;
+    const { inputFeeding, dropout, paddingId } = this.config;
     const table = { paddingId, std: 0.1 };
     this.sourceEmbedding = new Embedding(sourceVocabSize, dModel, context, table);
     this.targetEmbedding = new Embedding(targetVocabSize, dModel, context, table);
     const common = { cell, inputWidth: dModel, numLayers, dropout };
     const width = bidirectional ? dModel / 2 : dModel;
     this.encoder = new Recurrent({ ...common, width, bidirectional }, context);
-    this.decoder = new Recurrent({ ...common, width: dModel }, context);
+    const inputWidth = inputFeeding ? 2 * dModel : dModel;
+    this.decoder = new Recurrent({ ...common, inputWidth, width: dModel }, context);
     const widths = { queryWidth: dModel, memoryWidth: dModel };
     const attention = makeVariant(sourceAttentions, this.config.attention, widths, context);
     this.output = attention && new AttentiveOutput(attention, dModel, context);
@@ -141,8 +113,11 @@ export class RecurrentSeq2Seq extends EncoderDecoder {
   override forwardPacked(source: PackedSequences, target: PackedSequences): Tensor {
     const [from, to] = [new Packing(source.lengths, this.device), new Packing(target.lengths, this.device)];
     const sources = this.encode(from.pack(source.ids), Sequences.packed(from));
-    const { output } = this.run(to.pack(target.ids), Sequences.packed(to), sources.states);
-    return this.logits(output, sources.memory, new Segments(to, from));
+    const x = this.embed(to.pack(target.ids));
+    const bounds = new Segments(to, from);
+    if (this.config.inputFeeding) return this.project(this.fed(x, sources, bounds));
+    const { output } = this.decoder.forward(x, Sequences.packed(to), sources.states);
+    return this.project(this.output ? this.output.forward(output, sources.memory!, bounds) : output);
   }
 
   /** Source ids `[B, S]` to what the decoder starts from. */
@@ -153,27 +128,58 @@ export class RecurrentSeq2Seq extends EncoderDecoder {
     return { memory, states: states.map((directions) => [joined(directions)]) };
   }
 
-  /** Target ids `[B, T]` through the recurrent layers of the decoder. */
-  run(ids: Tensor, sequences: Sequences, start: RecurrentStates) {
-    return this.decoder.forward(this.dropped.forward(this.targetEmbedding.forward(ids)), sequences, start);
+  /** Target ids `[B, T]` to the inputs of the decoder. */
+  private embed(ids: Tensor): Tensor {
+    return this.dropped.forward(this.targetEmbedding.forward(ids));
   }
 
-  /** Decoder states `[B, T, C]` to logits `[B, T, V]`. */
-  logits(states: Tensor, memory: SourceMemory | null, visible: Visible): Tensor {
-    return this.project(this.output ? this.output.forward(states, memory!, visible) : states);
+  /** With input feeding: packed inputs `[1, N, C]` step by step, all texts at once, to what each step says. */
+  private fed(x: Tensor, { memory, states }: EncodedSources, bounds: Segments): Tensor {
+    const [target, source] = [new Padded(bounds.queries), new Padded(bounds.keys)];
+    const inputs = target.unpack(x); // [B, T, C]
+    const own = paddedMemory(memory!, source);
+    let carried: Carried = { states, said: null, weights: null };
+    const steps = Array.from({ length: bounds.queries.longest }, (_, t) => {
+      const step = this.advance(slice(inputs, 1, t, t + 1), own, source.mask, carried);
+      carried = step.carried;
+      return { output: step.output, weights: step.weights! };
+    });
+    const joined = (part: 'output' | 'weights'): Tensor =>
+      concat(
+        steps.map((step) => step[part]),
+        1,
+      );
+    this.output!.attention.show(joined('weights'), bounds);
+    return target.pack(joined('output'));
+  }
+
+  /** One step: inputs `[B, 1, C]` to what is said, `[B, 1, C]`, and what the next step needs. */
+  private advance(
+    x: Tensor,
+    memory: SourceMemory | null,
+    mask: Mask | null,
+    { states, said, weights }: Carried,
+  ) {
+    const { inputFeeding } = this.config;
+    const input = inputFeeding ? concat([x, said ?? zeros(x.shape, { device: this.device })], 2) : x;
+    const ran = this.decoder.forward(input, Sequences.steps(x.shape[0]!, this.device), states);
+    const { remembers = false } = this.output?.attention ?? {};
+    if (!inputFeeding && !remembers) {
+      const output = this.output ? this.output.forward(ran.output, memory!, mask) : ran.output;
+      return { output, weights: null, carried: { states: ran.states, said: null, weights: null } };
+    }
+    const step = this.output!.step(ran.output, memory!, mask, weights);
+    const [batch, , S] = step.weights.shape as [number, number, number];
+    const carried: Carried = {
+      states: ran.states,
+      said: inputFeeding ? step.output : null,
+      weights: remembers ? reshape(step.weights, [batch, S]) : null,
+    };
+    return { ...step, carried };
   }
 
   private project(top: Tensor): Tensor {
     return this.expose('logits', this.projection.forward(this.dropped.forward(top)));
-  }
-
-  /** One step `[B, 1, C]` to logits `[B, V]`, and the weights that the next step needs. */
-  private stepLogits(states: Tensor, memory: SourceMemory | null, mask: Mask | null, before: Tensor | null) {
-    const rows = (logits: Tensor): Tensor => reshape(logits, [states.shape[0]!, -1]);
-    if (!this.output?.attention.remembers)
-      return { logits: rows(this.logits(states, memory, mask)), weights: null };
-    const { output, weights } = this.output.step(states, memory!, mask, before);
-    return { logits: rows(this.project(output)), weights };
   }
 
   override decodingOf({ ids, mask, batch, length }: SourceBatch): DecodingState {
@@ -184,9 +190,9 @@ export class RecurrentSeq2Seq extends EncoderDecoder {
     const source = tensor(ids, [batch, length], { dtype: 'int32', device });
     const sources = this.encode(source, Sequences.padded(lengths, length, device));
     const visible: Mask | null = mask.includes(0) ? paddingMask(mask, batch, length, { device }) : null;
-    return new RecurrentDecoding(sources, visible, {
-      run: (tokens, states) => this.run(tokens, Sequences.steps(tokens.shape[0]!, device), states),
-      logits: (states, memory, hidden, before) => this.stepLogits(states, memory, hidden, before),
+    return new RecurrentDecoding(sources, visible, (tokens, memory, hidden, before) => {
+      const { output, carried } = this.advance(this.embed(tokens), memory, hidden, before);
+      return { logits: reshape(this.project(output), [output.shape[0]!, -1]), carried };
     });
   }
 }

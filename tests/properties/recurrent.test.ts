@@ -35,6 +35,7 @@ import {
   batchedEqualsAlone,
   guidedGradientsAreDifferences,
   guidedLossIsThatOfEachPair,
+  inputFeedingEqualsLoops,
   recurrentFutureChangesNothing,
   recurrentStepsEqualForward,
 } from '../support/checks/recurrent-seq2seq.ts';
@@ -220,6 +221,7 @@ describe('recurrent encoder–decoders (I12, I13)', () => {
     recurrentStepsEqualForward,
   );
   itOnEachDevice('give a pair in a batch what it gets alone', batchedEqualsAlone);
+  itOnEachDevice('with input feeding equal scalar loops (E17)', inputFeedingEqualsLoops);
   itOnEachDevice('are drawn to the diagonal by the loss of each pair (E18)', guidedLossIsThatOfEachPair);
   it.each(['gru', 'lstm'] as const)(
     'have the gradients of central differences, the guided loss included: %s',
@@ -250,6 +252,12 @@ describe('recurrent encoder–decoders (I12, I13)', () => {
       );
       expect(reached, attention).toEqual(attention === 'none' ? [false, false, true] : [true, true, true]);
     }
+  });
+
+  it('have nothing to feed without attention', () => {
+    const sizes = { sourceVocabSize: 5, targetVocabSize: 5, dModel: 8 };
+    const make = () => new RecurrentSeq2Seq({ ...sizes, attention: 'none', inputFeeding: true });
+    expect(make).toThrowError('inputFeeding: it feeds what attention found, and attention is none');
   });
 
   it('list every field that cannot be used', () => {

@@ -23,6 +23,12 @@ export interface SlowWeights {
   readonly stateBias: Numbers;
 }
 
+/** The states before the first step. */
+export interface SlowStart {
+  readonly hidden: readonly number[];
+  readonly cell: readonly number[];
+}
+
 /**
  * One sequence through one layer: the states after every step, the last cell state.
  *
@@ -32,7 +38,7 @@ export function slowRecurrent(
   kind: SlowCell,
   steps: readonly (readonly number[])[],
   weights: SlowWeights,
-  start: { readonly hidden: readonly number[]; readonly cell: readonly number[] },
+  start: SlowStart,
 ): { hidden: number[][]; cell: number[] } {
   const H = start.hidden.length;
   let [h, c] = [[...start.hidden], [...start.cell]];

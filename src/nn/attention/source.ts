@@ -41,6 +41,12 @@ export function maskOfRows(mask: Mask | null): Mask | null {
   return mask && asMask(mask.view([batch, 1, length]));
 }
 
+/** Packed sources `[1, N, …]` as a padded batch. */
+export function paddedMemory({ keys, values }: SourceMemory, batch: Padded): SourceMemory {
+  const own = batch.unpack(values);
+  return { keys: keys === values ? own : batch.unpack(keys), values: own };
+}
+
 /** How well a decoder state matches each encoder state, and the average that follows. */
 export abstract class SourceAttention extends Module {
   private readonly guidance: Guidance;
@@ -76,8 +82,7 @@ export abstract class SourceAttention extends Module {
     if (!(visible instanceof Segments)) return this.look(query, memory, maskOfRows(visible), null);
     const { queries, keys } = visible;
     const [from, to] = [new Padded(queries), new Padded(keys)];
-    const values = to.unpack(memory.values);
-    const own = { keys: memory.keys === memory.values ? values : to.unpack(memory.keys), values };
+    const own = paddedMemory(memory, to);
     return from.pack(this.look(from.unpack(query), own, maskOfRows(to.mask), visible));
   }
 
@@ -88,9 +93,19 @@ export abstract class SourceAttention extends Module {
 
   private look(query: Tensor, memory: SourceMemory, mask: Mask | null, segments: Segments | null): Tensor {
     const { contexts, weights } = this.align(query, memory, mask, null);
+    this.show(weights, segments);
+    return contexts;
+  }
+
+  /**
+   * Offers weights `[B, T, S]` of whole texts to whoever looks, and to the loss that draws them to the diagonal.
+   *
+   * @param segments - the bounds of sequences that were packed before they were padded, or null
+   */
+  show(weights: Tensor, segments: Segments | null): void {
+    if (this.isHidden) return;
     const [batch, T, S] = weights.shape as [number, number, number];
     const ofHead = this.expose('weights', reshape(weights, [batch, 1, T, S]));
     if (isGuiding(this.guidance)) guide(ofHead, segments, this.guidance);
-    return contexts;
   }
 }

@@ -10,8 +10,10 @@
  */
 import { defineOp } from '../../core/op.ts';
 import { formatShape, sizeOf } from '../../core/shape.ts';
-import { type Tensor, tensor } from '../../core/tensor.ts';
+import type { Tensor } from '../../core/tensor.ts';
 import { ShapeError } from '../../errors.ts';
+import { reshape } from '../shape/reshape.ts';
+import { slice } from '../shape/slice.ts';
 
 type None = Record<never, never>;
 
@@ -31,10 +33,16 @@ function walk(p: ArrayLike<number>, T: number, S: number, first?: ArrayLike<numb
   return { alpha, reached };
 }
 
-/** Gradient of p, from the last output back to the first and from the last place to the first. */
-function walkBack(p: ArrayLike<number>, grad: ArrayLike<number>, T: number, S: number): Float64Array {
-  const { reached } = walk(p, T, S);
-  const result = new Float64Array(T * S);
+/** Gradients of p, and of the row before them behind it: from the last output and place back to the first. */
+function walkBack(
+  p: ArrayLike<number>,
+  grad: ArrayLike<number>,
+  T: number,
+  S: number,
+  first?: ArrayLike<number>,
+): Float64Array {
+  const { reached } = walk(p, T, S, first);
+  const result = new Float64Array((T + 1) * S);
   let later = new Float64Array(S); // gradient of q[t + 1], which is that of α[t] too
   for (let t = T - 1; t >= 0; t--) {
     const own = new Float64Array(S);
@@ -47,6 +55,7 @@ function walkBack(p: ArrayLike<number>, grad: ArrayLike<number>, T: number, S: n
     }
     later = own;
   }
+  result.set(later, T * S);
   return result;
 }
 
@@ -58,26 +67,39 @@ function eachEntry(p: Tensor, each: (from: number, to: number, T: number, S: num
 
 const probabilities = (shape: readonly number[]) => ({ shape, range: [0.05, 0.95] }) as const;
 
-const gradientOp = defineOp<readonly [grad: Tensor, p: Tensor], None>({
+type Start = Tensor | null;
+
+/** The row before an entry of `before`, `[..., S]`. */
+function firstOf(before: Start, from: number, T: number, S: number): ArrayLike<number> | undefined {
+  return before?.data.subarray(from / T, from / T + S);
+}
+
+const gradientOp = defineOp<readonly [grad: Tensor, p: Tensor, before: Start], None>({
   name: 'monotonicAlignmentGradient',
-  samples: [{ inputs: [[2, 3, 4], probabilities([2, 3, 4])], params: {} }],
-  shape: ([, p]) => p,
+  samples: [
+    { inputs: [[2, 3, 4], probabilities([2, 3, 4]), null], params: {} },
+    { inputs: [[2, 3, 4], probabilities([2, 3, 4]), probabilities([2, 4])], params: {} },
+  ],
+  shape: ([, p]) => [...p.slice(0, -2), p.at(-2)! + 1, p.at(-1)!],
   differentiable: false,
   flops: ([, p]) => 8 * sizeOf(p),
-  compute: ({ inputs: [grad, p], output }) =>
+  compute: ({ inputs: [grad, p, before], output }) =>
     eachEntry(p, (from, to, T, S) => {
-      output.data.set(walkBack(p.data.subarray(from, to), grad.data.subarray(from, to), T, S), from);
+      const upstream = grad.data.subarray(from, to);
+      const all = walkBack(p.data.subarray(from, to), upstream, T, S, firstOf(before, from, T, S));
+      output.data.set(all, (from / T) * (T + 1));
     }),
 });
 
-const op = defineOp<readonly [p: Tensor], None>({
+const op = defineOp<readonly [p: Tensor, before: Start], None>({
   name: 'monotonicAlignment',
   samples: [
-    { inputs: [probabilities([2, 3, 4])], params: {} },
-    { inputs: [probabilities([5, 1])], params: {}, note: 'one place' },
-    { inputs: [probabilities([1, 33])], params: {} },
-    { inputs: [{ shape: [2, 3], values: [0, 1, 0.5, 1, 0, 1] }], params: {}, note: 'certain stops' },
-    { inputs: [[0, 3]], params: {} },
+    { inputs: [probabilities([2, 3, 4]), null], params: {} },
+    { inputs: [probabilities([5, 1]), null], params: {}, note: 'one place' },
+    { inputs: [probabilities([1, 33]), null], params: {} },
+    { inputs: [{ shape: [2, 3], values: [0, 1, 0.5, 1, 0, 1] }, null], params: {}, note: 'certain stops' },
+    { inputs: [probabilities([3, 2, 5]), probabilities([3, 5])], params: {}, note: 'behind other outputs' },
+    { inputs: [[0, 3], null], params: {} },
   ],
   shape: ([p]) => {
     if (p.length < 2) {
@@ -86,11 +108,15 @@ const op = defineOp<readonly [p: Tensor], None>({
     return p;
   },
   flops: ([p]) => 4 * sizeOf(p),
-  compute: ({ inputs: [p], output }) =>
+  compute: ({ inputs: [p, before], output }) =>
     eachEntry(p, (from, to, T, S) => {
-      output.data.set(walk(p.data.subarray(from, to), T, S).alpha, from);
+      output.data.set(walk(p.data.subarray(from, to), T, S, firstOf(before, from, T, S)).alpha, from);
     }),
-  backward: ({ inputs: [p], grad }) => [gradientOp(grad, p, {})],
+  backward: ({ inputs: [p, before], grad }) => {
+    const all = gradientOp(grad, p, before, {});
+    const [axis, T] = [p.shape.length - 2, p.shape.at(-2)!];
+    return [slice(all, axis, 0, T), before && reshape(slice(all, axis, T), before.shape)];
+  },
 });
 
 /**
@@ -103,11 +129,11 @@ const op = defineOp<readonly [p: Tensor], None>({
  * monotonicAlignment(sigmoid(scores)); // [B, T, S]
  */
 export function monotonicAlignment(p: Tensor): Tensor {
-  return op(p, {});
+  return op(p, null, {});
 }
 
 /**
- * As `monotonicAlignment`, for outputs that follow others; for decoding, without a gradient.
+ * As `monotonicAlignment`, for outputs that follow others.
  *
  * @param p - `[B, T, S]`
  * @param before - the row of the output before them, `[B, S]`
@@ -115,15 +141,9 @@ export function monotonicAlignment(p: Tensor): Tensor {
  * @throws {ShapeError} when the shapes do not belong together
  */
 export function continuedAlignment(p: Tensor, before: Tensor): Tensor {
-  const [T, S] = [p.shape.at(-2)!, p.shape.at(-1)!];
-  if (p.shape.length !== 3 || formatShape(before.shape) !== formatShape([p.shape[0]!, S])) {
+  if (p.shape.length !== 3 || formatShape(before.shape) !== formatShape([p.shape[0]!, p.shape[2]!])) {
     const got = `${formatShape(p.shape)} and ${formatShape(before.shape)}`;
     throw new ShapeError({ where: 'continuedAlignment', expected: 'p [B, T, S] and before [B, S]', got });
   }
-  const values = new Float64Array(p.size);
-  eachEntry(p, (from, to) => {
-    const first = before.data.subarray(from / T, to / T);
-    values.set(walk(p.data.subarray(from, to), T, S, first).alpha, from);
-  });
-  return tensor(values, p.shape, { device: p.device });
+  return op(p, before, {});
 }

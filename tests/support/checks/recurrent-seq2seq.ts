@@ -6,9 +6,13 @@ import {
   capture,
   collectAuxiliary,
   type DecodingState,
+  type Embedding,
+  type Linear,
+  type LuongAttention,
   mul,
   noGrad,
   Random,
+  type Recurrent,
   type RecurrentCell,
   RecurrentSeq2Seq,
   type RecurrentSeq2SeqConfig,
@@ -22,6 +26,8 @@ import { roundingOf } from '../devices.ts';
 import { expectGradients } from '../finite-differences.ts';
 import { disturb } from '../models.ts';
 import { expectNear, idTensor, rowOf } from '../numbers.ts';
+import { type SlowCell, type SlowStart, type SlowWeights, slowRecurrent } from '../slow-recurrent.ts';
+import { slowContext } from './recurrent.ts';
 
 const VOCAB = 9;
 
@@ -35,15 +41,18 @@ export function tinyRecurrent(
   return disturb(model, 3).eval();
 }
 
-const kind = fc.record({
-  cell: fc.constantFrom<RecurrentCell>('elman', 'lstm', 'gru'),
-  attention: fc.constantFrom<SourceAttentionKind>(
-    ...(['none', 'bahdanau', 'luong', 'monotonic'] as const),
-    { kind: 'luong', score: 'dot' },
-    { kind: 'location-aware', taps: 3, filters: 2 },
-  ),
-  bidirectional: fc.boolean(),
-});
+const kind = fc
+  .record({
+    cell: fc.constantFrom<RecurrentCell>('elman', 'lstm', 'gru'),
+    attention: fc.constantFrom<SourceAttentionKind>(
+      ...(['none', 'bahdanau', 'luong', 'monotonic'] as const),
+      { kind: 'luong', score: 'dot' },
+      { kind: 'location-aware', taps: 3, filters: 2 },
+    ),
+    bidirectional: fc.boolean(),
+    fed: fc.boolean(),
+  })
+  .map(({ fed, ...config }) => ({ ...config, inputFeeding: fed && config.attention !== 'none' }));
 const ids = (least: number) =>
   fc.array(fc.integer({ min: 1, max: VOCAB - 1 }), { minLength: least, maxLength: 6 });
 const pairs = fc.array(fc.record({ source: ids(1), target: ids(1) }), { minLength: 1, maxLength: 3 });
@@ -147,6 +156,11 @@ export const guidedKinds: readonly Exclude<SourceAttentionKind, string>[] = [
   { kind: 'location-aware', taps: 3, filters: 2, ...guided },
 ];
 
+const fedAndNot = guidedKinds.flatMap((kind) => [
+  { ...kind, inputFeeding: false },
+  { ...kind, inputFeeding: true },
+]);
+
 const twoPairs: Pairs = [
   { source: [3, 1, 4, 1], target: [2, 7, 1] },
   { source: [5, 6], target: [1, 4, 1, 4, 2] },
@@ -162,10 +176,11 @@ function trainingLoss(model: RecurrentSeq2Seq, batch: Pairs): Tensor {
 
 /** The guided loss of a batch: the weights of each pair, looked at alone, times what each place costs. */
 export function guidedLossIsThatOfEachPair(device = 'reference'): void {
-  for (const attention of guidedKinds) {
-    const model = tinyRecurrent({ attention, cell: 'gru' }, device);
+  for (const { inputFeeding, ...attention } of fedAndNot) {
+    const common = { cell: 'gru', inputFeeding } as const;
+    const model = tinyRecurrent({ attention, ...common }, device);
     const [plain, whole] = [{ ...attention, guidedWeight: 0, guidedWidth: 0.2 }, attention].map((kind) => {
-      const own = tinyRecurrent({ attention: kind, cell: 'gru' }, device);
+      const own = tinyRecurrent({ attention: kind, ...common }, device);
       return scope(() => trainingLoss(own, twoPairs).item());
     });
     let [cost, pairs] = [0, 0];
@@ -189,9 +204,60 @@ export function guidedLossIsThatOfEachPair(device = 'reference'): void {
 
 /** Gradients of every parameter, the guided loss included, against central differences. */
 export function guidedGradientsAreDifferences(cell: RecurrentCell): void {
-  for (const attention of guidedKinds) {
-    const model = tinyRecurrent({ attention, cell, dModel: 4, numLayers: 1 });
+  for (const { inputFeeding, ...attention } of fedAndNot) {
+    const model = tinyRecurrent({ attention, cell, inputFeeding, dModel: 4, numLayers: 1 });
     const loss = (): Tensor => trainingLoss(model, twoPairs);
     expectGradients(loss, model.namedParameters(), `${cell}, ${attention.kind}:`);
   }
+}
+
+/** Weights of the first layer as scalar loops take them. */
+function slowWeights({ layers }: Recurrent): SlowWeights {
+  const { input, weight, bias } = layers[0]!.ahead;
+  return {
+    ...{ input: input.weight.data, inputBias: input.bias!.data },
+    ...{ state: weight.data, stateBias: bias.data },
+  };
+}
+
+const affine = ({ weight, bias }: Linear, x: readonly number[]): number[] =>
+  Array.from(bias!.data, (offset, row) =>
+    x.reduce((sum, value, c) => sum + weight.data[row * x.length + c]! * value, offset),
+  );
+
+/** Logits of one pair with input feeding: `h_t` of `[x_t; h̃_{t−1}]`, then `h̃_t = tanh(W [c_t; h_t])`. */
+function slowFed(model: RecurrentSeq2Seq, { source, target }: Pairs[number]): number[] {
+  const { config, encoder, decoder, output, sourceEmbedding, targetEmbedding, projection } = model;
+  const cell = config.cell as SlowCell;
+  const nothing = new Array<number>(config.dModel).fill(0);
+  const vector = (table: Embedding, id: number): number[] => rowOf(table.weight.data, id, config.dModel);
+  const run = (stack: Recurrent, steps: number[][], start: SlowStart) =>
+    slowRecurrent(cell, steps, slowWeights(stack), start);
+  const inputs = source.map((id) => vector(sourceEmbedding, id));
+  const { hidden: memory, cell: last } = run(encoder, inputs, { hidden: nothing, cell: nothing });
+  let state: SlowStart = { hidden: memory.at(-1)!, cell: last };
+  let said = nothing;
+  return target.flatMap((id) => {
+    const next = run(decoder, [[...vector(targetEmbedding, id), ...said]], state);
+    state = { hidden: next.hidden[0]!, cell: next.cell };
+    const context = slowContext(output!.attention as LuongAttention, state.hidden, memory);
+    said = affine(output!.combination, [...context, ...state.hidden]).map(Math.tanh);
+    return affine(projection, said);
+  });
+}
+
+/** Each step reads what the step before said, from the formulas, number by number. */
+export function inputFeedingEqualsLoops(device = 'reference'): void {
+  const cells = fc.constantFrom<RecurrentCell>('elman', 'lstm', 'gru');
+  fc.assert(
+    fc.property(cells, fc.constantFrom('bahdanau', 'luong'), pairs, (cell, attention, batch) => {
+      const sizes = { bidirectional: false, numLayers: 1, inputFeeding: true };
+      const model = tinyRecurrent({ cell, attention, ...sizes }, device);
+      logitsOf(model, batch).forEach((logits, i) => {
+        const what = `${cell}, ${attention}: pair ${i}`;
+        expectNear(logits.flat(), slowFed(model, batch[i]!), roundingOf(device), what);
+      });
+    }),
+    { numRuns: 30 },
+  );
 }

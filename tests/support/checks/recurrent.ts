@@ -295,7 +295,8 @@ export function sourceAttentionEqualsLoops(device = 'reference'): void {
   );
 }
 
-function slowContext(
+/** The context of one decoder state, number by number. */
+export function slowContext(
   attention: BahdanauAttention | LuongAttention,
   query: readonly number[],
   memory: readonly (readonly number[])[],

@@ -4,7 +4,6 @@ import {
   concat,
   MonotonicAttention,
   Recurrent,
-  RecurrentSeq2Seq,
   type RecurrentStates,
   recurrentCells,
   reshape,
@@ -15,6 +14,7 @@ import {
   type Tensor,
   tensor,
 } from '../../../src/index.ts';
+import { AttentiveOutput } from '../../../src/models/attentive-output.ts';
 import {
   convolutionEqualsLoops,
   monotonicEqualsPaths,
@@ -27,6 +27,7 @@ import {
 } from '../checks/recurrent.ts';
 import {
   guidedLossIsThatOfEachPair,
+  inputFeedingEqualsLoops,
   recurrentFutureChangesNothing,
   recurrentStepsEqualForward,
 } from '../checks/recurrent-seq2seq.ts';
@@ -207,16 +208,22 @@ const attentions: readonly Mutant[] = [
   },
   {
     name: 'the decoder starts every step from nothing',
+    mutate: mutateStart(() => null),
+    caughtBy: recurrentStepsEqualForward,
+  },
+  {
+    name: 'input feeding feeds half of what was said',
     mutate: () =>
       patch(
-        RecurrentSeq2Seq.prototype,
-        'run',
+        AttentiveOutput.prototype,
+        'step',
         (real) =>
-          function (this: RecurrentSeq2Seq, tokens, sequences) {
-            return real.call(this, tokens, sequences, []);
+          function (this: AttentiveOutput, states, memory, visible, before) {
+            const step = real.call(this, states, memory, visible, before);
+            return { ...step, output: scale(step.output, 0.5) };
           },
       ),
-    caughtBy: recurrentStepsEqualForward,
+    caughtBy: inputFeedingEqualsLoops,
   },
   {
     name: 'the decoder reads its own future',
