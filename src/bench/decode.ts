@@ -2,13 +2,21 @@
 import type { Device } from '../core/device.ts';
 import { greedySearch } from '../generate/greedy.ts';
 import { ModelSession } from '../generate/session.ts';
+import { quantize } from '../nn/quantize.ts';
+import type { QuantizedType } from '../ops/quantized-linear/panels.ts';
 import { type BenchShape, benchModel, median, randomIds } from './shapes.ts';
 
 const NEW_TOKENS = 32;
 
-/** A function that encodes and decodes a batch each time it is called. */
-export function decodingRun(shape: BenchShape, device: Device, batch: number): () => void {
+/** A function that encodes and decodes a batch each time it is called, with weights of a type. */
+export function decodingRun(
+  shape: BenchShape,
+  device: Device,
+  batch: number,
+  dtype?: QuantizedType,
+): () => void {
   const model = benchModel(shape, device).eval();
+  if (dtype) quantize(model, { dtype });
   const source = randomIds(batch, shape.sourceLength, shape.vocabSize, device);
   return () => {
     const session = new ModelSession(
@@ -28,8 +36,14 @@ export function decodingRun(shape: BenchShape, device: Device, batch: number): (
 }
 
 /** Tokens per second, median over `rounds`, encoding included. */
-export function benchDecoding(shape: BenchShape, device: Device, batch: number, rounds: number): number {
-  const decode = decodingRun(shape, device, batch);
+export function benchDecoding(
+  shape: BenchShape,
+  device: Device,
+  batch: number,
+  rounds: number,
+  dtype?: QuantizedType,
+): number {
+  const decode = decodingRun(shape, device, batch, dtype);
   decode();
   const times = Array.from({ length: rounds }, () => {
     const start = performance.now();

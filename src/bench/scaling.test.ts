@@ -1,7 +1,7 @@
 /** The trend against curves that are known, a planted cliff, and the picture. */
 import { describe, expect, it } from 'vitest';
 import { getDevice } from '../index.ts';
-import { layerFlops, measureScaling, overTrend, type ScalingPoint } from './scaling.ts';
+import { headsOf, layerFlops, measureScaling, overTrend, type ScalingPoint } from './scaling.ts';
 import { scalingPlot } from './scaling-plot.ts';
 
 const along = (time: (work: number) => number) =>
@@ -10,10 +10,7 @@ const along = (time: (work: number) => number) =>
 describe('the trend', () => {
   it('is met by every power of the work, whatever the spacing', () => {
     for (const power of [0.5, 1, 1.7]) {
-      const [first, ...rest] = overTrend(along((work) => 3 * work ** power));
-      expect(first).toBeUndefined();
-      expect(rest.at(-1)).toBeUndefined();
-      for (const ratio of rest.slice(0, -1)) expect(ratio).toBeCloseTo(1, 12);
+      for (const ratio of overTrend(along((work) => 3 * work ** power))) expect(ratio).toBeCloseTo(1, 12);
     }
   });
 
@@ -23,6 +20,18 @@ describe('the trend', () => {
     expect(ratios[3]).toBeCloseTo(2, 12);
     expect(ratios[1]).toBeCloseTo(1, 12);
     expect(ratios[2]).toBeLessThan(1);
+  });
+
+  it('shows a cliff at an end', () => {
+    const [first, ...rest] = overTrend(along((work) => (work === 1 ? 2 : work)));
+    expect(first).toBeCloseTo(2, 12);
+    expect(rest.at(-1)).toBeCloseTo(1, 12);
+    // The point before the last has the same work but for a hundredth: a line through both would lead anywhere.
+    const near = [...along((work) => work), { work: 48.5, time: 50 }, { work: 96, time: 192 }];
+    expect(overTrend(near).at(-1)).toBeCloseTo(
+      192 / (50 * (96 / 48.5) ** (Math.log(50 / 16) / Math.log(48.5 / 16))),
+      9,
+    );
   });
 
   it('has nothing to say of fewer than three points', () => {
@@ -35,6 +44,10 @@ it('the work of a layer, against a count by hand', () => {
   // Width 2: four projections of 2×2, two of 2×8; scores and sums of 3 keys each; 4 · 3 tokens.
   const perToken = 4 * (2 * 2) + 2 * (2 * 8) + 2 * (3 * 2);
   expect(layerFlops({ width: 2, sequence: 3, batch: 4 })).toBe(3 * 2 * perToken * 12);
+});
+
+it('heads divide the width and are about 32 wide', () => {
+  expect([32, 64, 100, 200, 250, 256, 500, 1000, 1024].map(headsOf)).toEqual([1, 2, 4, 5, 10, 8, 20, 25, 32]);
 });
 
 it('a measured sweep keeps its sizes in order, and leaves no memory behind', () => {
@@ -54,7 +67,7 @@ it('a measured sweep keeps its sizes in order, and leaves no memory behind', () 
   for (const { tokensPerSecond, milliseconds, batch, sequence } of points)
     expect(tokensPerSecond * milliseconds).toBeCloseTo(1000 * batch * sequence, 6);
   expect(points.map(({ overTrend: ratio }) => ratio !== undefined)).toEqual(
-    [0, 0, 0, 1, 0, 0, 0].map(Boolean),
+    [0, 0, 1, 1, 1, 0, 0].map(Boolean),
   );
   expect(device.memory().liveBuffers).toBe(liveBuffers);
 });

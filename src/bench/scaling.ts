@@ -24,10 +24,11 @@ export interface ScalingPoint extends ScalingSize {
   readonly milliseconds: number;
   readonly tokensPerSecond: number;
   readonly gflops: number;
-  /** Measured time over the trend between its neighbours; undefined at the ends of a sweep. */
+  /** Measured time over the trend of its neighbours; undefined where a sweep has fewer than three points. */
   readonly overTrend: number | undefined;
 }
 
+/** Heads are about so wide. */
 const HEAD_WIDTH = 32;
 /** At least so long is one value of a round. */
 const ROUND_MILLISECONDS = 20;
@@ -35,7 +36,7 @@ const ROUND_MILLISECONDS = 20;
 export type Sweeps = Readonly<Record<keyof ScalingSize, readonly number[]>>;
 
 const allSweeps: Sweeps = {
-  width: [64, 96, 128, 192, 256, 320, 384, 512, 640, 768, 1024],
+  width: [64, 96, 100, 128, 192, 200, 250, 256, 320, 384, 500, 512, 640, 768, 1000, 1024],
   sequence: [16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048],
   batch: [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256],
 };
@@ -50,12 +51,19 @@ export function layerFlops({ width, sequence, batch }: ScalingSize): number {
   return 3 * 2 * tokens * (projections + feedForward + attention);
 }
 
+/** The number of heads that divides the width and makes them nearest to `HEAD_WIDTH` in ratio. */
+export function headsOf(width: number): number {
+  const divisors = Array.from({ length: width }, (_, i) => i + 1).filter((heads) => width % heads === 0);
+  const distance = (heads: number): number => Math.abs(Math.log(width / heads / HEAD_WIDTH));
+  return divisors.reduce((best, heads) => (distance(heads) < distance(best) ? heads : best));
+}
+
 /** A function that runs a pre-norm encoder layer forward and backward, and how to free what it holds. */
 function layerStep({ width, sequence, batch }: ScalingSize, device: Device) {
   const context = { random: new Random(1, 'scaling'), device };
   const dropout = 0.1;
   const residual = () => new Residual({ dModel: width, placement: 'pre', dropout, normEps: 1e-5 }, context);
-  const attention = new MultiHeadAttention({ dModel: width, numHeads: width / HEAD_WIDTH, dropout }, context);
+  const attention = new MultiHeadAttention({ dModel: width, numHeads: headsOf(width), dropout }, context);
   const feedForward = new FeedForward({ dModel: width, dFf: 4 * width, dropout }, context);
   const [first, second] = [residual(), residual()];
   const modules = [attention, feedForward, first, second];
@@ -99,21 +107,35 @@ function measure(size: ScalingSize, device: Device, rounds: number): number {
   return Math.min(...times);
 }
 
+interface WorkTime {
+  readonly work: number;
+  readonly time: number;
+}
+
+/** The time at some work of the power law through two points: a straight line between logarithms. */
+function onLine(work: number, a: WorkTime, b: WorkTime): number {
+  const place = Math.log(work / a.work) / Math.log(b.work / a.work);
+  return a.time ** (1 - place) * b.time ** place;
+}
+
 /**
- * Measured times over the trend: the time that a straight line between both neighbours, logarithm of the time against
- * logarithm of the work, gives at this point.
+ * Measured times over the trend: the time that a straight line through the neighbours, logarithm of the time against
+ * logarithm of the work, gives at this point. Both neighbours where there are two; at the ends the next point and the
+ * first one with twice or half its work.
  *
  * @param points - work (any unit) and time, the work ascending
- * @returns undefined for the first and the last point
+ * @returns undefined where there are fewer than three points
  */
-export function overTrend(
-  points: readonly { readonly work: number; readonly time: number }[],
-): (number | undefined)[] {
+export function overTrend(points: readonly WorkTime[]): (number | undefined)[] {
+  const inwards = (from: readonly WorkTime[]): number | undefined => {
+    const [end, near, ...rest] = from;
+    const far = rest.find(({ work }) => Math.abs(Math.log2(work / near!.work)) >= 1) ?? rest.at(-1);
+    return end && near && far ? end.time / onLine(end.work, near, far) : undefined;
+  };
   return points.map(({ work, time }, i) => {
     const [before, after] = [points[i - 1], points[i + 1]];
-    if (!before || !after) return undefined;
-    const place = Math.log(work / before.work) / Math.log(after.work / before.work);
-    return time / (before.time ** (1 - place) * after.time ** place);
+    if (before && after) return time / onLine(work, before, after);
+    return inwards(before ? points.toReversed() : points);
   });
 }
 
