@@ -16,29 +16,26 @@ function verdict({ goal, ratio }) {
   return `${ratio.toFixed(2)}×${goal ? ` (${goal.atLeast}×)` : ''}`;
 }
 
-function tableRow({ label, unit, ours, comparisons }) {
+function tableRow({ label, unit, ours, comparisons, limit }) {
   const peers = comparisons.map(({ best, median }) => `${best} ${quantity(median, unit)}`);
+  const verdicts = limit ? [`(at most ${limit.atMost})`] : comparisons.map(verdict);
   const rounds = String(ours.values.length);
-  const cells = [
-    label,
-    quantity(ours.median, unit),
-    peers.join('; '),
-    comparisons.map(verdict).join('; '),
-    rounds,
-  ];
+  const cells = [label, quantity(ours.median, unit), peers.join('; ') || '—', verdicts.join('; '), rounds];
   return `| ${cells.join(' | ')} |`;
 }
 
 /** The text between the markers. */
-export function speedTable({ machine, date, versions, rows, skipped }) {
+export function speedTable({ machine, versions, rows, skipped }) {
+  const dates = [...new Set(rows.map(({ measured }) => measured.date))].sort();
+  const load = Math.max(...rows.map(({ measured }) => measured.load));
   const known = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   const left = skipped.length === 0 ? '' : ` Not measured: ${skipped.map(({ name }) => name).join(', ')}.`;
   return [
-    `${machine.cpu}, ${machine.cores} processors, ${machine.memoryGiB} GiB, ${machine.system}, load ${machine.load} at the start; ${date}; ${known.join(', ')}. Medians of rounds in turns.${left}`,
+    `${machine.cpu}, ${machine.cores} processors, ${machine.memoryGiB} GiB, ${machine.system}, load at most ${load} at the start; ${dates.join(', ')}; ${known.join(', ')}. Medians of rounds in turns.${left}`,
     '',
     '| work | heed | peers | ratio (goal) | rounds |',
     '| --- | --- | --- | --- | --- |',
-    ...rows.filter(({ comparisons }) => comparisons.length > 0).map(tableRow),
+    ...rows.filter(({ comparisons, limit }) => comparisons.length > 0 || limit).map(tableRow),
   ].join('\n');
 }
 

@@ -10,16 +10,17 @@ interface Script {
 }
 const { speedTable, withSpeedTable } = (await import(`${root}scripts/write-speed-table.mjs`)) as Script;
 
+const measured = { date: '2026-11-21', load: 0.3 };
+const later = { date: '2026-11-22', load: 0.1 };
+
 const results: PeerResults = {
-  date: '2026-11-21',
-  machine: { cpu: 'Some CPU', cores: 2, memoryGiB: 24, load: 0.3, system: 'Linux' },
+  machine: { cpu: 'Some CPU', cores: 2, memoryGiB: 24, system: 'Linux' },
   versions: { heed: '1.0.0', PyTorch: '2.13.0' },
-  rounds: 3,
   skipped: [{ name: 'jax-js', reason: 'not installed', works: ['gemm-wasm'] }],
   rows: [
     {
       ...{ work: 'train-x', label: 'training', unit: 'tokens/s', better: 'higher', threads: 2, peers: [] },
-      ours: { median: 3521.4, values: [1, 2, 3] },
+      ...{ ours: { median: 3521.4, values: [1, 2, 3] }, limit: null, measured },
       comparisons: [
         {
           contender: 'PyTorch',
@@ -33,7 +34,7 @@ const results: PeerResults = {
     },
     {
       ...{ work: 'char', label: 'loss', unit: 'nats', better: 'lower', threads: 2, peers: [] },
-      ours: { median: 1.5, values: [1, 2, 3, 4] },
+      ...{ ours: { median: 1.5, values: [1, 2, 3, 4] }, limit: null, measured: later },
       comparisons: [
         {
           contender: 'PyTorch',
@@ -48,25 +49,31 @@ const results: PeerResults = {
     },
     {
       ...{ work: 'train-x', label: 'peak memory', unit: 'bytes', better: 'lower', threads: 2, peers: [] },
-      ours: { median: 484_880_384, values: [1, 2, 3] },
+      ...{ ours: { median: 484_880_384, values: [1, 2, 3] }, limit: null, measured },
+      comparisons: [],
+    },
+    {
+      ...{ work: 'scaling', label: 'over the trend', unit: '×', better: 'lower', threads: 2, peers: [] },
+      ...{ ours: { median: 1.14, values: [1.1] }, limit: { atMost: 1.5, reached: true }, measured },
       comparisons: [],
     },
   ],
 };
 
 describe('the table', () => {
-  it('has one row for every figure that was compared', () => {
+  it('has one row for every figure that has a goal', () => {
     expect(speedTable(results).split('\n').slice(2)).toEqual([
       '| work | heed | peers | ratio (goal) | rounds |',
       '| --- | --- | --- | --- | --- |',
       '| training | 3,521 tokens/s | PyTorch sdpa 2,000 tokens/s | 1.76× (1.5×) | 3 |',
       '| loss | 1.50 nats | PyTorch eager 1.51 nats; jax-js 2.00 nats | −0.010 (goal: within 0.02); 1.33× | 4 |',
+      '| over the trend | 1.14 × | — | (at most 1.5) | 1 |',
     ]);
   });
 
   it('says on what machine, with what versions and what is missing', () => {
     expect(speedTable(results).split('\n')[0]).toBe(
-      'Some CPU, 2 processors, 24 GiB, Linux, load 0.3 at the start; 2026-11-21; heed 1.0.0, PyTorch 2.13.0. Medians of rounds in turns. Not measured: jax-js.',
+      'Some CPU, 2 processors, 24 GiB, Linux, load at most 0.3 at the start; 2026-11-21, 2026-11-22; heed 1.0.0, PyTorch 2.13.0. Medians of rounds in turns. Not measured: jax-js.',
     );
   });
 
@@ -83,7 +90,7 @@ describe('the table', () => {
 
 it('README is current with bench/results.json', () => {
   const readme = readFileSync(`${root}README.md`, 'utf8');
-  const measured = JSON.parse(readFileSync(`${root}bench/results.json`, 'utf8')) as PeerResults;
-  expect(measured.rows.length).toBeGreaterThan(0);
-  expect(readme, 'run node scripts/write-speed-table.mjs').toBe(withSpeedTable(readme, measured));
+  const written = JSON.parse(readFileSync(`${root}bench/results.json`, 'utf8')) as PeerResults;
+  expect(written.rows.length).toBeGreaterThan(0);
+  expect(readme, 'run node scripts/write-speed-table.mjs').toBe(withSpeedTable(readme, written));
 });

@@ -56,9 +56,12 @@ const training = (shape: keyof typeof benchShapes): Bench =>
 
 const decoding = (shape: keyof typeof benchShapes): Bench =>
   function* (name, options) {
-    for (const batch of [1, 32]) {
-      const tokensPerSecond = benchDecoding(benchShapes[shape], options.device, batch, options.rounds);
-      yield { ...facts(name, options), batch, tokensPerSecond };
+    const { device, rounds } = options;
+    for (const dtype of [undefined, 'int8', 'int4'] as const) {
+      for (const batch of [1, 32]) {
+        const tokensPerSecond = benchDecoding(benchShapes[shape], device, batch, rounds, dtype);
+        yield { ...facts(name, options), ...(dtype && { precision: dtype }), batch, tokensPerSecond };
+      }
     }
   };
 

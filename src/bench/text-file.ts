@@ -1,6 +1,9 @@
 /** The text that some benchmarks learn from. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { ConfigError, DataError } from '../errors.ts';
+import { loadDictionary } from '../train/prepare-data.ts';
 
 /**
  * The content of a text file that the user has named.
@@ -20,4 +23,30 @@ export function readTextFile(path: string | undefined, where: string): string {
   }
   if (!existsSync(path)) throw new DataError({ where: path, file: path, problem: 'there is no such file' });
   return readFileSync(path, 'utf8');
+}
+
+/** The package whose words stand in for a text that nobody has named. */
+export const dictionaryPackage = 'cmu-pronouncing-dictionary';
+
+function dictionaryLines(): string[] | undefined {
+  try {
+    return Object.entries(loadDictionary(dictionaryPackage)).map(
+      ([word, phonemes]) => `${word} ${phonemes}\n`,
+    );
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Writes every third line of the pronouncing dictionary, `word PHONEMES`, 1.1 MB, into a new file.
+ *
+ * @returns its path, or undefined where the package is not installed
+ */
+export function dictionaryText(): string | undefined {
+  const lines = dictionaryLines();
+  if (!lines) return undefined;
+  const path = join(mkdtempSync(join(tmpdir(), 'heed-bench-')), `${dictionaryPackage}.txt`);
+  writeFileSync(path, lines.filter((_, i) => i % 3 === 0).join(''));
+  return path;
 }

@@ -9,6 +9,7 @@ import {
   type Requirement,
   type Row,
 } from '../bench/peers/index.ts';
+import { dictionaryPackage, dictionaryText } from '../bench/text-file.ts';
 import { defaultDevice, whyUnavailable } from '../core/device.ts';
 import { note, printJson } from './output.ts';
 
@@ -28,7 +29,8 @@ function lacks(data: string | undefined): (need: Requirement) => string | undefi
   return (need) => {
     if (need === 'wasm') return whyUnavailable('wasm');
     if (need === 'text file') {
-      if (data === undefined || data === '') return 'it learns from a text: --data FILE or HEED_BENCH_TEXT';
+      if (data === undefined)
+        return `it learns from a text: --data FILE, HEED_BENCH_TEXT, or ${dictionaryPackage}`;
       return existsSync(data) ? undefined : `${data}: no such file`;
     }
     return defaultDevice().bf16Unit === undefined ? 'this machine has no unit for bf16' : undefined;
@@ -36,8 +38,10 @@ function lacks(data: string | undefined): (need: Requirement) => string | undefi
 }
 
 /** Measures, prints and writes. */
-export function benchPeers({ rounds, only, python, data, out, json }: PeerFlags): void {
+export function benchPeers({ rounds, only, python, data: named, out, json }: PeerFlags): void {
   chooseWorks(only);
+  const data = named || dictionaryText();
+  if (data !== undefined) note(`text of char-gpt: ${data}`);
   const results = measurePeers({
     rounds,
     only,
@@ -54,8 +58,8 @@ export function benchPeers({ rounds, only, python, data, out, json }: PeerFlags)
   for (const { name, reason, works } of results.skipped)
     note(`skipped: ${name} (${reason}), in ${works.length === 1 ? works[0] : `${works.length} works`}`);
   write(out, results, only);
-  const reached = results.rows.flatMap(({ comparisons }) =>
-    comparisons.flatMap(({ reached: is }) => is ?? []),
+  const reached = results.rows.flatMap(({ comparisons, limit }) =>
+    [...comparisons, ...(limit ? [limit] : [])].flatMap(({ reached: is }) => is ?? []),
   );
   const missed = reached.filter((is) => !is).length;
   note(
@@ -63,9 +67,10 @@ export function benchPeers({ rounds, only, python, data, out, json }: PeerFlags)
   );
 }
 
-function printRow({ label, work, unit, ours, comparisons }: Row): void {
+function printRow({ label, work, unit, ours, comparisons, limit }: Row): void {
   const say = (text: string): void => void process.stdout.write(`${text}\n`);
-  say(`${work.padEnd(28)} ${label}: heed ${figure(ours.median)} ${unit}`);
+  const bound = limit ? ` (at most ${limit.atMost}, ${limit.reached ? 'reached' : 'missed'})` : '';
+  say(`${work.padEnd(28)} ${label}: heed ${figure(ours.median)} ${unit}${bound}`);
   for (const { best, median, ratio, goal, reached } of comparisons) {
     const wanted =
       goal === null ? 'no goal' : 'within' in goal ? `within ${goal.within}` : `at least ${goal.atLeast}×`;

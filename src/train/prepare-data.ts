@@ -35,7 +35,12 @@ function loadPackage(name: string): unknown {
   }
 }
 
-function loadDictionary(name: string): Readonly<Record<string, string>> {
+/**
+ * The dictionary that an npm package exports.
+ *
+ * @throws {ConfigError} when the package is not installed or exports none
+ */
+export function loadDictionary(name: string): Readonly<Record<string, string>> {
   const where = `data: npm package ${name}`;
   let loaded: { dictionary?: Record<string, string> };
   try {

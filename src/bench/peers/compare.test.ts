@@ -112,6 +112,21 @@ describe('a work beside its peers', () => {
     expect([1.37, 1.385, 1.415, 1.43].map(verdict)).toEqual([false, true, true, false]);
   });
 
+  it('has a limit where there is no peer: the largest of all lines', () => {
+    const figures = [
+      { ...work.figures[0]!, key: 'over', better: 'lower', largest: true, goals: {}, atMost: 1.5 } as const,
+    ];
+    const alone = { ...work, contenders: [], figures };
+    const rowOf = (over: number) => {
+      const lines = [{ over: '' }, { over: 1.1 }, { over }, { over: 0.7 }];
+      return measureWork(alone, 1, scripted([lines], new Map()).measurer)![0]!;
+    };
+    expect(rowOf(1.4)).toMatchObject({ ours: { median: 1.4 }, limit: { atMost: 1.5, reached: true } });
+    expect(rowOf(1.6).limit).toEqual({ atMost: 1.5, reached: false });
+    const { measurer } = scripted([oursOf(1, 1)], theirLines);
+    expect(measureWork(work, 1, measurer)![0]!.limit).toBeNull();
+  });
+
   it('leaves out what is missing, and is left out itself without our half', () => {
     const only = new Map([[eager, theirLines.get(eager)!]]);
     const [speed] = measureWork(

@@ -40,7 +40,20 @@ export interface Row {
   readonly ours: Series;
   readonly peers: readonly PeerSeries[];
   readonly comparisons: readonly Comparison[];
+  /** What heed's median may be at most, and whether it is; null where peers say what is enough. */
+  readonly limit: { readonly atMost: number; readonly reached: boolean } | null;
+  /** When it was measured, and how many processes wanted to run in the minute before. */
+  readonly measured: Measured;
 }
+
+/** A day, and the load of the machine at the beginning. */
+export interface Measured {
+  readonly date: string;
+  readonly load: number;
+}
+
+/** A row before anybody says when it was measured. */
+export type Figures = Omit<Row, 'measured'>;
 
 /** Measures heed or a variant once; undefined where it is missing or failed, which the measurer notes. */
 export interface Measurer {
@@ -52,8 +65,12 @@ export interface Measurer {
 export function figureIn(figure: Figure, lines: readonly Line[]): number | undefined {
   const fits = (line: Line): boolean =>
     Object.entries(figure.where ?? {}).every(([key, value]) => !(key in line) || line[key] === value);
-  const value = lines.find(fits)?.[figure.key];
-  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
+  const numbers = lines
+    .filter(fits)
+    .map((line) => line[figure.key])
+    .filter((value) => !figure.largest || typeof value === 'number') as number[];
+  const value = figure.largest ? Math.max(...numbers) : numbers[0];
+  return Number.isFinite(value) ? value : undefined;
 }
 
 function seriesOf(figure: Figure, rounds: readonly (readonly Line[])[]): Series | undefined {
@@ -97,7 +114,7 @@ export function measureWork(
   rounds: number,
   measurer: Measurer,
   onRound: (round: number) => void = () => {},
-): Row[] | undefined {
+): Figures[] | undefined {
   const ours: (readonly Line[])[] = [];
   const theirs = new Map<Variant, (readonly Line[])[]>();
   // A variant that stands in two contenders is measured once.
@@ -120,7 +137,7 @@ function rowOf(
   figure: Figure,
   ourRounds: readonly (readonly Line[])[],
   theirRounds: ReadonlyMap<Variant, readonly (readonly Line[])[]>,
-): Row | undefined {
+): Figures | undefined {
   const ours = seriesOf(figure, ourRounds);
   if (!ours) return undefined;
   const contenders = contendersOf(work, figure);
@@ -131,6 +148,7 @@ function rowOf(
     }),
   );
   const comparisons = contenders.flatMap((contender) => compare(figure, ours, contender, peers));
-  const { label, unit, better } = figure;
-  return { work: work.name, label, unit, better, threads: work.threads, ours, peers, comparisons };
+  const { label, unit, better, atMost } = figure;
+  const limit = atMost === undefined ? null : { atMost, reached: ours.median <= atMost };
+  return { work: work.name, label, unit, better, threads: work.threads, ours, peers, comparisons, limit };
 }

@@ -2,7 +2,7 @@
 import os from 'node:os';
 import { ConfigError, suggest } from '../../errors.ts';
 import { heedVersion } from '../../version.ts';
-import { measureWork, type Row } from './compare.ts';
+import { type Measured, measureWork, type Row } from './compare.ts';
 import { type MeasurerOptions, ProcessMeasurer, type Skip } from './measurer.ts';
 import { type Work, works } from './works.ts';
 
@@ -11,20 +11,16 @@ export type { Skip } from './measurer.ts';
 export { peersFolder } from './programs.ts';
 export { type Requirement, works } from './works.ts';
 
-/** `bench/results.json`. */
+/** `bench/results.json`. Each row says when it was measured: a run of some works keeps the rows of others. */
 export interface PeerResults {
-  readonly date: string;
   readonly machine: {
     readonly cpu: string;
     readonly cores: number;
     readonly memoryGiB: number;
-    /** Average number of processes that wanted to run in the minute before the first measurement. */
-    readonly load: number;
     readonly system: string;
   };
   /** Of heed, Node and the peers. */
   readonly versions: Readonly<Record<string, string>>;
-  readonly rounds: number;
   readonly rows: readonly Row[];
   readonly skipped: readonly Skip[];
 }
@@ -64,23 +60,24 @@ export function chooseWorks(only: string | undefined): readonly Work[] {
 export function measurePeers(options: PeerOptions): PeerResults {
   const { rounds, only, onRound = () => {}, onRows = () => {} } = options;
   const measurer = new ProcessMeasurer(options);
-  const load = Number(os.loadavg()[0]!.toFixed(1));
+  const measured: Measured = {
+    date: new Date().toISOString().slice(0, 10),
+    load: Number(os.loadavg()[0]!.toFixed(1)),
+  };
   const rows = chooseWorks(only).flatMap((work) => {
-    const found = measureWork(work, rounds, measurer, (round) => onRound(work.name, round)) ?? [];
+    const figures = measureWork(work, rounds, measurer, (round) => onRound(work.name, round)) ?? [];
+    const found = figures.map((row) => ({ ...row, measured }));
     onRows(found);
     return found;
   });
   return {
-    date: new Date().toISOString().slice(0, 10),
     machine: {
       cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
       cores: os.availableParallelism(),
       memoryGiB: Math.round(os.totalmem() / 2 ** 30),
-      load,
       system: `${os.type()} ${os.release()} ${os.arch()}`,
     },
     versions: { heed: heedVersion, Node: process.versions.node, ...Object.fromEntries(measurer.versions) },
-    rounds,
     rows,
     skipped: measurer.skipped,
   };

@@ -37,8 +37,12 @@ export interface Figure {
   readonly better: 'higher' | 'lower';
   /** Which of several lines: a field that a line has must be equal. */
   readonly where?: Readonly<Record<string, string | number>>;
+  /** Of several lines that fit the largest value, instead of the first line's. */
+  readonly largest?: boolean;
   /** By contender; none where the peer is only shown. */
   readonly goals: Readonly<Record<string, Goal>>;
+  /** What heed's value may be at most, where there is no peer. */
+  readonly atMost?: number;
 }
 
 /** What must be there for heed's half; without it the work is skipped by name. */
@@ -119,7 +123,7 @@ const decoding: Work = {
     ] as const
   ).map(([batch, atLeast]) => ({
     ...tokenRate('tokensPerSecond', `greedy decoding base256, batch ${batch}`),
-    where: { batch },
+    where: { batch, precision: 'fp32' },
     goals: { PyTorch: { atLeast } },
   })),
 };
@@ -234,6 +238,20 @@ const wasmGemm: Work = {
   ],
 };
 
+/** How a layer's cost grows has no peer: the trend through its neighbours says what a size should take. */
+const scaling: Work = {
+  name: 'scaling',
+  threads: THREADS,
+  ours: ['scaling', '--rounds', '3'],
+  contenders: [],
+  figures: [
+    {
+      ...{ label: 'cost as work grows: most that a size takes over the trend', key: 'overTrend', unit: '×' },
+      ...{ better: 'lower', largest: true, goals: {}, atMost: 1.5 },
+    },
+  ],
+};
+
 /** Every work, in the order in which they are measured and shown. */
 export const works: readonly Work[] = [
   training('base256', 'fp32', 1.5),
@@ -243,6 +261,7 @@ export const works: readonly Work[] = [
   decoding,
   gpt2(),
   charGpt,
+  scaling,
   ...gemmShapes.flatMap((shape) => [gemm(shape, 1), gemm(shape, 2)]),
   wasmGemm,
 ];
