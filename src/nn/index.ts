@@ -4,16 +4,20 @@ export {
   additiveScore,
   attend,
   bilinearScore,
+  type DistributionFunction,
   dotScore,
+  hardDistribution,
   learnedScaleScore,
   type ScoreFunction,
   type ScoreScale,
   scaledDotScore,
   scoreScale,
+  softDistribution,
 } from './attention/attend.ts';
 export { KeyValueCache } from './attention/cache.ts';
 export { edgeMask, GraphAttention, type GraphAttentionOptions } from './attention/graph.ts';
 export { type Guidance, type GuidedAttentionOptions, guidedAttentionLoss } from './attention/guided.ts';
+export { type HardEstimator, hardEstimators } from './attention/hard-weights.ts';
 export { headImportance } from './attention/head-importance.ts';
 export { type AttentionChoice, attentions, makeAttention } from './attention/kinds.ts';
 export {

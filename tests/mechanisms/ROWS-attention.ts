@@ -25,8 +25,9 @@ export const rows: readonly Mechanism[] = [
     name: 'Hard attention',
     file: 'src/nn/attention/hard.ts',
     verification:
-      'equals the limit of cold softmax; the plain gradient is exactly 0, straight-through it is not',
+      'equals the limit of cold softmax; the plain gradient is exactly 0, straight-through it is that of the softmax, for every score',
     test,
+    more: ['tests/properties/scores.test.ts'],
   },
   {
     id: 'E7',

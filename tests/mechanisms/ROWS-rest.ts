@@ -37,7 +37,7 @@ export const rows: readonly Mechanism[] = [
     name: 'Generic attention (soft lookup)',
     file: 'src/nn/attention/attend.ts',
     verification:
-      'every score: outputs within the values’ range, the best key’s value in the limit, keys and values in any order',
+      'every score: outputs within the values’ range, the best key’s value in the limit, keys and values in any order; under masks equal to scalar loops, soft and hard, zeros where nothing is seen; gradients equal central differences',
     test: scores,
   },
   {
@@ -79,7 +79,7 @@ export const rows: readonly Mechanism[] = [
     name: 'Graph attention',
     file: 'src/nn/attention/tree-graph.ts',
     verification:
-      'equals loops over the edges of a tree, one learned number for each relation and direction; nodes by other names get the same outputs; a complete graph is full attention',
+      'equals loops over the edges of a tree, one learned number for each relation and direction, and over those of any graph with features of edges; gradients of W and of the features equal central differences; nodes by other names get the same outputs; a complete graph is full attention',
     test: 'tests/properties/source-trees.test.ts',
     more: ['tests/properties/structure.test.ts'],
   },

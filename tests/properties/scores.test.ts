@@ -8,46 +8,41 @@ import {
   attention,
   backward,
   bilinearScore,
+  ConfigError,
   capture,
   countOps,
   dotScore,
+  type HardEstimator,
+  hardDistribution,
   learnedScaleScore,
+  mask,
   mul,
   noGrad,
   Random,
   type ScoreFunction,
   type ScoreScale,
+  ShapeError,
   sum,
   type Tensor,
   tensor,
 } from '../../src/index.ts';
 import { MultiHeadAttention } from '../../src/nn/attention/multi-head.ts';
+import {
+  hardLookupHasItsGradients,
+  lookupOfNothingIsZero,
+  maskedLookupEqualsLoops,
+  maskedLookupHasItsGradients,
+} from '../support/checks/attend.ts';
 import { additiveHeadsEqualLoops } from '../support/checks/scores.ts';
 import { itOnEachDevice } from '../support/devices.ts';
 import { finiteDifferences } from '../support/finite-differences.ts';
 import { expectNear, gradientOf, leaf, rowOf } from '../support/numbers.ts';
+import { scoresOn, WIDTH } from '../support/score-functions.ts';
 
-const WIDTH = 3;
-const weights = {
-  bilinear: leaf([WIDTH, WIDTH], 1, 'bilinear'),
-  query: leaf([5, WIDTH], 1, 'query'),
-  key: leaf([5, WIDTH], 1, 'key'),
-  vector: leaf([5], 1, 'vector'),
-  gain: leaf([1], 1, 'gain'),
-};
-const scores: readonly (readonly [string, ScoreFunction, readonly Tensor[]])[] = [
-  ['dot', dotScore, []],
-  ['learned scale', learnedScaleScore(weights.gain), [weights.gain]],
-  ['bilinear', bilinearScore(weights.bilinear), [weights.bilinear]],
-  [
-    'additive',
-    additiveScore(weights.query, weights.key, weights.vector),
-    [weights.query, weights.key, weights.vector],
-  ],
-];
+const known = scoresOn('reference');
 const one = (values: readonly number[][]): Tensor => tensor([values], undefined, { device: 'reference' });
 
-describe.each(scores)('soft lookup by %s score', (_, score, parameters) => {
+describe.each(known)('soft lookup by $name score', ({ score, parameters }) => {
   it('stays within the range of the values, whatever the order of keys and values (E1)', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 6 }), fc.nat(), (keys, seed) => {
@@ -97,6 +92,43 @@ describe.each(scores)('soft lookup by %s score', (_, score, parameters) => {
   });
 });
 
+describe('lookup under a mask (E1)', () => {
+  itOnEachDevice('equals loops over the keys that are seen, soft and hard', maskedLookupEqualsLoops);
+  it('of nothing is 0, with gradients of 0', lookupOfNothingIsZero);
+  it('has the gradient of finite differences', maskedLookupHasItsGradients);
+
+  it('must have a mask that fits the scores', () => {
+    const [q, k] = [leaf([2, 3, WIDTH], 1, 'q'), leaf([2, 4, WIDTH], 1, 'k')];
+    const longer = mask(new Uint8Array(5).fill(1), [1, 1, 5], { device: q.device });
+    expect(() => attend(q, k, k, { mask: longer })).toThrow(ShapeError);
+  });
+});
+
+describe('hard lookup (E1, E6)', () => {
+  it(
+    'gives values the gradient of the choice, queries and keys none or that of the softmax',
+    hardLookupHasItsGradients,
+  );
+
+  it('takes the first of keys that match equally well', () => {
+    const k = one([
+      [1, 0, 0],
+      [2, 0, 0],
+      [2, 0, 0],
+    ]);
+    const v = one([[5], [6], [7]]);
+    const { output, weights } = attend(one([[1, 0, 0]]), k, v, { distribution: hardDistribution() });
+    expect(Array.from(weights.data)).toEqual([0, 1, 0]);
+    expect(output.item()).toBe(6);
+  });
+
+  it('names the estimator that was meant', () => {
+    const make = () => hardDistribution('straight-trough' as HardEstimator);
+    expect(make).toThrow(ConfigError);
+    expect(make).toThrow('did you mean "straight-through"?');
+  });
+});
+
 describe('equalities of scores', () => {
   const [q, k, v] = [leaf([2, 3, WIDTH], 4, 'q'), leaf([2, 5, WIDTH], 4, 'k'), leaf([2, 5, 4], 4, 'v')];
   const outputOf = (score: ScoreFunction): ArrayLike<number> =>
@@ -125,7 +157,8 @@ describe('equalities of scores', () => {
       for (let s = 0; s < 5; s++) total += v.data[(b * 5 + s) * 4 + c]!;
       return total / 5;
     });
-    expectNear(outputOf(additiveScore(weights.query, none, weights.vector)), means, 1e-13);
+    const score = additiveScore(leaf([5, WIDTH], 1, 'query'), none, leaf([5], 1, 'vector'));
+    expectNear(outputOf(score), means, 1e-13);
   });
 });
 

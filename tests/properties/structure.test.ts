@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import {
   attend,
   backward,
+  ConfigError,
   DataError,
   dotScore,
   edgeMask,
@@ -23,6 +24,11 @@ import {
   treeDistances,
 } from '../../src/index.ts';
 import { MultiHeadAttention } from '../../src/nn/attention/multi-head.ts';
+import {
+  graphGradientsAgree,
+  graphGradientsAreDifferences,
+  graphsEqualLoops,
+} from '../support/checks/graphs.ts';
 import { edgesHideNodes, relabelled, treeDistancesEqualSearch } from '../support/checks/structure.ts';
 import { itOnEachDevice } from '../support/devices.ts';
 import { disturb } from '../support/models.ts';
@@ -116,6 +122,13 @@ describe('dependency trees (D8)', () => {
 });
 
 describe('graphs (E21)', () => {
+  itOnEachDevice('outputs equal scalar loops over the edges and what is known of them', graphsEqualLoops);
+  it(
+    'gradients are central differences, of W and of what is known of edges too',
+    graphGradientsAreDifferences,
+  );
+  itOnEachDevice('gradients are those of the reference', graphGradientsAgree);
+
   itOnEachDevice('nodes by other names get the same outputs', relabelled);
   it('a node is blind to those that no edge leads from', edgesHideNodes);
 
@@ -125,6 +138,13 @@ describe('graphs (E21)', () => {
     const all = [0, 1, 2, 3].flatMap((t) => [0, 1, 2, 3].map((s) => [t, s] as const));
     const complete = noGrad(() => layer.forward(x, edgeMask(4, all, { device: x.device })));
     expect(complete.data).toEqual(noGrad(() => layer.attention.forward(x, x)).data);
+  });
+
+  it('refuse what is known of edges where they were made without a width for it', () => {
+    const layer = new GraphAttention({ dModel: 8, numHeads: 2 }, context);
+    const run = () => layer.forward(leaf([1, 2, 8], 1, 'x'), null, leaf([1, 2, 2, 3], 1, 'features'));
+    expect(run).toThrow(ConfigError);
+    expect(run).toThrow('features of width 3 and edgeWidth 0; hint: make the layer with edgeWidth: 3');
   });
 });
 

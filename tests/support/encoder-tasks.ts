@@ -25,6 +25,8 @@ import { Adam } from '../../src/train/adam.ts';
 import { clipFactor, gradientNorm } from '../../src/train/clip.ts';
 
 const LETTERS = 8;
+/** Share of right letters without learning anything. */
+export const CHANCE = 1 / LETTERS;
 const BLANKS = 8;
 /** Ids: letters, blanks, the mark. */
 const MARK = LETTERS + BLANKS;
@@ -162,11 +164,11 @@ export function learnTask(
     adam.step(rate, clipFactor(gradientNorm(model.parameters()), 1));
     model.zeroGrad();
   }
-  return { accuracy: ask(task, model.eval(), length, device), steps, flopsPerStep };
+  return { accuracy: ask(task, model.eval(), setup, device), steps, flopsPerStep };
 }
 
-function ask(task: Task, model: Reader, length: number, device: string): number {
-  const random = new Random(3, 'encoder task');
+function ask(task: Task, model: Reader, { length, seed = 1 }: TaskSetup, device: string): number {
+  const random = new Random(seed, 'unseen rows');
   const [rounds, batch] = [8, 32];
   let right = 0;
   for (let round = 0; round < rounds; round++) {

@@ -210,6 +210,11 @@ function lookStepwise(
   };
 }
 
+/** Symbols of each duration in a text of training. */
+const TRAINED = 2;
+/** Texts of a test. */
+const TEXTS = 200;
+
 /** Trains a speaker for some steps. */
 export function trainSpeaker(kind: SpeechAttention, steps: number, seed: number): Speaker {
   const model = new Speaker(kind, seed);
@@ -217,7 +222,7 @@ export function trainSpeaker(kind: SpeechAttention, steps: number, seed: number)
   const random = new Random(seed, 'texts');
   for (let step = 0; step < steps; step++) {
     scope(() => {
-      const { ids, frames, before } = drawBatch(random, 16, 2);
+      const { ids, frames, before } = drawBatch(random, 16, TRAINED);
       const said = model.say(before, model.encode(ids), null, null, random);
       const error = mean(square(sub(said.frames, frames)));
       const guide = kind === 'guided' ? scale(guidedAttentionLoss(said.weights, { width: 0.2 }), 10) : null;
@@ -255,14 +260,27 @@ function spoken(model: Speaker, count: number, perKind: number): number[][] {
   );
 }
 
-/** Symbols of a text that were never looked at, and looks back to an earlier one, for each symbol. */
-export function faults(model: Speaker, perKind: number): { skipped: number; repeated: number } {
-  const looks = spoken(model, 50, perKind);
+/** How often attention gets lost, for each symbol of a text. */
+export interface Faults {
+  /** Symbols that were never looked at. */
+  readonly skipped: number;
+  /** Looks back to an earlier symbol. */
+  readonly repeated: number;
+}
+
+/**
+ * Speaks unseen texts.
+ *
+ * @param times - their length in lengths of the texts of training
+ */
+export function faults(model: Speaker, times: number): Faults {
+  const perKind = times * TRAINED;
+  const looks = spoken(model, TEXTS, perKind);
   let [skipped, repeated] = [0, 0];
   for (const row of looks) {
     skipped += 3 * perKind - new Set(row).size;
     for (let t = 1; t < row.length; t++) if (row[t]! < row[t - 1]!) repeated++;
   }
-  const symbols = 50 * 3 * perKind;
+  const symbols = TEXTS * 3 * perKind;
   return { skipped: skipped / symbols, repeated: repeated / symbols };
 }

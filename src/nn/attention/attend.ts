@@ -1,10 +1,11 @@
 /**
- * Attention as soft lookup, with the score function as a parameter.
+ * Attention as lookup, with the score function and the distribution function as parameters.
  *
- * `output_t = Σ_s softmax_s(score(query_t, key_s)) value_s`
+ * `output_t = Σ_s weight_ts value_s`, `weight_t = distribution(score(query_t, key_1), …, score(query_t, key_S))`
  *
  * Papers: Bahdanau, Cho & Bengio 2014, https://arxiv.org/abs/1409.0473; Luong et al. 2015,
- * https://arxiv.org/abs/1508.04025; Vaswani et al. 2017, §3.2.1.
+ * https://arxiv.org/abs/1508.04025; Vaswani et al. 2017, §3.2.1; Galassi, Lippi & Torroni, Attention in Natural Language
+ * Processing, 2019, §3, https://arxiv.org/abs/1902.02181 (scores and distribution apart).
  */
 import type { Tensor } from '../../core/tensor.ts';
 import { ConfigError, suggest } from '../../errors.ts';
@@ -15,6 +16,7 @@ import { linear } from '../../ops/linear/index.ts';
 import { matmul } from '../../ops/matmul/index.ts';
 import { softmax } from '../../ops/softmax/index.ts';
 import { keepWhere } from '../../ops/where/index.ts';
+import { type HardEstimator, hardEstimators, hardWeights } from './hard-weights.ts';
 import type { Mask } from './masks.ts';
 
 /** Scores of every query with every key: `[B, T, D]` and `[B, S, D]` to `[B, T, S]`. */
@@ -86,21 +88,56 @@ export function scoreScale(name: ScoreScale, headDim: number): number {
   return rule(headDim);
 }
 
-/** Score function and mask of `attend`. */
+/** Weights of each query from its scores, `[B, T, S]` to `[B, T, S]`; a hidden key has the score −∞ and gets 0. */
+export type DistributionFunction = (scores: Tensor) => Tensor;
+
+/** `e^score_s / Σ e^score`: soft attention. Zeros in a row of which every key is hidden. */
+export const softDistribution: DistributionFunction = (scores) => softmax(scores);
+
+/**
+ * 1 for the key of the largest score, the first of equal ones, 0 for the others: hard attention. Zeros in a row of which
+ * every key is hidden.
+ *
+ * Papers: Xu et al., Show, Attend and Tell, 2015, §4.1, https://arxiv.org/abs/1502.03044; Bengio, Léonard & Courville
+ * 2013, https://arxiv.org/abs/1308.3432 (straight-through)
+ *
+ * @param estimator - `straight-through` (default): the gradient of the softmax; `none`: that of the choice, which is 0
+ * @throws {ConfigError} for an unknown estimator
+ * @example
+ * attend(query, keys, values, { distribution: hardDistribution() });
+ */
+export function hardDistribution(estimator: HardEstimator = 'straight-through'): DistributionFunction {
+  if (!hardEstimators.includes(estimator)) {
+    throw new ConfigError({
+      where: 'hardDistribution',
+      expected: 'a known estimator',
+      got: `"${estimator}"`,
+      hint: suggest(estimator, hardEstimators),
+    });
+  }
+  return (scores) => hardWeights(softmax(scores), estimator);
+}
+
+/** Score function, distribution function and mask of `attend`. */
 export interface AttendOptions {
   /** `scaledDotScore` by default. */
   readonly score?: ScoreFunction;
+  /** `softDistribution` by default. */
+  readonly distribution?: DistributionFunction;
   /** `[B|1, T|1, S]`, true where a key may be attended to. */
   readonly mask?: Mask;
 }
 
 /**
- * Soft lookup: every query gets an average of the values, weighted by how well their keys match.
+ * Lookup: every query gets an average of the values, weighted by how well their keys match, or with
+ * `hardDistribution` the value of the best key.
  *
  * @param query - `[B, T, D]`
  * @param keys - `[B, S, D]`
  * @param values - `[B, S, E]`
- * @returns `output` `[B, T, E]`, in the convex hull of the values, `weights` and `scores` `[B, T, S]`
+ * @returns `output` `[B, T, E]`, in the convex hull of the values, 0 for a query that sees no key; `weights` and, as they
+ *   are before the mask, `scores` `[B, T, S]`
+ * @throws {ShapeError} when shapes do not fit, those of the mask included
  * @example
  * const { output, weights } = attend(query, keys, values, { score: dotScore });
  */
@@ -108,9 +145,9 @@ export function attend(
   query: Tensor,
   keys: Tensor,
   values: Tensor,
-  { score = scaledDotScore, mask }: AttendOptions = {},
+  { score = scaledDotScore, distribution = softDistribution, mask }: AttendOptions = {},
 ): { readonly output: Tensor; readonly weights: Tensor; readonly scores: Tensor } {
   const scores = score(query, keys); // [B, T, S]
-  const weights = softmax(mask ? keepWhere(scores, mask, Number.NEGATIVE_INFINITY) : scores);
+  const weights = distribution(mask ? keepWhere(scores, mask, Number.NEGATIVE_INFINITY) : scores);
   return { output: matmul(weights, values), weights, scores };
 }

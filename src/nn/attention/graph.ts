@@ -8,6 +8,7 @@
  * its additive score)
  */
 import type { Tensor } from '../../core/tensor.ts';
+import { ConfigError } from '../../errors.ts';
 import { permute } from '../../ops/shape/permute.ts';
 import { Linear } from '../linear.ts';
 import { Module, type ModuleContext } from '../module.ts';
@@ -41,7 +42,14 @@ export function edgeMask(
   return mask(bits, [1, 1, nodes, nodes], device ? { device } : {});
 }
 
-/** Multi-head self-attention that sees the edges of a graph. */
+/**
+ * Multi-head self-attention that sees the edges of a graph.
+ *
+ * @example
+ * const layer = new GraphAttention({ dModel: 64, numHeads: 4, edgeWidth: 3 }, context);
+ * const visible = edgeMask(5, [[1, 0], [2, 1]]); // node 1 attends to node 0, node 2 to node 1
+ * layer.forward(nodes, visible, features); // [B, 5, 64] and [B, 5, 5, 3] to [B, 5, 64]
+ */
 export class GraphAttention extends Module {
   readonly attention: MultiHeadAttention;
   /** W `[H, E]`, or null. */
@@ -56,12 +64,25 @@ export class GraphAttention extends Module {
   /**
    * @param x - vectors of the nodes `[B, N, C]`
    * @param edges - `[B|1, 1, N, N]`, true where an edge leads to the row's node from the column's
-   * @param features - of every pair `[B, N, N, E]`, where the layer knows something of edges
+   * @param features - e of every pair `[B|1, N, N, E]`: of the edge to the row's node from the column's
    * @returns `[B, N, C]`
+   * @throws {ConfigError} for features in a layer that was made without an edgeWidth
    */
   forward(x: Tensor, edges: Mask | null, features?: Tensor): Tensor {
-    const bias = features && this.edge ? permute(this.edge.forward(features), [0, 3, 1, 2]) : null;
+    const bias = features ? this.edgeScores(features) : null;
     const position = bias ? { scores: () => ({ bias }) } : null;
     return this.attention.forward(x, x, { mask: edges, position });
+  }
+
+  /** `W e` of every pair, `[B|1, H, N, N]`. */
+  private edgeScores(features: Tensor): Tensor {
+    if (this.edge) return permute(this.edge.forward(features), [0, 3, 1, 2]);
+    const width = features.shape.at(-1);
+    throw new ConfigError({
+      where: 'GraphAttention',
+      expected: 'an edgeWidth for features of edges',
+      got: `features of width ${width} and edgeWidth 0`,
+      hint: `make the layer with edgeWidth: ${width}`,
+    });
   }
 }

@@ -1,36 +1,11 @@
 /**
- * Hard attention: each query takes the value of its best key alone.
- *
- * The choice has a gradient of 0 almost everywhere. The straight-through estimator gives it that of the softmax, as if
- * the choice had been soft (Bengio, Léonard & Courville 2013, https://arxiv.org/abs/1308.3432); without it, queries and
- * keys learn nothing.
- *
- * Paper: Xu et al., Show, Attend and Tell, 2015, §4.1, https://arxiv.org/abs/1502.03044
+ * Hard attention: each query takes the value of its best key alone; `hardWeights` has the formula and the papers.
  */
-import { Tensor } from '../../core/tensor.ts';
 import type { AttentionHooks } from '../../ops/attention/reference.ts';
-import { add, sub } from '../../ops/elementwise/binary.ts';
 import type { ModuleContext } from '../module.ts';
 import { ComposedAttention } from './composed.ts';
+import { type HardEstimator, hardWeights } from './hard-weights.ts';
 import type { MultiHeadAttentionOptions } from './multi-head.ts';
-
-/** How the gradient passes the choice. */
-export const hardEstimators = ['straight-through', 'none'] as const;
-/** Names of the estimators. */
-export type HardEstimator = (typeof hardEstimators)[number];
-
-/** 1 at the largest weight of each row, the first of equal ones, and 0 elsewhere; all 0 in a row of zeros. */
-export function hardChoice(weights: Tensor): Tensor {
-  const choice = Tensor.empty(weights.shape, weights.dtype, weights.device, 'hardChoice');
-  const columns = weights.shape.at(-1)!;
-  choice.data.fill(0);
-  for (let start = 0; start < weights.size; start += columns) {
-    let best = start;
-    for (let i = start; i < start + columns; i++) if (weights.data[i]! > weights.data[best]!) best = i;
-    if (columns > 0 && weights.data[best]! > 0) choice.data[best] = 1;
-  }
-  return choice;
-}
 
 export class HardAttention extends ComposedAttention {
   private readonly estimator: HardEstimator;
@@ -44,11 +19,6 @@ export class HardAttention extends ComposedAttention {
   }
 
   protected override get hooks(): AttentionHooks {
-    return {
-      weights: (soft) => {
-        const hard = hardChoice(soft);
-        return this.estimator === 'none' ? hard : add(soft, sub(hard, soft.detach()));
-      },
-    };
+    return { weights: (soft) => hardWeights(soft, this.estimator) };
   }
 }

@@ -6,7 +6,8 @@ import { type Choice, makeVariant, type OptionRules, type OptionsOf, variant } f
 import { AdditiveAttention } from './additive.ts';
 import { BilinearAttention } from './bilinear.ts';
 import { type Guidance, guidanceClash, guidanceRules } from './guided.ts';
-import { HardAttention, hardEstimators } from './hard.ts';
+import { HardAttention } from './hard.ts';
+import { hardEstimators } from './hard-weights.ts';
 import type { AttentionLayer, AttentionSizes } from './layer.ts';
 import { LinearAttention } from './linear.ts';
 import { LinformerAttention, linformerSharings } from './linformer.ts';

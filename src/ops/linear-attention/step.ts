@@ -5,6 +5,7 @@
  *
  * Paper: Katharopoulos et al., Transformers are RNNs, 2020, §3.4, https://arxiv.org/abs/2006.16236
  */
+import { countCall, isCounting } from '../../core/counter.ts';
 import { formatShape } from '../../core/shape.ts';
 import { Tensor } from '../../core/tensor.ts';
 import { ShapeError } from '../../errors.ts';
@@ -95,6 +96,11 @@ export function linearAttentionStep(
     });
   } else {
     stepLoops(state, [query, key, value], output, params);
+  }
+  if (isCounting()) {
+    // Each number of a state gains a product for every key and gives one for every query.
+    const flops = 2 * length * (width / numHeads) * (valueWidth + 1) * batch * (numKvHeads + numHeads);
+    countCall('linearAttentionStep', flops, [state, state, query, key, value], output); // read and written
   }
   return output;
 }

@@ -1,5 +1,13 @@
 /** Bugs in additive heads, and in attention to trees and graphs. */
-import { BatchStructure, concat, MultiHeadAttention, slice, type Tensor } from '../../../src/index.ts';
+import {
+  BatchStructure,
+  concat,
+  GraphAttention,
+  MultiHeadAttention,
+  permute,
+  slice,
+  type Tensor,
+} from '../../../src/index.ts';
 import { Padded } from '../../../src/nn/attention/padded.ts';
 import { ExtendedVocabulary } from '../../../src/tokenizers/extended-vocabulary.ts';
 import {
@@ -7,10 +15,26 @@ import {
   copiesByTheFormula,
   unknownWordsComeBack,
 } from '../checks/copy.ts';
+import { graphGradientsAreDifferences, graphsEqualLoops } from '../checks/graphs.ts';
 import { additiveHeadsEqualLoops } from '../checks/scores.ts';
 import { treeEdgesEqualLoops, treesStayWithTheirTextsTogether } from '../checks/source-trees.ts';
 import { edgesHideNodes } from '../checks/structure.ts';
 import { type Mutant, mutateOp, mutateParams, patch } from './mutant.ts';
+
+type GraphForward = GraphAttention['forward'];
+
+/** Plants a bug in what attention over graphs is called with. */
+function mutateGraphs(change: (real: GraphForward) => GraphForward): () => () => void {
+  return () =>
+    patch(
+      GraphAttention.prototype,
+      'forward',
+      (real) =>
+        function (this: GraphAttention, ...given: Parameters<GraphForward>) {
+          return change(real.bind(this))(...given);
+        },
+    );
+}
 
 export const structureMutants: readonly Mutant[] = [
   {
@@ -41,6 +65,23 @@ export const structureMutants: readonly Mutant[] = [
           },
       ),
     caughtBy: edgesHideNodes,
+  },
+  {
+    name: 'what is known of edges is not looked at',
+    mutate: mutateGraphs((real) => (x, edges) => real(x, edges)),
+    caughtBy: graphsEqualLoops,
+  },
+  {
+    name: 'what is known of an edge counts for the edge that leads back',
+    mutate: mutateGraphs(
+      (real) => (x, edges, features) => real(x, edges, features && permute(features, [0, 2, 1, 3])),
+    ),
+    caughtBy: graphsEqualLoops,
+  },
+  {
+    name: 'what is known of edges gets no gradient',
+    mutate: mutateGraphs((real) => (x, edges, features) => real(x, edges, features?.detach())),
+    caughtBy: graphGradientsAreDifferences,
   },
   {
     name: 'a batch takes the depths of its texts in the order of their lengths',
