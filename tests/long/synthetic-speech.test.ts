@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { needDevice } from '../support/devices.ts';
 import { faults, type SpeechAttention, trainSpeaker } from '../support/synthetic-speech.ts';
 
-test('guided, location-aware and monotonic attention skip and repeat less than plain attention', (context) => {
+test('guided, location-aware and monotonic attention skip and repeat less than plain attention (E18)', (context) => {
   needDevice(context, 'native');
   const measured = (kind: SpeechAttention) => {
     const found = [1, 2, 3].map((seed) => faults(trainSpeaker(kind, 200, seed), 2));
