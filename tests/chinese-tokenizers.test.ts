@@ -47,7 +47,7 @@ function table(train: readonly string[], test: readonly string[]) {
   );
 }
 
-describe.each([0, 1200])('Chinese with %i lines of English', (count) => {
+describe.each([0, 1200])('Chinese with %i lines of English (B10)', (count) => {
   it('comes back from bytes, loses rare characters otherwise, and needs fewer tokens than characters', (context) => {
     const train = [...sentences(context, 'train').slice(0, 1200), ...english(context, 'train', count)];
     const test = [

@@ -31,7 +31,7 @@ import { temporaryFolder } from './support/tiny-run.ts';
 
 const copy = { copy: true, unknownId: 3 } as const;
 
-describe('a model that copies', () => {
+describe('a model that copies (E19)', () => {
   itOnEachDevice(
     'gives all ids together a probability of 1, also to those beyond its vocabulary',
     copiesSumToOne,
@@ -83,7 +83,7 @@ describe('a model that copies', () => {
   });
 });
 
-describe('an extended vocabulary', () => {
+describe('an extended vocabulary (E19)', () => {
   it('brings the words of its source back', unknownWordsComeBack);
 
   it('knows them as they are read: lower case, and characters of a character tokenizer', () => {
@@ -98,7 +98,7 @@ describe('an extended vocabulary', () => {
   });
 });
 
-describe('an experiment that copies', () => {
+describe('an experiment that copies (E19)', () => {
   const names = (count: number, from: number): string =>
     Array.from({ length: count }, (_, i) => {
       const name = `name${from + i}`;
@@ -223,10 +223,13 @@ function exactAfterTraining(canCopy: boolean, seed: number): number {
   return right.length / tested.length;
 }
 
-it.each([1, 2, 3])('copies names that it has never seen; without copying none comes out, seed %d', (seed) => {
-  const chance = 1 / 4; // of a model that knows the sentences, but not which of the two names comes where
-  const share = exactAfterTraining(true, seed);
-  expect(share).toBeGreaterThan(0.9);
-  expect(share).toBeGreaterThan(3 * chance);
-  expect(exactAfterTraining(false, seed)).toBe(0);
-});
+it.each([1, 2, 3])(
+  'copies names that it has never seen; without copying none comes out (E19), seed %d',
+  (seed) => {
+    const chance = 1 / 4; // of a model that knows the sentences, but not which of the two names comes where
+    const share = exactAfterTraining(true, seed);
+    expect(share).toBeGreaterThan(0.9);
+    expect(share).toBeGreaterThan(3 * chance);
+    expect(exactAfterTraining(false, seed)).toBe(0);
+  },
+);

@@ -155,7 +155,7 @@ it('07 finds rare events once its threshold is tuned (J14)', async (context) => 
   expect(threshold).toBeLessThan(0.4);
 });
 
-it('08 sees what stands anywhere in a long text, and not by its beginning', async (context) => {
+it('08 sees what stands anywhere in a long text, and not by its beginning (L3)', async (context) => {
   const why = whyUnavailable('native');
   if (why) context.skip(`minutes without kernels: ${why}`);
   const [segments, beginning] = (await run('08')).map((line) => Number(/: ([\d.]+) %/.exec(line)![1]));

@@ -55,7 +55,7 @@ const choices: readonly Exclude<AttentionChoice, string>[] = [
 ];
 const sizes: Partial<TransformerConfig> = { dModel: 4, dFf: 5, numEncoderLayers: 1, numDecoderLayers: 2 };
 
-describe('the guided loss of cross-attention', () => {
+describe('the guided loss of cross-attention (E18)', () => {
   itOnEachDevice('is Σ W A over the places of each pair, the mean over heads, in every layer', (device) => {
     for (const crossAttention of choices) {
       const [plain, whole] = [{ ...crossAttention, guidedWeight: 0, guidedWidth: 0.2 }, crossAttention].map(
@@ -132,7 +132,7 @@ function diagonalWeight(model: Transformer, pairs: Pairs): number {
 }
 
 test.for([1, 2, 3])(
-  'on a task that runs in parallel it makes attention more diagonal, seed %i',
+  'on a task that runs in parallel the guided loss makes attention more diagonal (E18), seed %i',
   { timeout: 120_000 },
   (seed, context) => {
     needDevice(context, 'native');

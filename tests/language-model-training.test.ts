@@ -39,7 +39,7 @@ describe('a run', () => {
     expect(validation[0]).toHaveProperty('bitsPerCharacter');
   });
 
-  test('is scored with windows that overlap when asked for, by a better figure', async () => {
+  test('is scored with windows that overlap when asked for, by a better figure (L4)', async () => {
     const text = writeText(temporaryFolder());
     const model = textModels['conv-lm'];
     const [apart, sliding] = [
@@ -80,7 +80,7 @@ describe('a run that was cut', () => {
     expect(testScores(resumed)).toEqual(testScores(whole));
   });
 
-  test('does not without its memory', async () => {
+  test('does not without its memory (I9)', async () => {
     const folder = temporaryFolder();
     const text = writeText(folder);
     const model = textModels['transformer-xl'];
@@ -99,7 +99,7 @@ describe('a run that was cut', () => {
     expect(fingerprint(resumed)).not.toEqual(fingerprint(whole));
   });
 
-  test('keeps its memory in the checkpoint', async () => {
+  test('keeps its memory in the checkpoint (I9)', async () => {
     const text = writeText(temporaryFolder());
     const { run } = await losses(text, textModels['transformer-xl']);
     const { carried } = newestCheckpoint(run)!.checkpoint;

@@ -40,7 +40,7 @@ const byScore =
 /** The beginning, as far as the budget goes. */
 const head = byScore(headScores);
 
-describe('key passages', () => {
+describe('key passages (L2)', () => {
   const budgets = [15, 60, 200];
   it.each<[string, (passages: readonly string[], query: string) => number[]]>([
     ['TF-IDF', (passages) => tfIdfScores(passages)],
@@ -133,7 +133,7 @@ describe('key passages', () => {
   });
 });
 
-describe('segments', () => {
+describe('segments (L3)', () => {
   it('joined are the text', () => {
     fc.assert(
       fc.property(fc.array(fc.integer()), fc.integer({ min: 1, max: 9 }), (tokens, length) => {
@@ -173,7 +173,7 @@ describe('segments', () => {
   });
 });
 
-describe('key passages as a length policy', () => {
+describe('key passages as a length policy (L2)', () => {
   const stories = (planted: Planted) => Array.from({ length: 100 }, (_, seed) => plantedStory(seed, planted));
 
   /** The share of stories whose planted sentence stays when a text of words is cut. */
@@ -213,7 +213,7 @@ describe('key passages as a length policy', () => {
   );
 });
 
-describe('a label in one part of texts that are too long', () => {
+describe('a label in one part of texts that are too long (L1)', () => {
   it('is learned when that part stays, and left to chance when it is cut, in use too', {
     timeout: 240_000,
   }, async () => {

@@ -38,7 +38,7 @@ import { expectNear, gradientOf, idTensor } from './support/numbers.ts';
 import { fingerprint, temporaryFolder, testScores } from './support/tiny-run.ts';
 import { textDescription, textExperiment, writeText } from './support/tiny-text-run.ts';
 
-describe('masking', () => {
+describe('masking (F12)', () => {
   it('has the counts of independent draws', maskedCountsAreBinomial);
   it('spares special tokens and what is not selected', maskingSparesSpecials);
 
@@ -100,7 +100,7 @@ function ruledModel({ config, gradients }: TorchCase, device: string): MaskedLan
   return model;
 }
 
-describe('the model', () => {
+describe('the model (J10)', () => {
   describe.each([...torch.cases.entries()])('case %i of PyTorch in float64', (_, one) => {
     itOnEachDevice('logits, losses and every gradient', (device) => {
       const model = ruledModel(one, device);
@@ -136,7 +136,7 @@ describe('the model', () => {
   });
 });
 
-describe('a tokenizer with a mask token', () => {
+describe('a tokenizer with a mask token (J10)', () => {
   const lines = ['the cat sat on the mat', 'a [MASK] is a word here'];
   it.each(['word', 'char', 'bpe', 'wordpiece', 'unigram'] as const)('of kind %s', (kind) => {
     const sized = kind === 'word' || kind === 'char' ? {} : { vocabSize: 40 };
@@ -165,7 +165,7 @@ const masked = {
   ...{ dropout: 0.1, attentionDropout: 0 },
 };
 
-describe('a run', () => {
+describe('a run (J10)', () => {
   test('learns letters that repeat the one before, and fills masks', async () => {
     const text = writeText(temporaryFolder(), 1);
     const run = join(temporaryFolder(), 'run');
@@ -245,7 +245,7 @@ describe('a run', () => {
   });
 });
 
-describe('fillMask', () => {
+describe('fillMask (J10)', () => {
   const tokenizer = trainTokenizer({ kind: 'char', specialTokens: { mask: '[MASK]' } }, ['abcd']);
   const model = tinyMasked({ vocabSize: tokenizer.vocabSize, maxSeqLen: 6 }).eval();
 

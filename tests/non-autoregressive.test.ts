@@ -29,11 +29,11 @@ import {
 
 const tokenizers = letterTokenizers();
 
-describe('non-autoregressive Transformer', () => {
+describe('non-autoregressive Transformer (I17)', () => {
   itOnEachDevice('a pair is the same alone and beside others', natPairsDoNotMeet);
   itOnEachDevice('writes the likeliest token of every place in one pass', natWritesTheLikeliest);
   it('is a product over places and the length', natIsAProductOverPlaces);
-  it('sees shown tokens on both sides', natLooksBothWays);
+  it('sees shown tokens on both sides (I18)', natLooksBothWays);
 
   it('moves every parameter in training', () => {
     for (const kind of natKinds) {
@@ -56,7 +56,7 @@ describe('non-autoregressive Transformer', () => {
     }
   });
 
-  it('takes one pass for each candidate length and iteration', () => {
+  it('takes one pass for each candidate length and iteration (I18, K6)', () => {
     const source = collate([[3, 5, 4, 2]], { padId: 0 });
     const options = { limits: [8], bos: 1, eos: 2, forbidden: [0, 1], candidates: 3 };
     const refined = tinyNat({ masking: 'random', iterations: 4 });
@@ -78,11 +78,11 @@ describe('non-autoregressive Transformer', () => {
   });
 });
 
-describe('learns', () => {
+describe('learns (I17)', () => {
   test.for([
     ['the length', { length: 'predict' }],
     ['where to end', { length: 'end' }],
-    ['to complete what it wrote', { length: 'predict', masking: 'random', iterations: 3 }],
+    ['to complete what it wrote (I18)', { length: 'predict', masking: 'random', iterations: 3 }],
   ] as const)('to say strings backwards, and %s', { timeout: 240_000 }, ([, config], context) => {
     needDevice(context, 'native');
     const all = reversedStrings(900, { seed: 5, shortest: 1, longest: 5 });
@@ -102,7 +102,7 @@ describe('multi-modality', () => {
   const STEPS = 500;
   const mixed = (model: EncoderDecoder): number => mixedOf(outputsOf(model, sources), sources);
 
-  test('the loss is that of a choice for each token; what was learned by heart comes out mixed, but not from a teacher', {
+  test('the loss is that of a choice for each token; what was learned by heart comes out mixed, but not from a teacher (I17, J16)', {
     timeout: 240_000,
   }, (context) => {
     needDevice(context, 'native');
@@ -124,7 +124,7 @@ describe('multi-modality', () => {
     expect(mixed(student), 'in parallel, from the teacher').toBeLessThan(sources.length / 10);
   });
 
-  test('every further pass of mask-predict mixes less; one token after the other does not mix', {
+  test('every further pass of mask-predict mixes less; one token after the other does not mix (I18)', {
     timeout: 240_000,
   }, (context) => {
     needDevice(context, 'native');

@@ -27,7 +27,7 @@ function compare(tokenizer: SentencePieceTokenizer, expected: readonly Expected[
   }
 }
 
-describe('SentencePiece models', () => {
+describe('SentencePiece models (B9)', () => {
   it.for(['spm_bpe', 'spm_bpe_bytes', 'spm_unigram', 'spm_unigram_options'])(
     '%s: held-out lines and hostile strings',
     (name, context) => {

@@ -25,7 +25,7 @@ const training = { maxSteps: 14, checkpointEvery: 4, logEvery: 3 };
 const experimentOf = (folder: string, attention: unknown) =>
   loadExperiment(tinyExperimentFile(folder, { model: { ...recurrent, numLayers: 1, attention }, training }));
 
-describe('a recurrent decoder trains, resumes to the same bits and says where it looked with', () => {
+describe('a recurrent decoder trains, resumes to the same bits and says where it looked with (E17, E18)', () => {
   test.each([
     ['bahdanau, guided', { kind: 'bahdanau', guidedWeight: 2 }],
     ['luong, guided', { kind: 'luong', score: 'dot', guidedWeight: 2, guidedWidth: 0.4 }],
@@ -54,7 +54,7 @@ describe('a recurrent decoder trains, resumes to the same bits and says where it
   });
 });
 
-describe('a description that cannot be used', () => {
+describe('a description of source attention that cannot be used (E18)', () => {
   test.each<[string, unknown, RegExp]>([
     [
       'an option of no kind',

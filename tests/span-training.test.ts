@@ -35,7 +35,7 @@ function experimentIn(
   };
 }
 
-describe('hidden spans', () => {
+describe('hidden spans (J15)', () => {
   test('are filled by what stands around them', { timeout: 120_000 }, async () => {
     const folder = temporaryFolder();
     const training = { maxSteps: 350, learningRate: 0.005, checkpointEvery: 500 };

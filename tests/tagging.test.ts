@@ -45,7 +45,7 @@ function namesBefore(count: number, seed: number): { tokens: string[]; tags: str
 }
 
 describe('a run', () => {
-  test('learns tags that follow from the words around, as far as its window sees', async () => {
+  test('learns tags that follow from the words around, as far as its window sees (I14)', async () => {
     const { run, result } = await trained();
     // Words that are names tell nothing; "mr" stands one or two words before a name.
     expect(result.metrics.f1).toBeGreaterThan(97);
@@ -82,8 +82,8 @@ describe('a run', () => {
   );
 
   test.each<[string, object]>([
-    ['a window', {}],
-    ['convolutions', convTagger],
+    ['a window (I14)', {}],
+    ['convolutions (I15)', convTagger],
   ])('of %s that was cut ends with the same bits', async (_, model) => {
     const folder = temporaryFolder();
     writeTagged(folder);

@@ -68,7 +68,7 @@ describe('Hugging Face tokenizer.json', () => {
     compare(tokenizer, texts, needJson(context, `${folder}/hostile.json`) as Expected[]);
   });
 
-  it.for(published)('%s: held-out lines and hostile strings', (name, context) => {
+  it.for(published)('%s: held-out lines and hostile strings (B6)', (name, context) => {
     const file = needJson(context, `tokenizers/tokenizer-json/${name}/tokenizer.json`);
     const texts = needJson(context, 'oracles/tokenizers/hostile_strings.json') as string[];
     const { heldout, hostile } = needJson(context, `oracles/tokenizers/existing/${name}.json`) as {
@@ -161,7 +161,7 @@ describe('two texts as one input', () => {
   });
 });
 
-describe("BERT's published vocabulary", () => {
+describe("BERT's published vocabulary (B7)", () => {
   it('gives the ids of llama.cpp on its 47 texts', (context) => {
     const folder = 'tokenizers/llamacpp-vocab/ggml-vocab-bert-bge.gguf';
     const texts = readFileSync(needData(context, `${folder}.inp`), 'utf8').split('\n__ggml_vocab_test__\n');
@@ -230,7 +230,7 @@ const piecesOf = (tokenizer: TokenCodec): string[] =>
 describe('training where the other trainer is not reproducible: at least 95 % of its pieces', () => {
   const lines = (context: TestContext) => needLines(context, 'oracles/tokenizers/training_text.txt');
 
-  it('wordpiece', (context) => {
+  it('wordpiece (B7)', (context) => {
     const file = needJson(context, 'oracles/tokenizers/wordpiece/tokenizer.json') as {
       model: { vocab: Record<string, number> };
     };
@@ -244,7 +244,7 @@ describe('training where the other trainer is not reproducible: at least 95 % of
     );
   });
 
-  it('unigram', (context) => {
+  it('unigram (B8)', (context) => {
     const file = needJson(context, 'oracles/tokenizers/unigram/tokenizer.json') as {
       model: { vocab: [string, number][] };
     };

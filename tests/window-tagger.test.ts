@@ -41,7 +41,9 @@ function accuracy(window: number): number {
   });
 }
 
-test('a window of two words on each side is enough, one word is not', { timeout: 60_000 }, (context) => {
+test('a window of two words on each side is enough, one word is not (I14)', {
+  timeout: 60_000,
+}, (context) => {
   needDevice(context, 'native');
   const [zero, one, two, four] = [0, 1, 2, 4].map(accuracy);
   // Guessing among two tags, and the first two words of twenty, which a window of one can tell in part by the border.

@@ -30,6 +30,7 @@ export interface AttentionPoint {
 export interface AttentionSlopes {
   readonly kind: string;
   readonly flopsSlope: number;
+  readonly bytesSlope: number;
   readonly memorySlope: number;
   readonly timeSlope: number;
 }
@@ -188,11 +189,12 @@ export function slopeOf(points: readonly (readonly [x: number, y: number])[]): n
 /** The powers with which the longer half of one kind's points grow. */
 export function slopesOf(kind: string, points: readonly AttentionPoint[]): AttentionSlopes {
   const longer = points.slice(Math.floor(points.length / 2));
-  const power = (of: 'flops' | 'memory' | 'milliseconds'): number =>
+  const power = (of: 'flops' | 'bytes' | 'memory' | 'milliseconds'): number =>
     slopeOf(longer.map((point) => [Math.log(point.length), Math.log(point[of])]));
   return {
     kind,
     flopsSlope: power('flops'),
+    bytesSlope: power('bytes'),
     memorySlope: power('memory'),
     timeSlope: power('milliseconds'),
   };

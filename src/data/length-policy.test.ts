@@ -11,7 +11,7 @@ const pairs = [
 ];
 const limits = { maxSourceLength: 3, maxTargetLength: 3 };
 
-describe('applyLengthPolicy', () => {
+describe('applyLengthPolicy (L1)', () => {
   it('cuts what is too long, and counts', () => {
     expect(applyLengthPolicy(pairs, { ...limits, policy: 'head' })).toEqual({
       kept: [
@@ -42,7 +42,7 @@ describe('applyLengthPolicy', () => {
   });
 });
 
-describe('cutSource', () => {
+describe('cutSource (L2)', () => {
   // A sentence of rare words between two of the same ones; a token is a word.
   const text = 'One two. Three four five. Two one.';
   const words = [...text.matchAll(/\S+/g)];
@@ -90,7 +90,7 @@ describe('cutSource', () => {
   });
 });
 
-describe('truncate', () => {
+describe('truncate (L1)', () => {
   const modes = Object.keys(truncations) as Truncation[];
   const text = fc.array(fc.integer(), { maxLength: 40 });
 

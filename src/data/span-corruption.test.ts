@@ -4,7 +4,7 @@ import { isSentinel, sentinels, spansAndTheRestAreTheText } from '../../tests/su
 import { Random } from '../core/random.ts';
 import { corruptSpans, heldOutSpans, restoreSpans, sentinelsOf, shuffledSpans } from './span-corruption.ts';
 
-describe('span corruption', () => {
+describe('span corruption (J15)', () => {
   test('source and target together are the text', spansAndTheRestAreTheText);
 
   test('hides 15 % in spans of three on average, anywhere', () => {
@@ -29,7 +29,7 @@ describe('span corruption', () => {
   });
 });
 
-describe('segments of a text', () => {
+describe('segments of a text (J15)', () => {
   const ids = Int32Array.from({ length: 103 }, (_, i) => i % 50);
   const corruption = { length: 12, density: 0.3, meanSpanLength: 2, sentinels };
   const order = { seed: 4, epoch: 0 };

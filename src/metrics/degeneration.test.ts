@@ -13,7 +13,7 @@ const text = fc
   .array(fc.constantFrom('a', 'b', 'c', 'aa'), { maxLength: 12 })
   .map((words) => words.join(' '));
 
-describe('repetition', () => {
+describe('repetition (K8)', () => {
   test('by hand', () => {
     expect(distinct(['a b a b'], 2)).toBeCloseTo(200 / 3, 12);
     expect(distinct(['a b', 'a b'], 1)).toBe(50);

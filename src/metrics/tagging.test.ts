@@ -45,7 +45,7 @@ describe('spansOf', () => {
 });
 
 describe('taggingScores', () => {
-  test('are those of conlleval', spansAreWhatConllevalSees);
+  test('are those of conlleval (I14)', spansAreWhatConllevalSees);
 
   test('refuse tags and sentences that are missing', () => {
     expect(() => taggingScores([['O']], [['O', 'O']])).toThrow(

@@ -14,7 +14,7 @@ function slow(scores: readonly number[], labels: readonly boolean[], threshold: 
   };
 }
 
-test('no other threshold does better', () => {
+test('no other threshold does better (J14)', () => {
   const example = fc.tuple(fc.integer({ min: 0, max: 8 }), fc.boolean());
   fc.assert(
     fc.property(fc.array(example, { minLength: 1, maxLength: 12 }), (examples) => {
@@ -34,7 +34,7 @@ test('no other threshold does better', () => {
   });
 });
 
-test('refuses scores without labels', () => {
+test('a threshold refuses scores without labels (J14)', () => {
   expect(() => tuneThreshold([], [])).toThrow(
     'tuneThreshold: expected a label for each of at least one score, got 0 scores',
   );

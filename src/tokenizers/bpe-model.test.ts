@@ -81,7 +81,7 @@ describe('BpeModel', () => {
     expect(mergeSlowly(word, merges)).toEqual(['aabaab', 'aab']);
   });
 
-  it('drops each possible merge with one probability at every step (chi-square)', () => {
+  it('drops each possible merge with one probability at every step (chi-square; B8)', () => {
     const ids = new Map(['a', 'b', 'ab'].map((piece, id) => [piece, id]));
     const model = new BpeModel(rankMerges(ids, [['a', 'b']]));
     const p = 0.4;

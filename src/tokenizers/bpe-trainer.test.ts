@@ -43,7 +43,7 @@ function trainSlowly(
   return learned;
 }
 
-describe('trainBpe', () => {
+describe('trainBpe (B5)', () => {
   const sennrich = new Map([
     ['low', 5],
     ['lower', 2],

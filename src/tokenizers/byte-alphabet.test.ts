@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bytesToText, byteToChar, pieceBytes, toByteChars } from './byte-alphabet.ts';
 
-describe('the byte alphabet', () => {
+describe('the byte alphabet (B6)', () => {
   it('is the one of GPT-2', () => {
     expect(new Set(byteToChar).size).toBe(256);
     // From the published vocabulary: space, new line, tab, DEL, NUL, soft hyphen, no-break space.

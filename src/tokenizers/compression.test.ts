@@ -6,7 +6,7 @@ import { loadTokenizer } from './load.ts';
 import { trainTokenizer } from './train.ts';
 import type { BpeData } from './types.ts';
 
-describe('compressionReport', () => {
+describe('compressionReport (B13)', () => {
   it('counts by hand', () => {
     const tokenizer = trainTokenizer({ kind: 'char' }, ['aabb']);
     const report = compressionReport(tokenizer, ['aabb', 'é']);

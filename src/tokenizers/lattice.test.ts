@@ -8,7 +8,7 @@ import { allSplits, someUnigram, unigramOf } from '../../tests/support/unigrams.
 import { Random } from '../core/random.ts';
 import { Lattice } from './lattice.ts';
 
-describe('Lattice', () => {
+describe('Lattice (B8)', () => {
   it('takes the best of all splits', viterbiIsTheBestOfAllSplits);
 
   it('expects each piece as often as all splits together do', expectedCountsAreThoseOfAllSplits);

@@ -42,7 +42,7 @@ describe('UnigramTokenizer', () => {
     expect(tokenizer.nBest('', 3)).toEqual([{ ids: [], score: 0 }]);
   });
 
-  it('draws among the n best, as often as P^alpha says', () => {
+  it('draws among the n best, as often as P^alpha says (B8)', () => {
     const random = new Random(4, 'n best');
     const counts = new Map<string, number>();
     const draws = 4000;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { trainTokenizer } from './train.ts';
 import { WordPieceModel } from './wordpiece.ts';
 
-describe('WordPieceModel', () => {
+describe('WordPieceModel (B7)', () => {
   const ids = new Map(['un', 'u', 'a', '##aff', '##able', '##a', '##b'].map((piece, id) => [piece, id]));
   const beginnings = new Map([...ids].filter(([piece]) => !piece.startsWith('##')));
   const continuations = new Map(
@@ -53,7 +53,7 @@ describe('WordPieceModel', () => {
   });
 });
 
-describe('training', () => {
+describe('training (B7)', () => {
   // f(ab) = 6, f(a) = f(b) = 12: 6/144. f(cd) = 4, f(c) = f(d) = 4: 4/16, though it is rarer.
   const lines = ['ab ab ab ab ab ab', 'a a a a a a', 'xb xb xb xb xb xb', 'cd cd cd cd'];
 

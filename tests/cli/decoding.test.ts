@@ -77,7 +77,7 @@ describe('--sample', () => {
   });
 });
 
-describe('guessing', () => {
+describe('guessing (K7)', () => {
   it('with Jacobi or a worse model that drafts changes no line', async () => {
     const sources = readFileSync(join(cwd, 'sources.txt'), 'utf8') + words;
     const greedy = await translated([], sources);
@@ -115,7 +115,7 @@ describe('guessing', () => {
   });
 });
 
-describe('a student that writes all tokens at once', () => {
+describe('a student that writes all tokens at once (J16)', () => {
   const student = tinyYaml
     .replace('{ format: tsv, path: train.tsv }', '{ format: jsonl, path: distilled.jsonl }')
     .replace(

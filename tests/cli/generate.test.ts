@@ -107,7 +107,7 @@ describe('heed generate', () => {
     expect(seen.stdout.replaceAll('\r', '')).toBe(whole);
   });
 
-  it.each(['gpt', 'segment-lm', 'transformer-xl'])('guessing changes no text of a %s', async (kind) => {
+  it.each(['gpt', 'segment-lm', 'transformer-xl'])('guessing changes no text of a %s (K7)', async (kind) => {
     const prompts = 'abc\nfed\n\nhgab\nabcdefgh\ncc\n';
     const all = ['--json', '--max-tokens', '8'];
     const greedy = await generated([kind, ...all], prompts);
@@ -123,7 +123,7 @@ describe('heed generate', () => {
     expect(jsonLines(drafted).map(({ text }) => text)).not.toEqual(jsonLines(greedy).map(({ text }) => text));
   });
 
-  it('draws with a model that drafts, the same texts from the same seed', async () => {
+  it('draws with a model that drafts, the same texts from the same seed (K7)', async () => {
     const args = ['gpt', '--draft', 'worse', '--sample', '--temperature', '1.5', '--json'];
     const drawn = (seed: string): Promise<string> => generated([...args, '--seed', seed], 'abc\nfed\nabc\n');
     const all = await drawn('4');
@@ -133,7 +133,7 @@ describe('heed generate', () => {
     expect(third!.text).not.toBe(first!.text);
   });
 
-  it('writes guessed texts to a terminal as well', async (context) => {
+  it('writes guessed texts to a terminal as well (K7)', async (context) => {
     const probe = await shell('script --version', { cwd });
     if (probe.code !== 0) context.skip('no `script` command here');
     const args = ['gpt', '--prompt', 'abc', '--draft', 'worse'];
@@ -165,7 +165,7 @@ describe('heed generate', () => {
     expect(await refused('gpt', ...args)).toMatch(message);
   });
 
-  it('guessing needs a model that takes tokens back', async () => {
+  it('guessing needs a model that takes tokens back (K7)', async () => {
     expect(await refused('conv-lm', '--jacobi', '2')).toMatch(
       /this session takes one token at a time and none back; hint: use a model of self-attention/,
     );

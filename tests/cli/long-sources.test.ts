@@ -55,7 +55,7 @@ async function translated(model: string, file: string): Promise<string[]> {
   return linesOf(stdout);
 }
 
-describe('a model trained on the ends of texts', () => {
+describe('a model trained on the ends of texts (L1)', () => {
   it('reads their ends, with the answers that they get alone', async () => {
     expect(await readBy('tail', long)).toEqual(ends);
     const answers = await translated('tail', 'long.txt');
@@ -107,7 +107,7 @@ describe('a model trained on the ends of texts', () => {
   });
 });
 
-describe('a model of key passages', () => {
+describe('a model of key passages (L2)', () => {
   const text = 'abc abd. abc abe. fgh hgf. abd abc.';
   const unknown = (part: string): string => part.replaceAll(/[ .]/g, '<unk>');
 
@@ -127,7 +127,7 @@ describe('a model of key passages', () => {
   });
 });
 
-describe('a checkpoint', () => {
+describe('a checkpoint of cut sources (L1)', () => {
   const restored = (change: (tokenizers: CheckpointFacts['tokenizers']) => CheckpointFacts['tokenizers']) => {
     const checkpoint = readCheckpoint(join(cwd, 'tail/model'));
     const { facts } = checkpoint;

@@ -66,7 +66,7 @@ test.for([
   ['outlier', 'tf-idf'],
   ['summary', 'textrank'],
 ] as const)(
-  'the sentence (%s) that %s picks says more than any part of the text that is cut off',
+  'the sentence (%s) that %s picks says more than any part of the text that is cut off (L2)',
   async ([sort, selector], context) => {
     needDevice(context, 'native');
     for (const seed of [1, 2, 3]) {
@@ -119,7 +119,7 @@ function rolledOut(model: Transformer, source: readonly number[], target: readon
 }
 
 test.for([1, 2, 3])(
-  'the sentence that a trained model looks at is the one that says the answer, seed %i',
+  'the sentence that a trained model looks at is the one that says the answer (L2), seed %i',
   (seed, context) => {
     needDevice(context, 'native');
     const stories = Array.from({ length: 700 }, (_, number) => story(number, { fillers: 4, from: 0, to: 4 }));

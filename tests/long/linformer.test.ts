@@ -7,7 +7,7 @@ import { CHANCE, learnTask, mirror } from '../support/encoder-tasks.ts';
 const percent = (share: number): string => (100 * share).toFixed(1);
 
 test.for([1, 2, 3])(
-  'quality grows with the number of rows, up to that of full attention, seed %i',
+  'quality grows with the number of rows, up to that of full attention (G1), seed %i',
   (seed, context) => {
     needDevice(context, 'native');
     const setup = { length: 32, batch: 32, layers: 2, learningRate: 0.003, flops: 150e9, seed };

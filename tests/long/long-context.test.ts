@@ -9,6 +9,7 @@ const LETTERS = 8;
 const chance = Math.log(LETTERS);
 /** One of ten letters is drawn anew: what is left when the rest is known. */
 const entropy = -0.9125 * Math.log(0.9125) - 0.0875 * Math.log(0.0875 / 7);
+const bounds = `by chance ${chance.toFixed(3)}, the entropy ${entropy.toFixed(3)}`;
 const sizes = { vocabSize: LETTERS, dModel: 32, dFf: 64, numHeads: 2, dropout: 0 };
 const training = { batchSize: 16, learningRate: 0.004 };
 
@@ -26,6 +27,11 @@ describe.each([1, 2, 3])('seed %i', (seed) => {
       nll.slice(from, to).reduce((a, b) => a + b, 0) / tokens.slice(from, to).reduce((a, b) => a + b, 0);
     // The letter at place p + 1 repeats the one at p − 3, which the first three places do not see.
     const sliding = evaluateText(model, heldOut, { length, batchSize: 64, stride: 1 });
+    const figures = [mean(0, 3), mean(3, length), apart.nll / apart.tokens, sliding.nll / sliding.tokens];
+    const [blind, seeing, beside, over] = figures.map((loss) => loss.toFixed(3));
+    console.log(
+      `nats: places that do not see back ${blind}, the others ${seeing}, windows side by side ${beside}, sliding ${over}; ${bounds}`,
+    );
     expect(mean(0, 3)).toBeGreaterThan(0.97 * chance);
     expect(mean(3, length)).toBeLessThan(entropy + 0.1 * (chance - entropy));
     expect(sliding.nll / sliding.tokens).toBeLessThan(entropy + 0.1 * (chance - entropy));
@@ -45,6 +51,8 @@ describe.each([1, 2, 3])('seed %i', (seed) => {
       });
       return nll / tokens;
     });
+    const [remembered, forgotten] = losses.map((loss) => loss.toFixed(3));
+    console.log(`nats: with a memory ${remembered}, without ${forgotten}; ${bounds}`);
     expect(losses[0]).toBeLessThan(entropy + 0.25 * (chance - entropy));
     expect(losses[1]).toBeGreaterThan(0.97 * chance);
   });

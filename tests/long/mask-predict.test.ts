@@ -25,7 +25,7 @@ const shareRight = (model: EncoderDecoder): number =>
   1 - mixedOf(outputsOf(model, asked), asked) / asked.length;
 
 test.for([1, 2, 3])(
-  'four passes stand between all tokens at once and tokens in turn, seed %i',
+  'four passes stand between all tokens at once and tokens in turn (I18), seed %i',
   (seed, context) => {
     needDevice(context, 'native');
     const trained = <M extends EncoderDecoder>(model: M): M => {

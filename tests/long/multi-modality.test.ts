@@ -39,7 +39,7 @@ function shareRight(model: EncoderDecoder, { answers }: (typeof tasks)['one']): 
 const kinds = { predict: { length: 'predict' }, end: { length: 'end' } } as const;
 
 test.for([1, 2, 3])(
-  'a gap to tokens in turn appears with two right answers, and a teacher narrows it, seed %i',
+  'a gap to tokens in turn appears with two right answers, and a teacher narrows it (I17, J16), seed %i',
   (seed, context) => {
     needDevice(context, 'native');
     const trained = <M extends EncoderDecoder>(model: M, pairs: readonly TokenPair[]): M => {
@@ -61,7 +61,7 @@ test.for([1, 2, 3])(
       const student = parallel(distilled, tasks.two);
       const figures = Object.entries({ one, alone, two, mixing, student });
       console.log(
-        `length ${name}: ${figures.map(([arm, share]) => `${arm} ${(100 * share).toFixed(1)} %`).join(', ')}`,
+        `right answers, length ${name}: ${figures.map(([arm, share]) => `${arm} ${(100 * share).toFixed(1)} %`).join(', ')}`,
       );
       expect(one - alone, 'gap with one answer').toBeLessThan(0.1);
       expect(two - mixing, 'gap with two answers').toBeGreaterThan(0.4);

@@ -15,7 +15,7 @@ const kinds = {
 
 const percent = (share: number): string => (100 * share).toFixed(1);
 
-test.for([1, 2, 3])('only all parts together recall what stands far away, seed %i', (seed, context) => {
+test.for([1, 2, 3])('only all parts together recall what stands far away (G5), seed %i', (seed, context) => {
   needDevice(context, 'native');
   const setup = { length: 128, batch: 16, layers: 3, learningRate: 0.003, flops: 400e9, seed };
   const learn = (name: keyof typeof kinds): TaskResult => {

@@ -29,7 +29,10 @@ describe('what attention points at (E17)', () => {
     const blind = seeds.map((seed) =>
       shareReversed(recurrentReversal({ ...gru, attention: 'none' }, alignmentTask, seed), LENGTH, 200),
     );
-    console.log(`without attention: ${blind.map(percent).join(', ')}; drawn: ${percent(drawnShare(LENGTH))}`);
+    console.log(
+      `right strings of ${LENGTH} letters, seeds ${seeds.join(', ')}; by chance ${(100 * drawnShare(LENGTH)).toFixed(5)} %`,
+    );
+    console.log(`without attention: ${blind.map(percent).join(', ')}`);
     for (const attention of ['bahdanau', 'luong'] as const) {
       const found = seeds.map((seed) => {
         const model = recurrentReversal({ ...gru, attention }, alignmentTask, seed);
@@ -37,7 +40,9 @@ describe('what attention points at (E17)', () => {
         return { share, weight: antiDiagonalWeight(model, LENGTH, 200) };
       });
       const figures = found.map(({ share, weight }) => `${percent(share)} (${weight.toFixed(3)})`);
-      console.log(`${attention}: ${figures.join(', ')}; weight by chance ${(1 / LENGTH).toFixed(3)}`);
+      console.log(
+        `${attention}: ${figures.join(', ')}, in brackets the weight on the anti-diagonal; by chance ${(1 / LENGTH).toFixed(3)}`,
+      );
       for (const { share, weight } of found) {
         expect(weight).toBeGreaterThan(0.9);
         expect(share).toBeGreaterThan(0.95);
@@ -48,7 +53,7 @@ describe('what attention points at (E17)', () => {
   });
 });
 
-describe('right strings by their length (Q33)', () => {
+describe('right strings by their length (I12, I13, Q33)', () => {
   const lengths = [4, 9, 14];
   const lstm = { cell: 'lstm', bidirectional: false } as const;
   const sizes = { dModel: 64, dFf: 128, numHeads: 4, normPlacement: 'pre' } as const;
@@ -62,7 +67,7 @@ describe('right strings by their length (Q33)', () => {
   test('falls with one context vector; attention, recurrent or not, repairs it', (context) => {
     needDevice(context, 'native');
     console.log(
-      `lengths ${lengths.join(', ')}; drawn ${lengths.map((n) => percent(drawnShare(n))).join(', ')}`,
+      `right strings of ${lengths.join(', ')} letters; by chance ${lengths.map((n) => `${(100 * drawnShare(n)).toPrecision(1)} %`).join(', ')}`,
     );
     const shares = Object.entries(arms).map(([name, trained]) => {
       const all = seeds.map((seed) => {

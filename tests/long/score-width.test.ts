@@ -39,16 +39,18 @@ function mean(values: readonly number[]): number {
   return values.reduce((a, b) => a + b, 0) / values.length;
 }
 
-test('plain products of wide heads learn less than scaled ones and than additive scores, which do not differ', (context) => {
+test('plain products of wide heads learn less than scaled ones and than additive scores, which do not differ (E4, Q17)', (context) => {
   needDevice(context, 'native');
   const of = (headDim: number) =>
     Object.fromEntries(
       Object.entries(arms).map(([name, arm]) => {
         const losses = SEEDS.map((seed) => learned(arm, headDim, seed));
-        console.log(`${headDim} ${name}: ${losses.map((loss) => loss.toFixed(3)).join(', ')} nats`);
+        const figures = losses.map((loss) => loss.toFixed(3)).join(', ');
+        console.log(`heads of ${headDim}, ${name}, seeds ${SEEDS.join(', ')}: ${figures} nats`);
         return [name, mean(losses)];
       }),
     ) as Record<keyof typeof arms, number>;
+  console.log(`by chance: ${Math.log(LETTERS).toFixed(3)} nats`);
   const [narrow, wide, widest] = [of(8), of(64), of(512)];
   // Nothing to scale where heads are narrow, and nothing that additive scores have before products.
   expect(Math.abs(narrow.plain - narrow.scaled)).toBeLessThan(0.1);

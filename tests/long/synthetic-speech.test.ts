@@ -12,7 +12,7 @@ const shown = ({ skipped, repeated }: Faults): string =>
   `${skipped.toFixed(3)} skipped, ${repeated.toFixed(3)} repeated`;
 
 test.for([1, 2, 3])(
-  'guided, location-aware and monotonic attention skip less and repeat less than plain attention, seed %i',
+  'guided, location-aware and monotonic attention skip less and repeat less than plain attention (E18), seed %i',
   (seed, context) => {
     needDevice(context, 'native');
     const measured = (kind: SpeechAttention, name: string, steps: number) => {

@@ -11,12 +11,12 @@ test.for([
   ['head-tail', 'start', true],
   ['head-tail', 'middle', false],
   ['head-tail', 'end', true],
-] as const)('%s, label at the %s: learned %s', async ([policy, place, isSeen], context) => {
+] as const)('%s, label at the %s: learned %s (L1)', async ([policy, place, isSeen], context) => {
   needDevice(context, 'native');
   const shares: number[] = [];
   for (const seed of [1, 2, 3]) shares.push((await labelRun(policy, LABEL_PLACES[place], seed)).share);
   console.log(
-    `${policy}, label at the ${place}: ${shares.map((s) => (100 * s).toFixed(1)).join(', ')} % right`,
+    `${policy}, label at the ${place}: ${shares.map((s) => (100 * s).toFixed(1)).join(', ')} % right with seeds 1, 2, 3; by chance 25 %`,
   );
   if (isSeen) expect(Math.min(...shares)).toBeGreaterThan(0.95);
   // Chance is exactly a quarter, whatever is said: the label is independent of all letters that stay.

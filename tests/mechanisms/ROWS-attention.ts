@@ -58,8 +58,10 @@ export const rows: readonly Mechanism[] = [
     id: 'E15',
     name: 'Free numbers of heads and widths',
     file: 'src/nn/attention/multi-head.ts',
-    verification: 'counted operations do not change with the number of heads at d/h each',
+    verification:
+      'counted operations do not change with the number of heads at d/h each; heads of any number and width have the parameters and products of the formula; a layer can have heads of its own number',
     test: 'tests/properties/attention.test.ts',
+    more: [test],
   },
   {
     id: 'E+',
@@ -68,6 +70,7 @@ export const rows: readonly Mechanism[] = [
     verification:
       'a group of heads equals as many heads with equal keys; scalar loops; caches, padding and packed sequences change nothing; gradients equal finite differences',
     test,
+    titles: /numKvHeads|group of key heads/,
   },
   {
     id: 'E+',
@@ -76,6 +79,7 @@ export const rows: readonly Mechanism[] = [
     verification:
       'matrices of 1 leave multi-head attention, swapped heads swap contexts; scalar loops, with every other switch and in a window; caches, padding and packed sequences change nothing; gradients equal finite differences',
     test,
+    titles: /talking.?heads|heads that do not talk/i,
   },
   {
     id: 'E+',
@@ -84,6 +88,7 @@ export const rows: readonly Mechanism[] = [
     verification:
       'queries and keys a hundred times as long change nothing; scalar loops; gradients equal finite differences',
     test,
+    titles: /qkNorm|normalised queries and keys/,
   },
   {
     id: 'E+',
@@ -92,5 +97,6 @@ export const rows: readonly Mechanism[] = [
     verification:
       'a cap far above the scores changes nothing, a low one gives cap · tanh(x / cap); scalar loops; gradients equal finite differences',
     test,
+    titles: /softCap|a cap far above/,
   },
 ];

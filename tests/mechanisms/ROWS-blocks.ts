@@ -15,6 +15,8 @@ export const rows: readonly Mechanism[] = [
     verification:
       "PyTorch's outputs, gradients and running statistics; training differs from evaluation and changes with batch mates, where layer norm does not; padding changes nothing",
     test: oracles,
+    more: [norms],
+    titles: /batch_norm/,
   },
   {
     id: 'H5',
@@ -37,7 +39,8 @@ export const rows: readonly Mechanism[] = [
     file: 'src/ops/rms-norm/index.ts',
     verification: `PyTorch's outputs and gradients on every device; equals layer norm where the mean is 0; ${kept}`,
     test: oracles,
-    more: ['tests/properties/norms.test.ts'],
+    more: [norms],
+    titles: /rms_norm/,
   },
   {
     id: 'H10',
@@ -53,6 +56,7 @@ export const rows: readonly Mechanism[] = [
     file: 'src/nn/norms/scale-norm.ts',
     verification: `every vector gets the learned length; ${kept}`,
     test: norms,
+    titles: /ScaleNorm|"scale"/,
   },
   {
     id: 'H+',
@@ -61,6 +65,7 @@ export const rows: readonly Mechanism[] = [
     verification:
       'factors of the paper on inputs and first weights; with 12 layers the first layer keeps its gradient and an update changes the output less than a third as much as with post-norm',
     test: norms,
+    titles: /DeepNorm|"deep"/,
   },
   {
     id: 'H+',
@@ -68,6 +73,8 @@ export const rows: readonly Mechanism[] = [
     file: 'src/nn/feed-forwards/gated.ts',
     verification: `scalar loops; finite differences of the fused op on every device; ${kept}`,
     test: blocks,
+    more: ['tests/conformance.test.ts'],
+    titles: /gated networks|"(bilinear|glu|reglu|geglu|swiglu)"|\bgate >/,
   },
   {
     id: 'H+',
@@ -75,6 +82,7 @@ export const rows: readonly Mechanism[] = [
     file: 'src/nn/feed-forwards/mixture.ts',
     verification: `token by token through its experts, with capacity, drops and balance loss; finite differences; counted operations of k experts; ${kept}`,
     test: blocks,
+    titles: /mixture of experts|"moe"/,
   },
   {
     id: 'H+',
@@ -82,6 +90,7 @@ export const rows: readonly Mechanism[] = [
     file: 'src/nn/residual.ts',
     verification: `x plus every sublayer of the same normed input; ${kept}`,
     test: blocks,
+    titles: /parallelResidual|parallel residual/,
   },
   {
     id: 'H+',
@@ -90,5 +99,6 @@ export const rows: readonly Mechanism[] = [
     verification:
       'rates and mean over 4000 steps a layer; evaluation is the full model; a layer left out has no gradient',
     test: blocks,
+    titles: /stochastic depth/,
   },
 ];

@@ -30,7 +30,8 @@ export const rows: readonly Mechanism[] = [
     name: 'Blockwise, speculative and Jacobi decoding',
     ...parallel,
     verification:
-      'token-identical to greedy on 1000 prompts with fewer passes; a trained model is called less often; drafted and drawn texts of a model with its caches against its exact probabilities by χ²; the loss of heads for later tokens equals loops over the labels (src/generate/parallel/blockwise.test.ts)',
+      'token-identical to greedy on 1000 prompts with fewer passes; a trained model is called less often; drafted and drawn texts of a model with its caches against its exact probabilities by χ²; the loss of heads for later tokens equals loops over the labels',
+    more: ['src/generate/parallel/blockwise.test.ts'],
   },
   {
     id: 'K7',
@@ -71,7 +72,7 @@ export const rows: readonly Mechanism[] = [
     verification:
       'targets are what the teacher translates; a student of it comes closer to tokens in turn than one that learns both answers',
     test: nat.test,
-    more: ['tests/long/multi-modality.test.ts'],
+    more: ['tests/cli/decoding.test.ts', 'tests/long/multi-modality.test.ts'],
   },
   {
     id: 'J7',

@@ -23,6 +23,8 @@ export const rows: readonly Mechanism[] = [
     verification:
       'with memory the logits of one pass over the whole text; reach of layers times memory; no gradient into earlier segments; a run that is cut goes on bit for bit with its memory; cached generation equals reading token by token',
     test: properties,
+    more: ['tests/language-model-training.test.ts', 'tests/properties/text-generation.test.ts'],
+    titles: /transformer-xl/,
   },
   {
     id: 'J10',
@@ -47,7 +49,11 @@ export const rows: readonly Mechanism[] = [
     verification:
       'never above the limit, end tokens kept; the trained model cuts its sources alike, in every command; a label in the part that stays is learned, one in the part that is cut is left to chance, three seeds',
     test: longText,
-    more: ['tests/cli/long-sources.test.ts', 'tests/long/truncation.test.ts'],
+    more: [
+      'src/data/length-policy.test.ts',
+      'tests/cli/long-sources.test.ts',
+      'tests/long/truncation.test.ts',
+    ],
   },
   {
     id: 'L2',
@@ -56,7 +62,11 @@ export const rows: readonly Mechanism[] = [
     verification:
       'recall of a planted sentence by budget, as a policy of `data.tooLong`, above every truncation; the equation of TextRank holds; models trained with it say more than with any truncation, and the attention of a trained model finds the sentence',
     test: longText,
-    more: ['tests/long/key-passages.test.ts'],
+    more: [
+      'src/data/length-policy.test.ts',
+      'tests/cli/long-sources.test.ts',
+      'tests/long/key-passages.test.ts',
+    ],
   },
   {
     id: 'L3',
@@ -65,6 +75,7 @@ export const rows: readonly Mechanism[] = [
     verification:
       'one packed pass equals separate runs; segments joined are the text; a classifier of pooled segments learns what its beginning does not say (examples/08-long-texts.ts)',
     test: longText,
+    more: ['tests/examples.test.ts'],
   },
   {
     id: 'L4',

@@ -2,6 +2,7 @@
 import type { Mechanism } from './mechanism.ts';
 
 const test = 'tests/properties/positions.test.ts';
+const tables = 'tests/properties/embedding.test.ts';
 const kept = 'padding, causality, caches and packed sequences change nothing';
 
 export const rows: readonly Mechanism[] = [
@@ -10,7 +11,8 @@ export const rows: readonly Mechanism[] = [
     name: 'No position',
     file: 'src/nn/position/none.ts',
     verification: `the encoder is equivariant exactly; ${kept}`,
-    test: 'tests/properties/embedding.test.ts',
+    test: tables,
+    more: [test],
   },
   {
     id: 'D2',
@@ -32,7 +34,8 @@ export const rows: readonly Mechanism[] = [
     name: 'Sinusoidal position',
     file: 'src/nn/position/sinusoidal.ts',
     verification: `PE(pos + k) is a rotation of PE(pos) to 3.6e-14; ${kept}`,
-    test,
+    test: tables,
+    more: [test],
   },
   {
     id: 'D5',
@@ -47,7 +50,8 @@ export const rows: readonly Mechanism[] = [
     name: 'Learned position',
     file: 'src/nn/position/learned.ts',
     verification: `refuses a place beyond the table, gradient on used rows only; ${kept}`,
-    test,
+    test: tables,
+    more: [test],
   },
   {
     id: 'D7',
@@ -62,7 +66,7 @@ export const rows: readonly Mechanism[] = [
     file: 'src/nn/position/rotary.ts',
     verification: `scores depend on m − n only (1e-10), norms stay, layouts are permutations; linear, NTK, YaRN and Llama 3 scaling equal their formulas; queries and keys equal transformers’ to 1e-5 on every device (default, linear, YaRN, Llama 3, GPT-NeoX’s partial heads); ${kept}`,
     test: 'tests/properties/rotary.test.ts',
-    more: ['tests/properties/positions.test.ts'],
+    more: [test],
   },
   {
     id: 'D10',

@@ -5,6 +5,7 @@ const scores = 'tests/properties/scores.test.ts';
 const structure = 'tests/properties/structure.test.ts';
 const probes = 'tests/properties/position-probes.test.ts';
 const labs = 'tests/properties/mask-labs.test.ts';
+const masks = 'tests/properties/masks.test.ts';
 
 export const rows: readonly Mechanism[] = [
   {
@@ -15,6 +16,7 @@ export const rows: readonly Mechanism[] = [
       'depths and distances of random trees equal a breadth-first search; words in another order give the same attention; a text is read the same alone, packed and padded; pieces share the node of their word',
     test: 'tests/properties/source-trees.test.ts',
     more: ['tests/properties/structure.test.ts'],
+    titles: /"structural"/,
   },
   {
     id: 'D14',
@@ -57,6 +59,7 @@ export const rows: readonly Mechanism[] = [
       'heads equal scalar loops on every device; gradients equal central differences to 1e-6, shapes drawn; counted operations beside dot products; learns as well as scaled products in heads of 64 and 512, better than plain ones, five seeds',
     test: scores,
     more: ['tests/properties/gradient-checks.test.ts', 'tests/long/score-width.test.ts'],
+    titles: /by additive score/,
   },
   {
     id: 'E16',
@@ -82,6 +85,7 @@ export const rows: readonly Mechanism[] = [
       'equals loops over the edges of a tree, one learned number for each relation and direction, and over those of any graph with features of edges; gradients of W and of the features equal central differences; nodes by other names get the same outputs; a complete graph is full attention',
     test: 'tests/properties/source-trees.test.ts',
     more: ['tests/properties/structure.test.ts'],
+    titles: /"graph"/,
   },
   {
     id: 'E22',
@@ -97,7 +101,7 @@ export const rows: readonly Mechanism[] = [
     verification:
       'conventions are types of their own and refused at run time too; converters are inverses; −1000 leaks where a hidden score is about as large, −∞ never',
     test: labs,
-    more: ['tests/properties/masks.test.ts'],
+    more: [masks],
   },
   {
     id: 'F5',
@@ -105,6 +109,7 @@ export const rows: readonly Mechanism[] = [
     file: 'labs/causal-masks.ts',
     verification: 'equals the causal mask; L counted softmaxes against one',
     test: labs,
+    more: [masks],
   },
   {
     id: 'F7',
@@ -133,6 +138,7 @@ export const rows: readonly Mechanism[] = [
     file: 'src/ops/softmax/index.ts',
     verification: 'zeros and gradients of 0, where the formula gives NaN and a finite mask equal weights',
     test: labs,
+    more: [masks],
   },
   {
     id: 'F11',

@@ -2,6 +2,7 @@
 import type { Mechanism } from './mechanism.ts';
 
 const properties = 'tests/properties/recurrent.test.ts';
+const oracles = 'tests/recurrent-oracles.test.ts';
 
 export const rows: readonly Mechanism[] = [
   {
@@ -9,9 +10,9 @@ export const rows: readonly Mechanism[] = [
     name: 'RNN decoder with attention (Bahdanau, Luong)',
     file: 'src/nn/attention/source.ts',
     verification:
-      'contexts equal scalar loops; on reversed strings more than 0.9 of the weight lies on the anti-diagonal; three seeds beside models without attention and chance',
+      'Luong’s decoder with either score: Bahdanau’s is his score in Luong’s order, after the recurrence, which no context enters; contexts equal scalar loops; on reversed strings more than 0.9 of the weight lies on the anti-diagonal; three seeds beside models without attention and chance',
     test: 'tests/recurrent-seq2seq.test.ts',
-    more: ['tests/long/recurrent-seq2seq.test.ts'],
+    more: [properties, 'tests/source-attention-training.test.ts', 'tests/long/recurrent-seq2seq.test.ts'],
   },
   {
     id: 'E18',
@@ -34,7 +35,8 @@ export const rows: readonly Mechanism[] = [
     verification:
       'values and gradients equal PyTorch’s; gradients equal central differences, shapes drawn; the gradient through time equals the product of the Jacobians and fades',
     test: 'tests/recurrent-memory.test.ts',
-    more: ['tests/properties/gradient-checks.test.ts'],
+    more: [properties, 'tests/properties/gradient-checks.test.ts', oracles],
+    titles: /rnn_\dlayer/,
   },
   {
     id: 'I11',
@@ -42,8 +44,9 @@ export const rows: readonly Mechanism[] = [
     file: 'src/nn/recurrent/stack.ts',
     verification:
       'values and gradients equal PyTorch’s, packed and in both directions; gradients equal central differences, shapes drawn; a symbol is remembered over 40 steps of noise, three seeds',
-    test: 'tests/recurrent-oracles.test.ts',
-    more: ['tests/properties/gradient-checks.test.ts', 'tests/recurrent-memory.test.ts'],
+    test: oracles,
+    more: [properties, 'tests/properties/gradient-checks.test.ts', 'tests/recurrent-memory.test.ts'],
+    titles: /(lstm|gru)_\dlayer/,
   },
   {
     id: 'I12',
@@ -60,6 +63,7 @@ export const rows: readonly Mechanism[] = [
     file: 'src/models/recurrent-seq2seq.ts',
     verification: 'it falls less than without attention; decoding token by token equals the packed pass',
     test: 'tests/recurrent-seq2seq.test.ts',
+    more: [properties, 'tests/long/recurrent-seq2seq.test.ts'],
   },
   {
     id: 'I14',
@@ -68,7 +72,7 @@ export const rows: readonly Mechanism[] = [
     verification:
       'the Jacobian reaches w words on each side and none beyond; weights and operations grow as 2 w + 1; trained from YAML, its spans scored as conlleval prints them',
     test: properties,
-    more: ['tests/tagging.test.ts'],
+    more: ['tests/window-tagger.test.ts', 'tests/tagging.test.ts', 'src/metrics/tagging.test.ts'],
   },
   {
     id: 'I15',
@@ -77,7 +81,8 @@ export const rows: readonly Mechanism[] = [
     verification:
       'convolutions equal PyTorch’s; the Jacobian of N layers reaches 1 + N (k − 1) rows; a tagger of centred ones learns what a causal one cannot, three seeds',
     test: properties,
-    more: ['tests/tagging.test.ts'],
+    more: [oracles, 'tests/tagging.test.ts'],
+    titles: /conv1d_/,
   },
   {
     id: 'I16',

@@ -1,6 +1,9 @@
 /** Tokenizers. */
 import type { Mechanism } from './mechanism.ts';
 
+const properties = 'tests/properties/tokenizers.test.ts';
+const oracles = 'tests/tokenizer-oracles.test.ts';
+
 export const rows: readonly Mechanism[] = [
   {
     id: 'B5',
@@ -8,7 +11,7 @@ export const rows: readonly Mechanism[] = [
     file: 'src/tokenizers/bpe-trainer.ts',
     verification:
       'merges for one or several a step equal those of counting everything again before each step; tokens per word by `heed tokenizer report`',
-    test: 'tests/properties/tokenizers.test.ts',
+    test: properties,
     more: ['src/tokenizers/bpe-trainer.test.ts', 'src/cli/commands/tokenizer.test.ts'],
   },
   {
@@ -17,7 +20,9 @@ export const rows: readonly Mechanism[] = [
     file: 'src/tokenizers/bpe.ts',
     verification:
       'any text comes back without unknown tokens; encodings equal those of RoBERTa, CLIP and Llama 2, hostile strings included',
-    test: 'tests/tokenizer-oracles.test.ts',
+    test: oracles,
+    more: [properties, 'src/tokenizers/byte-alphabet.test.ts'],
+    titles: /bpe_byte_level/,
   },
   {
     id: 'B7',
@@ -26,14 +31,18 @@ export const rows: readonly Mechanism[] = [
     verification:
       'merges equal a recount of f(ab)/(f(a)f(b)) and differ from BPE; ids equal on BERT’s vocabulary; 95 % of the pieces of another trainer',
     test: 'src/tokenizers/wordpiece.test.ts',
+    more: [properties, oracles],
+    titles: /wordpiece/,
   },
   {
     id: 'B8',
     name: 'Unigram language model, subword regularisation, BPE-dropout',
     file: 'src/tokenizers/unigram.ts',
     verification:
-      'Viterbi and expected counts equal brute force over all splits; likelihood never falls under EM; samples follow P^alpha; 95 % of the pieces of another trainer',
+      'Viterbi and expected counts equal brute force over all splits; likelihood never falls under EM; samples follow P^alpha; BPE-dropout drops each merge with its probability, none for 0 and all for 1; 95 % of the pieces of another trainer',
     test: 'src/tokenizers/lattice.test.ts',
+    more: [properties, oracles, 'src/tokenizers/unigram.test.ts', 'src/tokenizers/bpe-model.test.ts'],
+    titles: /unigram/,
   },
   {
     id: 'B9',
@@ -42,6 +51,7 @@ export const rows: readonly Mechanism[] = [
     verification:
       'double spaces, no spaces and written marks come back; pieces, ids, text and n best equal the library’s on six models',
     test: 'tests/sentencepiece-oracles.test.ts',
+    more: [properties],
   },
   {
     id: 'B10',
@@ -57,5 +67,6 @@ export const rows: readonly Mechanism[] = [
     file: 'src/tokenizers/compression.ts',
     verification: 'tokens fall with every merge, from those of characters towards those of words',
     test: 'src/tokenizers/compression.test.ts',
+    more: ['src/cli/commands/tokenizer.test.ts'],
   },
 ];

@@ -8,6 +8,8 @@ export interface LongResult {
   readonly date: string;
   /** `passed` or `failed`, by full name. */
   readonly tests: Readonly<Record<string, string>>;
+  /** Lines with the figures that tests printed, by full name. */
+  readonly printed?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** By path of the file. */

@@ -1,6 +1,7 @@
 /** The table of docs/mechanisms.md, from the rows in this folder. */
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { LongResults } from './long-results.ts';
 import { type Mechanism, testsOf } from './mechanism.ts';
 
 /** What stands in the last column of a row. */
@@ -74,7 +75,7 @@ export function writeTable(rows: readonly Mechanism[], resultOf: ResultOf): stri
   return [
     '# Mechanisms',
     '',
-    'Each mechanism with its file, how it is verified, and what its tests said when this table was written by `npm run docs:mechanisms`, in the order of the test files. Tests in `long/` take minutes: `npm run test:long` keeps their results, which stand here with the day of the run.',
+    'Each mechanism with its file, how it is verified, and what its tests said when this table was written by `npm run docs:mechanisms`, in the order of the test files: of each file those tests are counted whose titles name the row. Tests in `long/` take minutes: `npm run test:long` keeps their results, which stand here with the day of the run, and the figures that they printed, which stand below.',
     '',
     '| row | mechanism | file | verified by | test | result |',
     '| --- | --- | --- | --- | --- | --- |',
@@ -87,4 +88,16 @@ export function writeTable(rows: readonly Mechanism[], resultOf: ResultOf): stri
     missing.length === 0 ? 'No row is missing.' : `Not yet: ${missing.join(', ')}.`,
     '',
   ].join('\n');
+}
+
+/** What the long tests printed when they last ran: each arm with its seeds, and chance; nothing where none has run. */
+export function writeFigures(results: LongResults): string {
+  const files = Object.entries(results).flatMap(([path, { date, printed = {} }]) => {
+    const tests = Object.entries(printed).flatMap(([name, lines]) => [
+      name,
+      ...lines.map((line) => `  ${line}`),
+    ]);
+    return tests.length === 0 ? [] : [`${linked(path)}, ${date}`, '', '```text', ...tests, '```', ''];
+  });
+  return files.length === 0 ? '' : ['', '## Figures of the long tests', '', ...files].join('\n');
 }

@@ -18,7 +18,7 @@ import { enumeratedAlignment } from '../support/slow-recurrent.ts';
 
 const context = (device = 'reference') => ({ random: new Random(5, 'alignment'), device });
 
-describe('guided attention', () => {
+describe('guided attention (E18)', () => {
   itOnEachDevice('costs 1 − exp(−(n/N − t/T)² / 2g²), the mean over what is not padding', (device) => {
     const [batch, T, S, g] = [2, 4, 5, 0.3];
     const weights = leaf([batch, T, S], 1, 'weights', device);
@@ -59,7 +59,7 @@ describe('guided attention', () => {
   });
 });
 
-describe('monotonic attention', () => {
+describe('monotonic attention (E18)', () => {
   it('stops as the sum over all paths says (E18)', monotonicEqualsPaths);
 
   it('uses the expectation of its own probabilities', () => {
@@ -92,7 +92,7 @@ describe('monotonic attention', () => {
   });
 });
 
-describe('location-aware attention', () => {
+describe('location-aware attention (E18)', () => {
   itOnEachDevice('scores vᵀ tanh(W s + V h + U (F ∗ α) + b)', (device) => {
     const [batch, S, width] = [2, 6, 3];
     const options = { queryWidth: width, memoryWidth: 4, filters: 2, taps: 3 };

@@ -30,6 +30,7 @@ import { finiteDifferences } from '../support/finite-differences.ts';
 import { disturb } from '../support/models.ts';
 import { expectNear, gradientOf, leaf } from '../support/numbers.ts';
 import { slowSwitches } from '../support/slow-switches.ts';
+import { titled } from '../support/titled.ts';
 
 const choices: readonly AttentionChoice[] = [
   ...(['multi-head', 'local', 'talking-heads', 'additive', 'bilinear', 'hard', 'two-stage'] as const),
@@ -46,7 +47,11 @@ const choices: readonly AttentionChoice[] = [
   { kind: 'local', left: 1, right: 1, numKvHeads: 1, qkNorm: true, softCap: 2, headGates: true },
   { kind: 'local', left: 2, right: 0, talkingHeads: true, numKvHeads: 1, learnedScale: true },
 ];
-const named = choices.map((attention) => [JSON.stringify(attention), attention] as const);
+const rows = {
+  ...{ additive: 'E4', bilinear: 'E5', hard: 'E6', 'parameter-free': 'E7', 'two-stage': 'E14', local: 'E20' },
+  ...{ tieQueryKey: 'E9', numHeads: 'E15', headGates: 'E16' },
+};
+const named = choices.map((attention) => [titled(attention, rows), attention] as const);
 const kindOf = (choice: AttentionChoice): string => (typeof choice === 'string' ? choice : choice.kind);
 
 /** Whether positions cannot have a table for the heads of the model. */
@@ -71,7 +76,7 @@ describe.each(named)('a model with attention %s', (_, attention) => {
     paddingChangesNothing('reference', configs));
   it('sees no later token (F2)', () => futureChangesNothing('reference', configs, reachOf(attention)));
   it('says with caches what it says in one pass (K5)', () => stepsEqualDecode('reference', configs));
-  it('gives packed sequences the losses that they have alone, on every device', (context) =>
+  it('gives packed sequences the losses that they have alone, on every device (F11)', (context) =>
     packedEqualsAlone(context, configs[0]!));
   it('moves every one of its parameters', () => {
     const isBlind = typeof attention === 'object' && 'estimator' in attention;

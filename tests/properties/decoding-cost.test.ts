@@ -65,7 +65,7 @@ describe.each([
   ['decoder-only model', startGpt],
   ['decoder of an encoder–decoder', startDecoder],
 ] as const)('the next token of a %s', (_, start) => {
-  itOnEachDevice('costs the same after 9 and after 999 tokens with linear attention', (device) => {
+  itOnEachDevice('costs the same after 9 and after 999 tokens with linear attention (G6)', (device) => {
     const model = start('linear', device);
     const near = costOf(model, NEAR);
     expect(costOf(model, FAR)).toEqual(near);
@@ -75,7 +75,7 @@ describe.each([
     expect(near.held).toBeGreaterThan(0);
   });
 
-  itOnEachDevice('costs more the more tokens stand before it with softmax', (device) => {
+  itOnEachDevice('costs more the more tokens stand before it with softmax (G6)', (device) => {
     const model = start('multi-head', device);
     const [near, far] = [costOf(model, NEAR), costOf(model, FAR)];
     const number = device === 'reference' ? 8 : 4;

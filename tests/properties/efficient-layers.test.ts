@@ -34,7 +34,12 @@ const configs: readonly Partial<TransformerConfig>[] = [
     encoderAttention: { kind: 'linformer', rows: 3, sharing } as const,
   })),
 ];
-const named = configs.map((config) => [JSON.stringify(config), config] as const);
+const rows = { global: 'G3', random: 'G4', bigbird: 'G5', linear: 'G6', linformer: 'G1' };
+const named = configs.map((config) => {
+  const { attention = 'linformer' } = config;
+  const kind = typeof attention === 'string' ? attention : attention.kind;
+  return [`${JSON.stringify(config)} (${rows[kind as keyof typeof rows]})`, config] as const;
+});
 
 describe.each(named)('a model with %s', (_, config) => {
   it('is the same with more padding, in outputs and gradients (F1)', () =>

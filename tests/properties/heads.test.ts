@@ -21,7 +21,7 @@ import { expectNear } from '../support/numbers.ts';
 
 const gated = { attention: { kind: 'multi-head', headGates: true }, numHeads: 4 } as const;
 
-describe('importance', () => {
+describe('importance (E16)', () => {
   it('is the finite difference of the loss in the gate of each head (E16)', () => {
     const model = tinyModel(gated);
     const heads = model
@@ -60,7 +60,7 @@ describe('importance', () => {
   });
 });
 
-describe('pruning', () => {
+describe('pruning (E16)', () => {
   itOnEachDevice('leaves the outputs of the model with gates of 0 (E16)', prunedEqualsGated);
 
   const pruned = { 'encoder.layers.0.selfAttention': [1, 3], 'decoder.layers.1.crossAttention': [0] };

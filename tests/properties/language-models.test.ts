@@ -24,7 +24,7 @@ import { itOnEachDevice } from '../support/devices.ts';
 import { tinySegmentModel, tinyXl, VOCAB } from '../support/language-models.ts';
 import { expectNear, gradientOf, idTensor } from '../support/numbers.ts';
 
-describe('Transformer-XL', () => {
+describe('Transformer-XL (I9)', () => {
   itOnEachDevice('with memory is one pass over the whole text', memoryEqualsOnePass);
   it('reaches the memory’s length further with every layer', memoryReachesLayersTimesItsLength);
   it('sends no gradient into earlier segments', memoryGetsNoGradient);
@@ -60,7 +60,7 @@ describe('Transformer-XL', () => {
   });
 });
 
-describe('separate segments', () => {
+describe('separate segments (I8)', () => {
   it('know nothing of each other', segmentsAreSeparate);
 
   it('layer l of n predicts until l / 2n of the training is over, the last one to the end', () => {
@@ -103,7 +103,7 @@ describe('separate segments', () => {
   });
 });
 
-describe('scoring a text', () => {
+describe('scoring a text (L4)', () => {
   it('with windows that overlap equals a loop over the labels', slidingEqualsOneByOne);
   it('costs as many times more as windows overlap', slidingCostsItsLength);
 

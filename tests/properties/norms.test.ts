@@ -31,6 +31,7 @@ import { itOnEachDevice, roundingOf } from '../support/devices.ts';
 import { gptLogits, tinyGpt } from '../support/gpts.ts';
 import { logitsOf, padded, tinyModel, trainOn } from '../support/models.ts';
 import { expectNear, idTensor, largestDifference, leaf, norm, rowOf } from '../support/numbers.ts';
+import { titled } from '../support/titled.ts';
 
 const cumulative = { kind: 'batch', statistics: 'cumulative' } as const;
 const configs: readonly Partial<TransformerConfig>[] = [
@@ -44,7 +45,8 @@ const configs: readonly Partial<TransformerConfig>[] = [
   { normPlacement: 'deep' },
   { normPlacement: 'deep', norm: 'rms' },
 ];
-const named = configs.map((config) => [JSON.stringify(config), config] as const);
+const rows = { batch: 'H4', sentence: 'H5', rms: 'H7' };
+const named = configs.map((config) => [titled(config, rows), config] as const);
 
 describe.each(named)('a model with %s', (_, config) => {
   const isBatch = JSON.stringify(config).includes('batch');

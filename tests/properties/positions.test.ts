@@ -25,6 +25,7 @@ import {
 import { disturb, tinyModel } from '../support/models.ts';
 import { expectNear } from '../support/numbers.ts';
 import { needOracle } from '../support/stored-oracle.ts';
+import { titled } from '../support/titled.ts';
 
 const scaled = { kind: 'rope', factor: 4 } as const;
 const choices: readonly PositionChoice[] = [
@@ -39,7 +40,19 @@ const choices: readonly PositionChoice[] = [
   { kind: 'rope', layout: 'halves', rotaryDim: 2 },
   { kind: 't5', numBuckets: 4, maxDistance: 3 },
 ];
-const named = choices.map((position) => [JSON.stringify(position), position] as const);
+const rows = {
+  ...{
+    none: 'D1',
+    counting: 'D2',
+    normalized: 'D3',
+    sinusoidal: 'D4',
+    learned: 'D6',
+    shaw: 'D7',
+    rope: 'D9',
+  },
+  ...{ t5: 'D10', alibi: 'D11', 'transformer-xl': 'D12', grid: 'D13' },
+};
+const named = choices.map((position) => [titled(position, rows), position] as const);
 
 const hasParameters = (choice: PositionChoice): boolean =>
   ['learned', 'shaw', 't5', 'transformer-xl'].includes(typeof choice === 'string' ? choice : choice.kind);
@@ -56,7 +69,7 @@ describe.each(named)('a model with position %s', (_, position) => {
     parametersMove({ position }, /Position\./, { some: hasParameters(position) }));
 });
 
-describe('sinusoidal positions (D4, D5)', () => {
+describe('layouts of sinusoidal positions (D5)', () => {
   it('in halves are a permutation of those interleaved', () => {
     const [whole, halves] = [sinusoidalTable(7, 8), sinusoidalTable(7, 8, 'halves')];
     for (let t = 0; t < 7; t++) {
@@ -89,13 +102,13 @@ describe('counting and normalised positions (D2, D3)', () => {
   });
 });
 
-describe('scores by distance (D7, D10, D11, D12)', () => {
-  it("Shaw's equal a vector for each pair, and clipped distances share one", shawEqualsPairs);
-  it("Transformer-XL's equal a vector for each pair", xlEqualsPairs);
-  it("ALiBi's equal a slope for each pair", alibiEqualsPairs);
-  it("T5's equal a number for each pair", t5EqualsPairs);
+describe('scores by distance', () => {
+  it("Shaw's equal a vector for each pair, and clipped distances share one (D7)", shawEqualsPairs);
+  it("Transformer-XL's equal a vector for each pair (D12)", xlEqualsPairs);
+  it("ALiBi's equal a slope for each pair (D11)", alibiEqualsPairs);
+  it("T5's equal a number for each pair (D10)", t5EqualsPairs);
 
-  it("T5's buckets equal transformers'", (context) => {
+  it("T5's buckets equal transformers' (D10)", (context) => {
     const stored = needOracle(context, 'oracles/modules/t5_buckets.safetensors');
     const distances = Array.from(stored('in.relative_position').data, Number);
     for (const [numBuckets, maxDistance] of [
@@ -114,13 +127,13 @@ describe('scores by distance (D7, D10, D11, D12)', () => {
     }
   });
 
-  it("ALiBi's slopes equal transformers'", (context) => {
+  it("ALiBi's slopes equal transformers' (D11)", (context) => {
     const stored = needOracle(context, 'oracles/modules/alibi.safetensors');
     for (const heads of [8, 12])
       expectNear(alibiSlopes(heads), stored(`out.slopes_${heads}`).data, 1e-7, `${heads}`);
   });
 
-  it('depend on distances only: the same text later in the table gives the same output', () => {
+  it('depend on distances only: the same text later in the table gives the same output (D7, D9, D10, D11, D12)', () => {
     for (const position of ['shaw', 't5', 'alibi', 'transformer-xl', 'rope'] as const) {
       const model = tinyModel({ position, maxSeqLen: 40 }).eval();
       const encode = (places: number): ArrayLike<number> =>
@@ -182,7 +195,7 @@ describe('choices that cannot be used', () => {
     expect(make(position)).toThrow(message);
   });
 
-  it('a text beyond the table is named with its length', () => {
+  it('a text beyond the table is named with its length (D6)', () => {
     const model = disturb(tinyModel({ position: 'rope', maxSeqLen: 4 }).eval(), 1);
     const ids = tensor(new Int32Array(6).fill(3), [1, 6], { dtype: 'int32', device: 'reference' });
     expect(() => model.encode(ids)).toThrow(ConfigError);

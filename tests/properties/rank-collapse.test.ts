@@ -55,7 +55,7 @@ function attentionLayers(seed: number): MultiHeadAttention[] {
   return Array.from({ length: DEPTH }, () => new MultiHeadAttention(options, context));
 }
 
-describe('attention without anything beside it', () => {
+describe('attention without anything beside it (E7, Q7)', () => {
   it('is linear in the values where queries and keys stay', () => {
     const [q, k] = [leaf([1, 4, 3], 1, 'q'), leaf([1, 5, 3], 1, 'k')];
     const [a, b] = [leaf([1, 5, 2], 1, 'a'), leaf([1, 5, 2], 2, 'b')];

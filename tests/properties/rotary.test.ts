@@ -30,7 +30,7 @@ import { needOracle } from '../support/stored-oracle.ts';
 
 const plain = { base: 10_000, scaling: 'none', factor: 1, trainedLength: 512 } as const;
 
-describe('rotary positions', () => {
+describe('rotary positions (D9)', () => {
   const random = new Random(4, 'rotary');
   const vector = (length: number, width: number): Tensor =>
     tensor(
@@ -102,7 +102,7 @@ type Expected = (i: number) => number;
 
 const divide = (base: number, headDim: number, i: number): number => base ** ((-2 * i) / headDim);
 
-describe('scalings, by the formulas of their sources', () => {
+describe('scalings of rotary positions, by the formulas of their sources (D9)', () => {
   const headDim = 32;
   const turned = (angles: Partial<RotaryAngles>) => rotaryFrequencies(headDim, { ...plain, ...angles });
   const compare = (angles: Partial<RotaryAngles>, expected: Expected): void => {
@@ -184,7 +184,7 @@ const cases: Readonly<Record<string, Omit<RotaryPositionOptions, 'layout'>>> = {
   rotary_gpt_neox_partial: { ...plain, rotaryDim: 4 },
 };
 
-describe.each(deviceNames())('turns as transformers does on %s', (device) => {
+describe.each(deviceNames())('turns as transformers does (D9), on %s', (device) => {
   it.for(Object.entries(cases))('%s', ([name, options], context) => {
     needDevice(context, device);
     const stored = needOracle(context, `oracles/modules/${name}.safetensors`);
@@ -227,7 +227,7 @@ describe.each(deviceNames())('turns as transformers does on %s', (device) => {
   });
 });
 
-describe('heads of which a part turns', () => {
+describe('heads of which a part turns (D9)', () => {
   const context = { random: new Random(1, 'unused'), device: 'reference' };
   const part = (layout: 'halves' | 'interleaved', headDim: number): RotaryPosition =>
     new RotaryPosition(headDim, 9, { ...plain, layout, rotaryDim: 4 }, context);
@@ -267,7 +267,7 @@ const experimentWith = (position: unknown) =>
     training: { maxSteps: 1 },
   });
 
-describe('options that do not go together', () => {
+describe('options that do not go together (D9)', () => {
   const sizes = { sourceVocabSize: 9, targetVocabSize: 9, dModel: 16, dFf: 8, numHeads: 2 };
   it.each([
     [{ factor: 4 }, 'factor 4 does nothing without a scaling: expected scaling linear, ntk, yarn or llama3'],

@@ -165,7 +165,7 @@ describe('equalities of scores', () => {
 itOnEachDevice('additive heads equal scalar loops, packed, causal or masked (E4)', additiveHeadsEqualLoops);
 
 describe('what scores cost and what they saturate (Q13–Q16)', () => {
-  it('additive takes n² D sums and tanh more than dot products (Q16)', () => {
+  it('additive takes n² D sums and tanh more than dot products (E4, Q16)', () => {
     const [n, width] = [24, 16];
     const [q, k, v] = ['q', 'k', 'v'].map((name) => leaf([1, n, width], 1, name)) as [Tensor, Tensor, Tensor];
     const vector = leaf([width], 1, 'vector');
@@ -210,7 +210,7 @@ describe('what scores cost and what they saturate (Q13–Q16)', () => {
     return { entropy, jacobian };
   };
 
-  it('plain products saturate as heads widen, scaled ones do not, 1/D flattens (Q13, Q15)', () => {
+  it('plain products saturate as heads widen, scaled ones do not, 1/D flattens (E3, Q13, Q15)', () => {
     const [narrow, wide] = [sharpness(4, 'none'), sharpness(256, 'none')];
     expect(narrow.entropy).toBeGreaterThan(0.6);
     expect(wide.entropy).toBeLessThan(0.2);
@@ -230,7 +230,7 @@ describe('what scores cost and what they saturate (Q13–Q16)', () => {
     ['sqrt', 1, 0.15],
     ['none', 8, 1.2],
   ] as const)(
-    'first scores with scale %s have a standard deviation near %d (Q14)',
+    'first scores with scale %s have a standard deviation near %d (E3, Q14)',
     (scale, expected, margin) => {
       const sizes = { dModel: 64, numHeads: 1, bias: false, scale };
       const layer = new MultiHeadAttention(sizes, { random: new Random(3, 'init'), device: 'reference' });

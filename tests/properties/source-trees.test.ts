@@ -72,7 +72,7 @@ it.each([
   expect(Math.abs(chain[0]! - plain[0]!)).toBeGreaterThan(1e-3);
 });
 
-describe('pieces of words', () => {
+describe('pieces of words (D8)', () => {
   const tree = { words: ['unter', 'tage', 'arbeiter'], heads: [2, 0, -1], relations: ['a', 'b', 'root'] };
   const text = 'unter tage arbeiter';
 

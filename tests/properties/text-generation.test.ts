@@ -10,7 +10,7 @@ import { gptLogits, tinyGpt } from '../support/gpts.ts';
 import { tinyConv, tinySegmentModel, tinyXl } from '../support/language-models.ts';
 import { rowOf } from '../support/numbers.ts';
 
-describe('every kind of language model', () => {
+describe('every kind of language model (I9)', () => {
   itOnEachDevice('continues texts as it reads them', growingEqualsReading);
   itOnEachDevice('greedily writes the likeliest tokens', greedyTextsAreLikeliest);
 

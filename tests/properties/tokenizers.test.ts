@@ -7,19 +7,19 @@ import {
   spacesAndMarksComeBack,
 } from '../support/checks/tokenizers.ts';
 
-describe('merges', () => {
+describe('merges (B5)', () => {
   it(
-    'are those of counting everything again, for both scores and any number a step',
+    'are those of counting everything again, for both scores and any number a step (B7)',
     mergesAreThoseOfCountingAgain,
   );
 
-  it('are passed over by dropout: none for 0, all for 1, and the text stays', dropoutMergesLess);
+  it('are passed over by dropout: none for 0, all for 1, and the text stays (B8)', dropoutMergesLess);
 });
 
-describe('the unigram language model', () => {
+describe('the unigram language model (B8)', () => {
   it('explains its text no worse after a step of EM', likelihoodNeverFalls);
 });
 
-describe('the SentencePiece way', () => {
+describe('bytes and the SentencePiece way (B6, B9)', () => {
   it('brings back double spaces, no spaces, written marks and unknown characters', spacesAndMarksComeBack);
 });

@@ -186,7 +186,7 @@ describe('heed tokenizer', () => {
     expect(await encode('--dropout', '0.5', '--seed', '4')).not.toBe(drawn);
   });
 
-  it('reports what tokenizers cost, beside words and characters', async () => {
+  it('reports what tokenizers cost, beside words and characters (B5, B13)', async () => {
     const files = ['--input', path('text'), '--output', path('b.json')];
     await main([
       'tokenizer',

@@ -20,7 +20,7 @@ function doubled(count: number, seed: number) {
   });
 }
 
-describe('heads for later tokens', () => {
+describe('heads for later tokens (I19)', () => {
   test('learn from the labels that stand later in the same text', laterLossEqualsLoops);
 
   test('leave the model as it is without them', () => {

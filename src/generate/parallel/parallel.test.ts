@@ -25,7 +25,7 @@ import { ModelSession } from '../session.ts';
 import { jacobiSearch } from './jacobi.ts';
 import { speculativeSearch } from './speculative.ts';
 
-describe('guessing', () => {
+describe('guessing (I19)', () => {
   test('changes no token and no score', () => guessesChangeNothing());
   test('and drawing draws from the large model', () => draftsDrawFromTheTarget());
 
@@ -54,7 +54,7 @@ describe('guessing', () => {
   });
 });
 
-describe('with models', () => {
+describe('guessing with models (I19)', () => {
   const [bos, eos, pad] = [2, 3, 0];
   const limits = { bos, eos, maxNewTokens: 12, forbidden: [pad, bos] };
   const random = new Random(1, 'prompts');

@@ -41,7 +41,7 @@ const recorded: Readonly<Record<string, LogitsProcessor>> = {
   min_length_10_eos_3: forbidEarlyEnd(10, 3),
 };
 
-describe('processors', () => {
+describe('processors (K4)', () => {
   for (const [name, process] of Object.entries(recorded)) {
     test(`give the recorded logits: ${name}`, (context) => {
       const oracle = needOracle(context, 'oracles/modules/logits_processors.safetensors');
@@ -103,7 +103,7 @@ describe('processors', () => {
   });
 });
 
-describe('sampling', () => {
+describe('sampling (K4)', () => {
   test('draws whole texts by their exact probabilities', () => drawsFollowTheProbabilities());
   test('draws a text alike in any batch', () => drawsDoNotDependOnTheBatch());
 

@@ -9,10 +9,10 @@ import {
 import { makeBatch } from '../seq2seq.ts';
 import { reinforce } from './reinforce.ts';
 
-test('the mean of drawn gradients is the exact gradient of the expected reward', () =>
+test('the mean of drawn gradients is the exact gradient of the expected reward (J8)', () =>
   drawnGradientIsTheExactOne());
 
-test('a text that is rewarded becomes likelier than the greedy one, and dropout stays as it was', () => {
+test('a text that is rewarded becomes likelier than the greedy one, and dropout stays as it was (J8)', () => {
   const tokenizers = letterTokenizers();
   const { bos, eos, pad } = tokenizers.target.specialTokens;
   const model = tinyTransformer({}, { dropout: 0.1 }).train();

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { checkedGuesses, shareOfZeroChangesNothing } from '../../../tests/support/checks/objectives.ts';
 import { guessedShare, samplingGrowths } from './scheduled-sampling.ts';
 
-describe('scheduled sampling', () => {
+describe('scheduled sampling (J7)', () => {
   test('a share of 0 is teacher forcing to the bit, dropout included', () => shareOfZeroChangesNothing());
   test('a share of p replaces p of the tokens by what the model says before them, never the begin token', () =>
     checkedGuesses());
