@@ -59,7 +59,8 @@ export class BufferPool {
       const { buffer, byteOffset } = this.take(bytes);
       return viewOf(dtype, buffer, byteOffset, length);
     } catch (cause) {
-      throw new OutOfMemoryError({ where: 'memory', what: 'a tensor', bytes, inUse: this.live, cause });
+      const asked = { what: 'a tensor', bytes: length * bytesOf(dtype) };
+      throw new OutOfMemoryError({ where: 'memory', ...asked, inUse: this.live, cause });
     }
   }
 

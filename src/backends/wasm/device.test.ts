@@ -36,7 +36,9 @@ describe('memory', () => {
     }
     expect(thrown).toMatchObject({
       code: 'E_OUT_OF_MEMORY',
-      message: expect.stringContaining('out of memory: no room for a tensor of 4 MiB beside 3 MiB in use'),
+      message: expect.stringContaining(
+        'out of memory: no room for a tensor of 4,194,304 bytes (4.0 MiB) beside 3,145,728 bytes (3.0 MiB) in use',
+      ),
     });
     device.release(held);
     expect(device.allocate('float32', (64 * page) / 4)).toHaveLength((64 * page) / 4);
