@@ -82,8 +82,12 @@ export interface MemoryParts {
   readonly cause?: unknown;
 }
 
-function mebibytes(bytes: number): string {
-  return `${Math.ceil(bytes / 2 ** 20).toLocaleString('en')} MiB`;
+/** `16 bytes`, `12,345,678 bytes (11.8 MiB)` */
+function exactly(bytes: number): string {
+  const all = `${bytes.toLocaleString('en')} ${bytes === 1 ? 'byte' : 'bytes'}`;
+  if (bytes < 2 ** 20) return all;
+  const digits = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
+  return `${all} (${(bytes / 2 ** 20).toLocaleString('en', digits)} MiB)`;
 }
 
 /** Memory that the machine does not have. Nothing is lost but what was being computed: the process lives on. */
@@ -94,7 +98,7 @@ export class OutOfMemoryError extends DeviceError {
   constructor({ where, what, bytes, inUse, cause }: MemoryParts) {
     super({
       where,
-      problem: `out of memory: no room for ${what} of ${mebibytes(bytes)} beside ${mebibytes(inUse)} in use`,
+      problem: `out of memory: no room for ${what} of ${exactly(bytes)} beside ${exactly(inUse)} in use`,
       hint: 'make the model, the batch (data.maxTokens) or the beam smaller',
       code: 'E_OUT_OF_MEMORY',
       cause,

@@ -4,48 +4,13 @@
  */
 import { describe, expect, it } from 'vitest';
 import { type AnyOp, definedOps } from '../src/core/op.ts';
-import {
-  backward,
-  deviceNames,
-  formatShape,
-  Random,
-  scope,
-  type Tensor,
-  whyUnavailable,
-} from '../src/index.ts';
+import { deviceNames, Random, scope, type Tensor, whyUnavailable } from '../src/index.ts';
 import { expectClose } from './support/compare.ts';
-import { givenValues, normalTensor, sampleShape, sampleTensor } from './support/random-tensors.ts';
-
-type AnySample = AnyOp['definition']['samples'][number];
+import { type AnySample, expectOutcome, inputsOf, labelOf, outcome } from './support/conformance.ts';
+import { givenValues, normalTensor } from './support/random-tensors.ts';
 
 const EPS = 1e-5;
 const FINITE_DIFFERENCES = { rtol: 1e-5, atol: 1e-7 };
-const FLOAT32 = { rtol: 2e-5, atol: 4e-6 };
-
-interface Outcome {
-  readonly output: Float64Array;
-  readonly grads: (Float64Array | null)[];
-}
-
-function inputsOf(sample: AnySample, device: string): (Tensor | null)[] {
-  const random = new Random(11, JSON.stringify(sample.inputs));
-  return sample.inputs.map((input) => sampleTensor(input, random, device));
-}
-
-function outcome(op: AnyOp, sample: AnySample, device: string): Outcome {
-  return scope(() => {
-    const inputs = inputsOf(sample, device);
-    const result = op(...inputs, sample.params);
-    const output = Float64Array.from(result.data);
-    if (op.definition.differentiable === false) return { output, grads: [] };
-    const upstream = normalTensor(result.shape, new Random(5, 'upstream'), device);
-    backward(result, { grad: upstream });
-    return {
-      output,
-      grads: inputs.map((input) => (input?.grad ? Float64Array.from(input.grad.data) : null)),
-    };
-  });
-}
 
 /** Σ upstream · op(inputs), a number whose derivative the gradients are. */
 function weighted(op: AnyOp, inputs: (Tensor | null)[], params: unknown): number {
@@ -87,11 +52,6 @@ function finiteDifferences(
   });
 }
 
-function label(sample: AnySample): string {
-  const shapes = sample.inputs.map((input) => (input === null ? 'null' : formatShape(sampleShape(input))));
-  return `${shapes.join(' ')} ${JSON.stringify(sample.params)}${sample.note ? `: ${sample.note}` : ''}`;
-}
-
 const hasInfinity = (sample: AnySample): boolean =>
   sample.inputs.some((input) => givenValues(input)?.some((value) => !Number.isFinite(value)));
 const hasTies = (sample: AnySample): boolean => /ties/.test(sample.note ?? '');
@@ -101,7 +61,7 @@ describe.each([...definedOps()])('%s', (_, op) => {
     expect(op.definition.samples.length).toBeGreaterThan(0);
   });
 
-  it.each(op.definition.samples.map((sample): [string, AnySample] => [label(sample), sample]))(
+  it.each(op.definition.samples.map((sample): [string, AnySample] => [labelOf(sample), sample]))(
     'has the gradient of finite differences for %s',
     (_label, sample) => {
       if (op.definition.differentiable === false) {
@@ -131,17 +91,11 @@ const others = deviceNames().filter((name) => name !== 'reference');
 
 describe.each(others)('on %s', (device) => {
   describe.each([...definedOps()])('%s', (_, op) => {
-    const cases = op.definition.samples.map((sample): [string, AnySample] => [label(sample), sample]);
+    const cases = op.definition.samples.map((sample): [string, AnySample] => [labelOf(sample), sample]);
     it.for(cases)('equals the reference for %s', ([, sample], context) => {
       const why = whyUnavailable(device);
       if (why) context.skip(`${device}: ${why}`);
-      const expected = outcome(op, sample, 'reference');
-      const actual = outcome(op, sample, device);
-      expectClose(actual.output, expected.output, FLOAT32, 'output');
-      expected.grads.forEach((grad, i) => {
-        expect(actual.grads[i] === null, `gradient of input ${i} is there`).toBe(grad === null);
-        if (grad) expectClose(actual.grads[i]!, grad, FLOAT32, `gradient of input ${i}`);
-      });
+      expectOutcome(outcome(op, sample, device), outcome(op, sample, 'reference'));
     });
   });
 });

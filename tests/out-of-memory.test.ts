@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { loadBinding } from '../src/backends/native/binding.ts';
+import { bytesOf, type DType } from '../src/core/dtype.ts';
 import { OutOfMemoryError } from '../src/errors.ts';
 import {
   attention,
@@ -58,9 +59,12 @@ describe('a training step whose memory runs out at any of its allocations', () =
       expect(error, `allocation ${failing}`).toBeInstanceOf(OutOfMemoryError);
       const { message, code } = error as OutOfMemoryError;
       expect(code).toBe('E_OUT_OF_MEMORY');
-      expect(message).toMatch(
-        /^[a-z]\w+(\.backward)?: out of memory: no room for a \w+ tensor \[[\d, ]*\] of 1 MiB beside /,
-      );
+      const asked =
+        /^[a-z]\w+(\.backward)?: out of memory: no room for a (\w+) tensor \[([\d, ]*)\] of ([\d,]+) bytes? beside /;
+      expect(message).toMatch(asked);
+      const [, , dtype, shape, bytes] = asked.exec(message)!;
+      const elements = shape!.split(', ').reduce((size, n) => size * Number(n || 1), 1);
+      expect(Number(bytes!.replaceAll(',', '')), message).toBe(elements * bytesOf(dtype as DType));
       expect(message).not.toMatch(/^memory/);
       model.zeroGrad();
       expect(device.memory().liveBuffers, message).toBe(liveBuffers);
@@ -84,7 +88,7 @@ describe('a kernel without working memory', () => {
   const works: readonly (readonly [name: string, RegExp, () => unknown])[] = [
     [
       'matmul',
-      /^matmul: .* inputs \[300, 300\] and \[300, 300\] of 1 MiB/,
+      /^matmul: .* inputs \[300, 300\] and \[300, 300\] of \d{1,3}(,\d{3})+ bytes beside /,
       () => matmul(noise([300, 300]), noise([300, 300]), { transposeB: true }),
     ],
     ['sum', /^sum: .* inputs \[200000\] of/, () => sum(noise([200_000]))],
@@ -135,6 +139,18 @@ describe('a kernel without working memory', () => {
   });
 });
 
+describe('what was asked for', () => {
+  it.each([
+    [1, 16, '1 byte beside 16 bytes in use'],
+    [1_048_575, 0, '1,048,575 bytes beside 0 bytes in use'],
+    [1_048_576, 12_345_678, '1,048,576 bytes (1.0 MiB) beside 12,345,678 bytes (11.8 MiB) in use'],
+    [2 ** 41, 1e9, '2,199,023,255,552 bytes (2,097,152.0 MiB) beside 1,000,000,000 bytes (953.7 MiB) in use'],
+  ])('%d bytes beside %d are said to the last one', (bytes, inUse, said) => {
+    const error = new OutOfMemoryError({ where: 'matmul', what: 'a tensor', bytes, inUse });
+    expect(error.statement).toBe(`matmul: out of memory: no room for a tensor of ${said}`);
+  });
+});
+
 it('training that runs out of memory keeps its last checkpoint, and resumed ends with the same bits', async () => {
   const folder = temporaryFolder();
   const experiment = tinyExperiment(folder);
@@ -180,6 +196,6 @@ it('a limit of the operating system is an error as well, and the process goes on
   });
   expect(status, stderr).toBe(0);
   expect(stdout).toMatch(
-    /^E_OUT_OF_MEMORY \w+: out of memory: no room for a float32 tensor \[20000, 20000\] of 1,\d\d\d MiB beside .*\n100\n$/,
+    /^E_OUT_OF_MEMORY \w+: out of memory: no room for a float32 tensor \[20000, 20000\] of 1,600,000,000 bytes \(1,525\.9 MiB\) beside .*\n100\n$/,
   );
 });

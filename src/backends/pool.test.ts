@@ -1,7 +1,8 @@
-/** What the pool does where memory ends; the rest of it is exercised by every other test. */
-import { expect, it } from 'vitest';
+/** What the pool does where memory ends, and what it keeps; the rest of it is exercised by every other test. */
+import { describe, expect, it } from 'vitest';
 import { deviceNames, getDevice, whyUnavailable } from '../core/device.ts';
 import { DeviceError } from '../errors.ts';
+import { BufferPool } from './pool.ts';
 import './register.ts';
 
 it.for(deviceNames())(
@@ -29,3 +30,41 @@ it.for(deviceNames())(
     device.release(small);
   },
 );
+
+describe('what is kept', () => {
+  const MIB = 2 ** 20;
+
+  /** A pool over one buffer that nobody writes to, what it asked for, and a step that uses so many MiB. */
+  function counted() {
+    const buffer = new ArrayBuffer(512 * MIB);
+    const asked = { created: 0, discarded: 0 };
+    const pool = new BufferPool({
+      create: () => {
+        asked.created++;
+        return { buffer, byteOffset: 0 };
+      },
+      discard: () => void asked.discarded++,
+    });
+    const step = (mebibytes: number): void => pool.release(pool.allocate('int8', mebibytes * MIB));
+    return { pool, asked, step };
+  }
+
+  it('is enough for steps of changing sizes: they ask for nothing after the first of each size', () => {
+    const { asked, step } = counted();
+    const sizes = [448, 320, 384];
+    for (let pass = 0; pass < 4; pass++) for (const size of sizes) step(size);
+    expect(asked).toEqual({ created: sizes.length, discarded: 0 });
+  });
+
+  it('is no more than was in use at one time and 512 MiB, and one piece', () => {
+    const { pool, asked, step } = counted();
+    const sizes = [40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256];
+    for (const size of sizes) {
+      step(size);
+      const { peakBytes, pooledBytes } = pool.stats();
+      expect(pooledBytes).toBeLessThanOrEqual(peakBytes + (512 + size) * MIB);
+    }
+    expect(asked.discarded).toBeGreaterThan(0);
+    expect(pool.stats().liveBytes).toBe(0);
+  });
+});

@@ -3,10 +3,10 @@ import type { MemoryStats } from '../core/device.ts';
 import { bytesOf, type DType, type TypedArray, viewOf } from '../core/dtype.ts';
 import { OutOfMemoryError } from '../errors.ts';
 
-/** Free bytes that are always tolerated before the pool is emptied. */
+/** Free bytes beyond those that were in use at one time that are tolerated before the pool is emptied. */
 const SLACK_BYTES = 512 * 2 ** 20;
 
-/** Rounds up to one of eight sizes between powers of two: at most an eighth is wasted, and sizes repeat. */
+/** Rounds up to one of four sizes between powers of two: at most a fifth is wasted, and sizes repeat. */
 function sizeClass(bytes: number): number {
   if (bytes <= 512) return Math.max(64, Math.ceil(bytes / 64) * 64);
   const step = 2 ** (Math.floor(Math.log2(bytes - 1)) - 2);
@@ -59,7 +59,8 @@ export class BufferPool {
       const { buffer, byteOffset } = this.take(bytes);
       return viewOf(dtype, buffer, byteOffset, length);
     } catch (cause) {
-      throw new OutOfMemoryError({ where: 'memory', what: 'a tensor', bytes, inUse: this.live, cause });
+      const asked = { what: 'a tensor', bytes: length * bytesOf(dtype) };
+      throw new OutOfMemoryError({ where: 'memory', ...asked, inUse: this.live, cause });
     }
   }
 
@@ -79,7 +80,8 @@ export class BufferPool {
       this.pooled -= bytes;
       return kept;
     }
-    if (this.pooled > this.live + SLACK_BYTES) this.empty();
+    // Not beside what is alive now: between two steps that is little, and the next one may need all that is free.
+    if (this.pooled > this.peak + SLACK_BYTES) this.empty();
     try {
       return this.source.create(bytes);
     } catch (error) {

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { needDevice } from '../support/devices.ts';
 import { expectMistake, heed, jsonLines } from '../support/heed-binary.ts';
 
 let cwd: string;
@@ -54,6 +55,39 @@ describe('heed bench', () => {
     expect(rest).toEqual([]);
     expect(line).toMatchObject({ name: 'gemm', m: 33, n: 20, k: 17, transposed: 'Bᵀ', threads: 1 });
     expect(line!.gflops).toBeGreaterThan(0);
+  });
+
+  it('--profile says op by op where the time of a step goes, and how far that is from the floor', {
+    timeout: 180_000,
+  }, async (context) => {
+    needDevice(context, 'native');
+    const { code, stdout, stderr } = await bench('--profile', 'train-tiny', '--rounds', '1');
+    expect(code, stderr).toBe(0);
+    const [, total] = /^train-tiny: ([\d.]+) ms$/m.exec(stdout)!;
+    expect(stdout).toMatch(/^op +calls +ms +rate +\/ floor$/m);
+    const row = /^(\S.*?) +(\d+) +([\d.]+) +([\d.]+) (GFLOP\/s|GB\/s) +([\d.]+)×$/gm;
+    const ops = [...stdout.matchAll(row)].map(([, op, calls, ms, rate, unit, overFloor]) => ({
+      ...{ op: op!, unit: unit!, calls: Number(calls), ms: Number(ms), rate: Number(rate) },
+      overFloor: Number(overFloor),
+    }));
+    expect(ops.map(({ ms }) => ms)).toEqual(ops.map(({ ms }) => ms).toSorted((a, b) => b - a));
+    // Four layers on each side; the decoder's have two attentions.
+    const calls = Object.fromEntries(ops.map((each) => [each.op, each.calls]));
+    expect(calls).toMatchObject({ attention: 12, 'attention.backward': 12, crossEntropy: 1, adam: 1 });
+    const [, script] = /^JavaScript outside kernels +([\d.]+)$/m.exec(stdout)!;
+    const sum = ops.reduce((all, { ms }) => all + ms, Number(script));
+    expect(Math.abs(sum - Number(total))).toBeLessThan(0.1 + 0.01 * ops.length);
+    // A product M×N×K is 2 M N K operations; of short ones the two decimals say too little.
+    const products = ops.flatMap((each) => {
+      const sizes = /^\S+ (\d+)×(\d+)×(\d+)( [AB]ᵀ)*$/.exec(each.op)?.slice(1, 4).map(Number);
+      const isMeasured = sizes && each.unit === 'GFLOP/s' && each.ms > 1;
+      return isMeasured ? [{ ...each, flops: sizes.reduce((a, b) => a * b, 2 * each.calls) }] : [];
+    });
+    expect(products.length).toBeGreaterThan(5);
+    for (const { op, flops, ms, rate } of products) {
+      expect(Math.abs(flops / ms / 1e6 / rate - 1), op).toBeLessThan(0.02);
+    }
+    expect(ops.every(({ overFloor }) => overFloor > 0)).toBe(true);
   });
 
   it('--peers names peers that are not installed, counts them, and writes what it has', async () => {

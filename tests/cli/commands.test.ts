@@ -281,5 +281,8 @@ describe('without kernels', () => {
     expect(linesOf(neither.stderr)).toEqual([
       'note: no native kernels (switched off by HEED_NATIVE=off) nor wasm ones (switched off by HEED_WASM=off): the reference backend is about 100 times slower',
     ]);
+    expect(expectMistake(await heed(args, { cwd, env: { ...env, HEED_WASM: 'plane' } }))).toBe(
+      'HEED_WASM: expected a known setting, got "plane"; hint: did you mean "plain"? one of off, plain',
+    );
   });
 });

@@ -10,7 +10,7 @@ export const rows: readonly Mechanism[] = [
     name: 'RNN decoder with attention (Bahdanau, Luong)',
     file: 'src/nn/attention/source.ts',
     verification:
-      'Luong’s decoder with either score: Bahdanau’s is his score in Luong’s order, after the recurrence, which no context enters; contexts equal scalar loops; on reversed strings more than 0.9 of the weight lies on the anti-diagonal; three seeds beside models without attention and chance',
+      'Luong’s decoder with either score, after the recurrence; with input feeding contexts enter it, as in Bahdanau’s, and equal scalar loops; contexts equal scalar loops; on reversed strings more than 0.9 of the weight lies on the anti-diagonal; three seeds beside models without attention and chance',
     test: 'tests/recurrent-seq2seq.test.ts',
     more: [properties, 'tests/source-attention-training.test.ts', 'tests/long/recurrent-seq2seq.test.ts'],
   },

@@ -1,5 +1,6 @@
 /** A device that runs out of memory at a chosen allocation. */
 import type { Device } from '../../src/core/device.ts';
+import { bytesOf } from '../../src/core/dtype.ts';
 import { OutOfMemoryError } from '../../src/errors.ts';
 
 /**
@@ -15,8 +16,10 @@ export function withScarceMemory<T>(
   const { allocate } = device;
   let asked = 0;
   device.allocate = (dtype, length) => {
-    if (asked++ === failing)
-      throw new OutOfMemoryError({ where: 'memory', what: 'a tensor', bytes: 4 * length, inUse: 0 });
+    if (asked++ === failing) {
+      const bytes = bytesOf(dtype) * length;
+      throw new OutOfMemoryError({ where: 'memory', what: 'a tensor', bytes, inUse: 0 });
+    }
     return allocate(dtype, length);
   };
   try {

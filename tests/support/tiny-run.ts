@@ -25,14 +25,15 @@ export function temporaryFolder(): string {
 
 /** Values over the defaults of `tinyExperimentFile`, by section. */
 export interface TinyOverrides {
+  readonly data?: Readonly<Record<string, unknown>>;
   readonly model?: Readonly<Record<string, unknown>>;
   readonly training?: Readonly<Record<string, unknown>>;
   readonly evaluation?: Readonly<Record<string, unknown>>;
 }
 
 /** Everything that a checkpoint must carry is on: dropout, accumulation, several epochs, validation, averaging. */
-function description(folder: string, { model, training, evaluation }: TinyOverrides): object {
-  const limits = { maxTokens: 60, maxSourceLength: 20, maxTargetLength: 20 };
+function description(folder: string, { data, model, training, evaluation }: TinyOverrides): object {
+  const limits = { maxTokens: 60, maxSourceLength: 20, maxTargetLength: 20, ...data };
   const part = (name: string): object => ({ format: 'tsv', path: join(folder, `${name}.tsv`) });
   return {
     name: 'tiny',

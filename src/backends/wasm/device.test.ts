@@ -36,7 +36,9 @@ describe('memory', () => {
     }
     expect(thrown).toMatchObject({
       code: 'E_OUT_OF_MEMORY',
-      message: expect.stringContaining('out of memory: no room for a tensor of 4 MiB beside 3 MiB in use'),
+      message: expect.stringContaining(
+        'out of memory: no room for a tensor of 4,194,304 bytes (4.0 MiB) beside 3,145,728 bytes (3.0 MiB) in use',
+      ),
     });
     device.release(held);
     expect(device.allocate('float32', (64 * page) / 4)).toHaveLength((64 * page) / 4);
@@ -60,20 +62,32 @@ describe('memory', () => {
   });
 });
 
-describe('the default device', () => {
+describe('the device, by the environment', () => {
   const devices = async (env: Record<string, string>) => {
     for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
     vi.resetModules();
     return import('../../index.ts');
   };
 
-  test('is wasm without native kernels, and reference without both', async () => {
+  test('is wasm by default without native kernels, and reference without both', async () => {
     const one = await devices({ HEED_NATIVE: 'off' });
     expect(one.deviceNames()).toEqual(['native', 'wasm', 'reference']);
     expect(one.defaultDevice().name).toBe('wasm');
     const none = await devices({ HEED_WASM: 'off' });
     expect(none.defaultDevice().name).toBe('reference');
     expect(none.whyUnavailable('wasm')).toBe('switched off by HEED_WASM=off');
+  });
+
+  test('is the build without relaxed SIMD by HEED_WASM=plain; other values are refused', async () => {
+    const { getDevice } = await devices({ HEED_WASM: 'plain' });
+    expect(getDevice('wasm').describe()).toBe('float32 C kernels in WebAssembly, SIMD');
+    const misspelt = await devices({ HEED_WASM: 'plane' });
+    const { ConfigError } = await import('../../errors.ts');
+    const open = () => misspelt.getDevice('wasm');
+    expect(open).toThrow(ConfigError);
+    expect(open).toThrow(
+      'HEED_WASM: expected a known setting, got "plane"; hint: did you mean "plain"? one of off, plain',
+    );
   });
 });
 

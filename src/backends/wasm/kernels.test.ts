@@ -53,7 +53,7 @@ describe.each(wasmBuilds)('%s kernels', (build) => {
       }
       expect(thrown).toMatchObject({
         code: 'E_OUT_OF_MEMORY',
-        message: expect.stringContaining('no room for working memory of 3 MiB'),
+        message: expect.stringContaining('no room for working memory of 3,145,728 bytes (3.0 MiB) beside '),
       });
     }
     kernels.launch('gemm', wide);

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
+import { ConfigError, suggest } from '../../errors.ts';
 import { instantiateKernels, type WasmKernels } from './kernels.ts';
 import { WebAssembly } from './webassembly.ts';
 
@@ -28,11 +29,35 @@ export type LoadedWasm =
   | { readonly kernels: WasmKernels; readonly build: WasmBuild }
   | { readonly unavailable: string };
 
-/** The fastest build that this runtime can run; `HEED_WASM=off` switches it off. */
+/**
+ * The builds to try, the fastest first; none where `HEED_WASM` switches the device off.
+ *
+ * @throws {ConfigError} when HEED_WASM is neither `off` nor `plain`
+ */
+function wantedBuilds(): readonly WasmBuild[] {
+  const wanted = process.env.HEED_WASM;
+  if (wanted === undefined) return ['relaxed', 'plain'];
+  if (wanted === 'plain') return ['plain'];
+  if (wanted === 'off') return [];
+  throw new ConfigError({
+    where: 'HEED_WASM',
+    expected: 'a known setting',
+    got: JSON.stringify(wanted),
+    hint: suggest(wanted, ['off', 'plain']),
+  });
+}
+
+/**
+ * The fastest build that this runtime can run; `HEED_WASM=plain` takes the one without relaxed SIMD, `HEED_WASM=off`
+ * none.
+ *
+ * @throws {ConfigError} for any other value of HEED_WASM
+ */
 export function loadWasm(): LoadedWasm {
-  if (process.env.HEED_WASM === 'off') return { unavailable: 'switched off by HEED_WASM=off' };
+  const builds = wantedBuilds();
+  if (builds.length === 0) return { unavailable: 'switched off by HEED_WASM=off' };
   try {
-    for (const build of ['relaxed', 'plain'] as const) {
+    for (const build of builds) {
       const bytes = readBuild(build);
       if (canRun(bytes, build)) return { kernels: instantiateKernels(new WebAssembly.Module(bytes)), build };
     }
