@@ -24,6 +24,10 @@ export interface StepSetup {
   /** Positions are added, or turn halves or neighbours. */
   readonly position: 'added' | 'halves' | 'interleaved';
   readonly panels: boolean;
+  /** Whether networks have a gate. */
+  readonly gated: boolean;
+  /** Whether norms go by the root mean square alone. */
+  readonly rms: boolean;
 }
 
 type Vector = readonly number[];
@@ -35,7 +39,8 @@ interface Affine {
 }
 interface Norm {
   readonly gain: Float32Array;
-  readonly bias: Float32Array;
+  /** Null where there is no mean to take off. */
+  readonly bias: Float32Array | null;
 }
 
 /** What grows from `seed`: matrices whose products keep the size of their input, gains near 1. */
@@ -48,30 +53,38 @@ function maker(seed: number) {
       weight: numbers(N * K, Math.sqrt(3 / K)),
       bias: numbers(N, 0.2),
     }),
-    norm: (C: number): Norm => ({ gain: numbers(C, 0.3).map((value) => 1 + value), bias: numbers(C, 0.2) }),
+    norm: (C: number, rms: boolean): Norm => ({
+      gain: numbers(C, 0.3).map((value) => 1 + value),
+      bias: rms ? null : numbers(C, 0.2),
+    }),
   };
 }
 
 type Make = ReturnType<typeof maker>;
 
-function makeLayer(make: Make, { C, H, keyWidth, valueWidth, F, S, rows }: StepSetup, room: number) {
+function makeLayer(
+  make: Make,
+  { C, H, keyWidth, valueWidth, F, S, rows, rms, gated }: StepSetup,
+  room: number,
+) {
   const [keys, values] = [H * keyWidth, H * valueWidth];
   return {
-    selfNorm: make.norm(C),
+    selfNorm: make.norm(C, rms),
     query: make.affine(keys, C),
     key: make.affine(keys, C),
     value: make.affine(values, C),
     output: make.affine(C, values),
     keys: make.numbers(rows * room * keys, 1),
     values: make.numbers(rows * room * values, 1),
-    crossNorm: make.norm(C),
+    crossNorm: make.norm(C, rms),
     crossQuery: make.affine(keys, C),
     crossOutput: make.affine(C, values),
     memoryKeys: make.numbers(rows * S * keys, 1),
     memoryValues: make.numbers(rows * S * values, 1),
-    innerNorm: make.norm(C),
+    innerNorm: make.norm(C, rms),
     inner: make.affine(F, C),
     outer: make.affine(C, F),
+    gate: gated ? make.affine(F, C) : null,
   };
 }
 
@@ -101,7 +114,7 @@ export function prepareStep(setup: StepSetup) {
     forbidden: Uint8Array.from({ length: V }, (_, v) => Number(v % 11 === 3)),
     rotation: hasTurns ? tableOf(angles, keyWidth / 2) : null,
     projection: make.affine(V, C).weight,
-    finalNorm: preNorm ? make.norm(C) : null,
+    finalNorm: preNorm ? make.norm(C, setup.rms) : null,
     layers: Array.from({ length: setup.layers }, () => makeLayer(make, setup, room)),
     eps: 1e-5,
     scale: 1 / Math.sqrt(keyWidth),
@@ -127,13 +140,14 @@ function apply({ weight, bias }: Affine, x: Vector): number[] {
 }
 
 const dot = (a: Vector, b: Vector): number => a.reduce((sum, value, i) => sum + value * b[i]!, 0);
+const product = (a: Vector, b: Vector): number[] => a.map((value, i) => value * b[i]!);
 const sum = (a: Vector, b: Vector): number[] => a.map((value, i) => value + b[i]!);
 
-/** `(x − mean) / √(variance + eps) · gain + bias` */
+/** `(x − mean) / √(variance + eps) · gain + bias`, or `x / √(mean(x²) + eps) · gain`. */
 function normalise({ gain, bias }: Norm, x: Vector, eps: number): number[] {
-  const mean = x.reduce((total, value) => total + value, 0) / x.length;
+  const mean = bias ? x.reduce((total, value) => total + value, 0) / x.length : 0;
   const variance = x.reduce((total, value) => total + (value - mean) ** 2, 0) / x.length;
-  return x.map((value, c) => ((value - mean) / Math.sqrt(variance + eps)) * gain[c]! + bias[c]!);
+  return x.map((value, c) => ((value - mean) / Math.sqrt(variance + eps)) * gain[c]! + (bias?.[c] ?? 0));
 }
 
 /** Heads of one query over the keys and values that it sees; zeros where there are none. */
@@ -206,7 +220,9 @@ function runLayer(setup: StepSetup, step: Step, layer: Layer, xs: readonly Vecto
       scale,
     );
     x = leave(layer.crossNorm, x, apply(layer.crossOutput, seen));
-    const hidden = apply(layer.inner, enter(layer.innerNorm, x)).map(activations[activation]!);
+    const entered = enter(layer.innerNorm, x);
+    const active = apply(layer.gate ?? layer.inner, entered).map(activations[activation]!);
+    const hidden = layer.gate ? product(active, apply(layer.inner, entered)) : active;
     return leave(layer.innerNorm, x, apply(layer.outer, hidden));
   });
 }
@@ -254,23 +270,25 @@ export function stepCall(setup: StepSetup, step: Step) {
   const { rows, C, H, keyWidth, valueWidth, F, layers, V, S, place, best, panels } = setup;
   const matrix = (weight: Float32Array, K: number): Float32Array =>
     panels ? slowPanels(weight, weight.length / K, K) : weight;
-  const affine = ({ weight, bias }: Affine): Numbers[] => [matrix(weight, weight.length / bias.length), bias];
+  // The third is for the scales of codes.
+  const affine = (of: Affine | null): (Numbers | null)[] =>
+    of ? [matrix(of.weight, of.weight.length / of.bias.length), of.bias, null] : [null, null, null];
   const norm = (of: Norm | null): (Numbers | null)[] => (of ? [of.gain, of.bias] : [null, null]);
   const outputs: (Numbers | null)[] = [
     ...[new Int32Array(rows * best).fill(-9), new Float32Array(rows * (best + 1)).fill(Number.NaN)],
     ...[step.tokens, step.wanted, step.embedding, step.positions, step.slots, step.sources, step.mask],
-    ...[step.forbidden, step.rotation, matrix(step.projection, C), ...norm(step.finalNorm)],
+    ...[step.forbidden, step.rotation, matrix(step.projection, C), null, ...norm(step.finalNorm)],
     ...step.layers.flatMap((layer) => [
       ...[...norm(layer.selfNorm), ...affine(layer.query), ...affine(layer.key), ...affine(layer.value)],
       ...[...affine(layer.output), layer.keys, layer.values, ...norm(layer.crossNorm)],
       ...[...affine(layer.crossQuery), ...affine(layer.crossOutput), layer.memoryKeys, layer.memoryValues],
-      ...[...norm(layer.innerNorm), ...affine(layer.inner), ...affine(layer.outer)],
+      ...[...norm(layer.innerNorm), ...affine(layer.inner), ...affine(layer.outer), ...affine(layer.gate)],
     ]),
   ];
   const ints = [
     ...[rows, C, H, keyWidth, valueWidth, F, layers, step.room, S, place, V, best],
     ...[activationCodes.indexOf(setup.activation), Number(setup.preNorm), Number(panels)],
-    Number(setup.position === 'halves'),
+    ...[Number(setup.position === 'halves'), 0, Number(setup.gated)],
   ];
   const floats = [step.eps, step.scale, step.embeddingScale];
   return { kernel: 'decoder_step', outputs, ints, floats };

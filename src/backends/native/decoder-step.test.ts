@@ -20,12 +20,15 @@ import {
 const base: StepSetup = {
   ...{ rows: 13, C: 37, H: 3, keyWidth: 14, valueWidth: 9, F: 451, layers: 2, V: 1009, S: 61, place: 6 },
   ...{ best: 3, preNorm: false, activation: 'relu', position: 'added', panels: false },
+  ...{ gated: false, rms: false },
 };
 const setups: Readonly<Record<string, StepSetup>> = {
   'one text, its first token': { ...base, rows: 1, place: 0, S: 5 },
   'post-norm, rows of weights': base,
   'pre-norm, panels, rotary halves': { ...base, preNorm: true, panels: true, position: 'halves' },
   'panels, rotary neighbours, gelu': { ...base, panels: true, position: 'interleaved', activation: 'gelu' },
+  'gates, norms by the root mean square': { ...base, gated: true, rms: true, activation: 'silu' },
+  'gates, panels, pre-norm': { ...base, gated: true, panels: true, preNorm: true, activation: 'sigmoid' },
   'pre-norm, five texts, one best token': { ...base, preNorm: true, rows: 5, best: 1, layers: 1 },
   'a vocabulary smaller than a block, a width of one': {
     ...{ ...base, rows: 2, C: 5, H: 1, keyWidth: 2, valueWidth: 1, F: 3, V: 19, best: 17 },
@@ -34,8 +37,8 @@ const setups: Readonly<Record<string, StepSetup>> = {
 
 /** Where the caches of a layer stand among the tensors of a launch. */
 const cachesOf = (layer: number): readonly [keys: number, values: number] => [
-  24 + 26 * layer,
-  25 + 26 * layer,
+  29 + 37 * layer,
+  30 + 37 * layer,
 ];
 
 /** What the step gives, and the caches after it. */
