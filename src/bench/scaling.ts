@@ -120,23 +120,24 @@ function onLine(work: number, a: WorkTime, b: WorkTime): number {
 
 /**
  * Measured times over the trend: the time that a straight line through the neighbours, logarithm of the time against
- * logarithm of the work, gives at this point. Both neighbours where there are two; at the ends the next point and the
- * first one with twice or half its work.
+ * logarithm of the work, gives at this point. Both neighbours where there are two; for the last point the one before it
+ * and the nearest one with at most half its work. The first point has none: what a launch costs, however small its
+ * work, bends every curve there.
  *
  * @param points - work (any unit) and time, the work ascending
- * @returns undefined where there are fewer than three points
+ * @returns undefined for the first point, and for all where there are fewer than three
  */
 export function overTrend(points: readonly WorkTime[]): (number | undefined)[] {
-  const inwards = (from: readonly WorkTime[]): number | undefined => {
-    const [end, near, ...rest] = from;
-    const far = rest.find(({ work }) => Math.abs(Math.log2(work / near!.work)) >= 1) ?? rest.at(-1);
-    return end && near && far ? end.time / onLine(end.work, near, far) : undefined;
-  };
   return points.map(({ work, time }, i) => {
-    const [before, after] = [points[i - 1], points[i + 1]];
-    if (before && after) return time / onLine(work, before, after);
-    return inwards(before ? points.toReversed() : points);
+    const before = points[i - 1];
+    const other = points[i + 1] ?? behind(points.slice(0, -2), before);
+    return before && other ? time / onLine(work, before, other) : undefined;
   });
+}
+
+/** The last of some points with at most half the work of another, or the first of them. */
+function behind(points: readonly WorkTime[], next: WorkTime | undefined): WorkTime | undefined {
+  return points.findLast(({ work }) => next && work <= next.work / 2) ?? points[0];
 }
 
 /**

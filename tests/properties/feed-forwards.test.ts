@@ -223,11 +223,11 @@ describe('stochastic depth (Huang et al. 2016)', () => {
 describe('the fused decoder', () => {
   const batch = { ids: Int32Array.of(3, 5), mask: Uint8Array.of(1, 1), batch: 1, length: 2 };
   const others: readonly Partial<TransformerConfig>[] = [
-    { norm: 'rms' },
+    { norm: 'scale' },
     { decoderNorm: 'batch' },
     { normPlacement: 'deep' },
     { parallelResidual: true },
-    { feedForward: 'swiglu' },
+    { feedForward: 'moe', norm: 'rms' },
     { feedForward: 'moe' },
   ];
   it.for(others.map((config) => [JSON.stringify(config), config] as const))(

@@ -242,7 +242,7 @@ const wasmGemm: Work = {
 const scaling: Work = {
   name: 'scaling',
   threads: THREADS,
-  ours: ['scaling', '--rounds', '3'],
+  ours: ['scaling', '--rounds', '7'],
   contenders: [],
   figures: [
     {
