@@ -24,7 +24,7 @@ export interface ScalingPoint extends ScalingSize {
   readonly milliseconds: number;
   readonly tokensPerSecond: number;
   readonly gflops: number;
-  /** Measured time over the trend of its neighbours; undefined where a sweep has fewer than three points. */
+  /** Measured time over the trend of its neighbours, as `overTrend` gives it. */
   readonly overTrend: number | undefined;
 }
 
