@@ -82,10 +82,13 @@ const norm = (norm: KnownNorm): (Tensor | null)[] => [
   norm instanceof LayerNorm ? norm.bias : null,
 ];
 
+/** Attention whose projections are matrices of their own. */
+type PlainAttention = MultiHeadAttention & Readonly<Record<'query' | 'key' | 'value', Linear>>;
+
 /** A layer whose every part the kernel knows. */
 interface PlainLayer {
-  readonly selfAttention: MultiHeadAttention;
-  readonly crossAttention: MultiHeadAttention;
+  readonly selfAttention: PlainAttention;
+  readonly crossAttention: PlainAttention;
   readonly feedForward: KnownFeedForward;
   /** Of self-attention, of cross-attention, and of the feed-forward network. */
   readonly norms: readonly [KnownNorm, KnownNorm, KnownNorm];
@@ -159,7 +162,7 @@ function plainLayer(layer: DecoderLayer): PlainLayer | undefined {
   return { selfAttention, crossAttention, feedForward, norms: norms as unknown as PlainLayer['norms'] };
 }
 
-function isPlainAttention(attention: AttentionLayer): attention is MultiHeadAttention {
+function isPlainAttention(attention: AttentionLayer): attention is PlainAttention {
   if (!(attention instanceof MultiHeadAttention && attention.isPlain)) return false;
   const { query, key, value, output } = attention;
   return [query, key, value, output].every(isPlainLinear);
@@ -167,7 +170,7 @@ function isPlainAttention(attention: AttentionLayer): attention is MultiHeadAtte
 
 function multiplied({ selfAttention, crossAttention, feedForward }: PlainLayer): Linear[] {
   const { query, key, value, output } = selfAttention;
-  const linears = [query, key, value, output, crossAttention.query, crossAttention.output] as Linear[];
+  const linears = [query, key, value, output, crossAttention.query, crossAttention.output];
   return [...linears, ...networkOf(feedForward)];
 }
 
@@ -181,14 +184,14 @@ function networkOf(network: KnownFeedForward): Linear[] {
 function layerTensors({ selfAttention, crossAttention, feedForward, norms }: PlainLayer) {
   return ({ keys, values, memoryKeys, memoryValues }: Memory): (Tensor | null)[] => [
     ...norm(norms[0]),
-    ...[selfAttention.query, selfAttention.key, selfAttention.value].flatMap((part) =>
-      affine(part as Linear),
-    ),
+    ...affine(selfAttention.query),
+    ...affine(selfAttention.key),
+    ...affine(selfAttention.value),
     ...affine(selfAttention.output),
     keys,
     values,
     ...norm(norms[1]),
-    ...affine(crossAttention.query as Linear),
+    ...affine(crossAttention.query),
     ...affine(crossAttention.output),
     memoryKeys,
     memoryValues,

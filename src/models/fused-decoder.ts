@@ -159,6 +159,7 @@ export class FusedDecoder implements DecodingState {
     return [...ints, activationCode(activation), Number(isPreNorm)];
   }
 
+  /** The last ones. */
   private switches(): number[] {
     const { rotation, bits, isGated } = this.parts;
     return [Number(rotation?.layout === 'halves'), bits, Number(isGated)];
