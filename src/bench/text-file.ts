@@ -39,7 +39,7 @@ function dictionaryLines(): string[] | undefined {
 }
 
 /**
- * Writes every third line of the pronouncing dictionary, `word PHONEMES`, 1.1 MB, into a new file.
+ * Writes every third line of the pronouncing dictionary, `word PHONEMES`, 1.1 MB, into a file in a new folder.
  *
  * @returns its path, or undefined where the package is not installed
  */

@@ -1,5 +1,5 @@
 /** `heed bench --peers`: heed and its peers in turns, a line for each figure, and a file of results. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import {
   chooseWorks,
@@ -39,9 +39,9 @@ function lacks(data: string | undefined): (need: Requirement) => string | undefi
 
 /** Measures, prints and writes. */
 export function benchPeers({ rounds, only, python, data: named, out, json }: PeerFlags): void {
-  chooseWorks(only);
-  const data = named || dictionaryText();
-  if (data !== undefined) note(`text of char-gpt: ${data}`);
+  const readsText = chooseWorks(only).some(({ needs }) => needs === 'text file');
+  const data = named || (readsText ? dictionaryText() : undefined);
+  if (readsText && data !== undefined) note(`text of char-gpt: ${data}`);
   const results = measurePeers({
     rounds,
     only,
@@ -57,6 +57,7 @@ export function benchPeers({ rounds, only, python, data: named, out, json }: Pee
   });
   for (const { name, reason, works } of results.skipped)
     note(`skipped: ${name} (${reason}), in ${works.length === 1 ? works[0] : `${works.length} works`}`);
+  if (data !== undefined && data !== named) rmSync(dirname(data), { recursive: true });
   write(out, results, only);
   const reached = results.rows.flatMap(({ comparisons, limit }) =>
     [...comparisons, ...(limit ? [limit] : [])].flatMap(({ reached: is }) => is ?? []),

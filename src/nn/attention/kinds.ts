@@ -54,15 +54,18 @@ function multiHead(
   return new Layer({ ...withHeads(sizes, numHeads), ...options }, context);
 }
 
+/** Whether positions work inside the attention, on its projections or its scores. */
+function hasInnerPosition({ role, position = 'none' }: AttentionSizes): boolean {
+  return role !== 'cross' && (position === 'rope' || scoringPositions.has(position));
+}
+
 /** What is wrong with a number of heads that is not the model's. */
 function ownHeadsClash(numHeads: number, sizes: AttentionSizes): string | undefined {
   const { headDim, valueDim } = withHeads(sizes, numHeads);
   if (!Number.isInteger(headDim) || !Number.isInteger(valueDim))
     return `expected numHeads to divide the width of all heads (${sizes.numHeads * sizes.headDim}), got ${numHeads}`;
-  const { role, position = 'none' } = sizes;
-  const isPerHead = position === 'rope' || scoringPositions.has(position);
-  return role !== 'cross' && numHeads !== sizes.numHeads && isPerHead
-    ? `position ${position} is made for the ${sizes.numHeads} heads of the model, got numHeads ${numHeads}`
+  return numHeads !== sizes.numHeads && hasInnerPosition(sizes)
+    ? `position ${sizes.position} is made for the ${sizes.numHeads} heads of the model, got numHeads ${numHeads}`
     : undefined;
 }
 
@@ -206,9 +209,9 @@ export const attentions = {
   'parameter-free': variant(
     {},
     (_, ...[sizes]: Args) => new ParameterFreeAttention(sizes),
-    (_, { role, position = 'none' }: AttentionSizes) =>
-      role !== 'cross' && (position === 'rope' || scoringPositions.has(position))
-        ? `position ${position} works on projections, which it has not; use sinusoidal or learned`
+    (_, sizes: AttentionSizes) =>
+      hasInnerPosition(sizes)
+        ? `position ${sizes.position} works on projections, which it has not; use sinusoidal or learned`
         : undefined,
   ),
 } as const;
