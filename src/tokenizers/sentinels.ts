@@ -5,7 +5,8 @@
  */
 import type { PairCodec, Tokenizer } from './types.ts';
 
-const sentinel = /<(\d+)>/;
+/** Without zeros before the number, so that a text comes back as it was. */
+const sentinel = /<(0|[1-9]\d*)>/;
 
 /**
  * A vocabulary with sentinels, for both sides of a pair.
