@@ -8,7 +8,7 @@ import { expect, it } from 'vitest';
 import { getDevice, noGrad, scope, silu, type Tensor, tensor } from '../src/index.ts';
 import { needDevice } from './support/devices.ts';
 
-const RUN_FOR = 1500; // milliseconds
+const RUN_FOR = 3000; // milliseconds
 const busy = ['-e', 'for (;;);'];
 
 it('short launches give the same bits', async (context) => {
