@@ -48,15 +48,17 @@ static inline void relax(void) {
 #endif
 }
 
-// A waiting thread first spins, because the next launch often comes within microseconds, then sleeps.
-static int64_t spin_deadline(void) {
+static int64_t nanoseconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec + SPIN_NANOSECONDS;
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
+
+// A waiting thread first spins, because the next launch often comes within microseconds, then sleeps.
+static int64_t spin_deadline(void) { return nanoseconds() + SPIN_NANOSECONDS; }
 static int spin_before(int64_t deadline) {
   for (int pause = 0; pause < PAUSES; pause++) relax();
-  return spin_deadline() - SPIN_NANOSECONDS < deadline;
+  return nanoseconds() < deadline;
 }
 
 #ifdef __linux__
@@ -164,21 +166,65 @@ static void run_serially(int64_t tasks, heed_task run, void *context) {
   for (int64_t task = 0; task < tasks; task++) run(context, task);
 }
 
-static void wait_for_all(uint32_t tasks) {
+// A core that another process keeps busy puts a worker aside for milliseconds, and the launch waits for the task that it
+// has taken. After a wait much longer than the work, launches begin on the caller alone and only what lasts is handed
+// out, until the time that was lost is a small part of the whole.
+enum { LONG_WAIT = 300000, MUCH = 4, WARY_FOR = 16, ALONE = 200000 }; // nanoseconds, and factors
+static int64_t waryUntil;                                             // guarded by `busy`
+
+// While launches are wary, runs the first tasks; returns the number of them.
+static int64_t begin_alone(int64_t tasks, heed_task run, void *context) {
+  if (waryUntil == 0) return 0;
+  int64_t now = nanoseconds(), task = 0;
+  if (now >= waryUntil) {
+    waryUntil = 0;
+    return 0;
+  }
+  for (int64_t end = now + ALONE; task < tasks && now < end; now = nanoseconds()) run(context, task++);
+  return task;
+}
+
+static void learn_from_wait(int64_t began, int64_t worked) {
+  int64_t now = nanoseconds(), wait = now - worked;
+  if (wait > LONG_WAIT && wait > MUCH * (worked - began)) waryUntil = now + WARY_FOR * wait;
+}
+
+static void wait_for_all(uint32_t tasks, int64_t began) {
   uint32_t done;
-  int64_t deadline = 0;
+  int64_t worked = 0;
   while ((done = atomic_load_explicit(&finished, memory_order_acquire)) < tasks) {
-    if (deadline == 0) deadline = spin_deadline();
-    if (spin_before(deadline)) continue;
+    if (worked == 0) worked = nanoseconds();
+    if (spin_before(worked + SPIN_NANOSECONDS)) continue;
     atomic_store(&callerWaits, 1);
     if (atomic_load(&finished) == done) wait_while(&finished, done);
     atomic_store(&callerWaits, 0);
   }
+  if (worked) learn_from_wait(began, worked);
 }
 
 static void hand_out(uint32_t job, int range, int64_t first, int64_t end) {
   uint64_t ticket = (uint64_t)(job & 0xffffff) << (2 * COUNT_BITS) | (uint64_t)end << COUNT_BITS | (uint64_t)first;
   atomic_store_explicit(&ranges[range].ticket, ticket, memory_order_release);
+}
+
+// Hands the tasks from the first on out to all threads and waits for them.
+static void share(int64_t first, int64_t tasks, int64_t loose, heed_task run, void *context) {
+  int64_t began = nanoseconds();
+  currentTask = run;
+  currentContext = context;
+  currentCount = (uint32_t)tasks;
+  atomic_store_explicit(&finished, (uint32_t)first, memory_order_relaxed);
+  uint32_t next = atomic_load_explicit(&epoch, memory_order_relaxed) + 1;
+  int threads = started < heed_threads() ? started : heed_threads();
+  int64_t fixed = tasks - loose > first ? tasks - loose - first : 0, own = fixed / threads;
+  atomic_store_explicit(&rangeCount, threads, memory_order_relaxed);
+  for (int thread = 0; thread < threads; thread++) hand_out(next, thread, first + thread * own, first + (thread + 1) * own);
+  hand_out(next, MAX_THREADS, first + threads * own, tasks);
+  atomic_store(&epoch, next);
+  if (atomic_load(&sleepers)) wake_all(&epoch);
+  run_tasks(0);
+  wait_for_all((uint32_t)tasks, began);
+  heed_add_shortage(atomic_exchange(&jobShortage, 0));
 }
 
 void heed_parallel_for(int64_t tasks, heed_task run, void *context) {
@@ -196,21 +242,8 @@ void heed_parallel_ranges(int64_t tasks, int64_t loose, heed_task run, void *con
   if (!have_workers()) {
     run_serially(tasks, run, context);
   } else {
-    currentTask = run;
-    currentContext = context;
-    currentCount = (uint32_t)tasks;
-    atomic_store_explicit(&finished, 0, memory_order_relaxed);
-    uint32_t next = atomic_load_explicit(&epoch, memory_order_relaxed) + 1;
-    int threads = started < heed_threads() ? started : heed_threads();
-    int64_t own = (tasks - loose) / threads;
-    atomic_store_explicit(&rangeCount, threads, memory_order_relaxed);
-    for (int thread = 0; thread < threads; thread++) hand_out(next, thread, thread * own, (thread + 1) * own);
-    hand_out(next, MAX_THREADS, threads * own, tasks);
-    atomic_store(&epoch, next);
-    if (atomic_load(&sleepers)) wake_all(&epoch);
-    run_tasks(0);
-    wait_for_all((uint32_t)tasks);
-    heed_add_shortage(atomic_exchange(&jobShortage, 0));
+    int64_t first = begin_alone(tasks, run, context);
+    if (first < tasks) share(first, tasks, loose, run, context);
   }
   atomic_flag_clear_explicit(&busy, memory_order_release);
 }

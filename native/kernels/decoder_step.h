@@ -26,8 +26,8 @@ typedef struct {
 enum { PANEL = 32 };
 
 typedef struct {
-  const float *x; // [rows, K]
-  int64_t rows, K;
+  const float *x; // [rows, K], rows `stride` apart
+  int64_t rows, K, stride;
   int panels; // whether the weights are
   int bits;   // of their codes, or 0
   const quantized_input *codes; // of x, once coded() has made them

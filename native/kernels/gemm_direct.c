@@ -10,8 +10,12 @@
 #define IN_REGISTER(v) (void)0
 #endif
 
-// rows and vectors are constants wherever this is called; the last vector has w lanes when masked.
-ALWAYS_INLINE void block(const matmul *g, int rows, int vectors, int masked, int w, int64_t i, int64_t j) {
+enum { LINE = 64 / sizeof(float) };
+
+// rows, vectors and masked are constants wherever this is called; the last vector has w lanes when masked. `next` is NULL,
+// or memory of which one cache line is fetched with every k.
+ALWAYS_INLINE void block(const matmul *g, int rows, int vectors, int masked, int w, int64_t i, int64_t j,
+                         const float *next) {
   vf acc[MR][NV];
   UNROLL for (int r = 0; r < rows; r++) {
     UNROLL for (int v = 0; v < vectors; v++) acc[r][v] = splat(0);
@@ -29,6 +33,7 @@ ALWAYS_INLINE void block(const matmul *g, int rows, int vectors, int masked, int
     }
     UNROLL for (int part = 0; part < 3; part++) A[part] += ak;
     B += bk;
+    if (next) __builtin_prefetch(next + k * LINE, 0, 2);
   }
   UNROLL for (int v = 0; v < vectors; v++) {
     int lanes = masked && v == vectors - 1 ? w : VL;
@@ -40,13 +45,20 @@ ALWAYS_INLINE void block(const matmul *g, int rows, int vectors, int masked, int
   }
 }
 
-typedef void (*block_function)(const matmul *g, int w, int64_t i, int64_t j);
+typedef void (*block_function)(const matmul *g, int w, int64_t i, int64_t j, const float *next);
 
-#define BLOCK_ROW_COUNT(r)                                                                              \
-  static void wide_##r(const matmul *g, int w, int64_t i, int64_t j) { block(g, r, NV, 0, w, i, j); }   \
-  static void ragged_##r(const matmul *g, int w, int64_t i, int64_t j) { block(g, r, NV, 1, w, i, j); } \
-  static void narrow_##r(const matmul *g, int w, int64_t i, int64_t j) { block(g, r, 1, 1, w, i, j); }
-#define FUNCTIONS(r) {wide_##r, ragged_##r, narrow_##r}
+#define BLOCK(name, r, vectors, masked, next)                                                       \
+  static void name##_##r(const matmul *g, int w, int64_t i, int64_t j, const float *memory) {       \
+    (void)memory;                                                                                   \
+    block(g, r, vectors, masked, w, i, j, next);                                                    \
+  }
+#define BLOCK_ROW_COUNT(r)        \
+  BLOCK(wide, r, NV, 0, NULL)     \
+  BLOCK(fetching, r, NV, 0, memory) \
+  BLOCK(ragged, r, NV, 1, NULL)   \
+  BLOCK(narrow, r, 1, 1, NULL)
+#define FUNCTIONS(r) {wide_##r, fetching_##r, ragged_##r, narrow_##r}
+enum { WIDE, FETCHING, RAGGED, NARROW, KINDS };
 
 BLOCK_ROW_COUNT(1)
 BLOCK_ROW_COUNT(2)
@@ -67,7 +79,7 @@ BLOCK_ROW_COUNT(11)
 BLOCK_ROW_COUNT(12)
 #endif
 
-static const block_function blockFunctions[MR][3] = {
+static const block_function blockFunctions[MR][KINDS] = {
     FUNCTIONS(1), FUNCTIONS(2), FUNCTIONS(3), FUNCTIONS(4),
 #if MR >= 6
     FUNCTIONS(5), FUNCTIONS(6),
@@ -80,15 +92,19 @@ static const block_function blockFunctions[MR][3] = {
 #endif
 };
 
-// All rows of the columns [j, j + width), width <= NR, in blocks of nearly equal height.
+// All rows of the columns [j, j + width), width <= NR, in blocks of nearly equal height. The first one waits for B; the
+// others have the time to fetch what lies behind it, where that is needed next.
 static void column_panel(const matmul *g, int64_t j, int64_t width) {
-  int kind = width == NR ? 0 : width > VL ? 1 : 2;
+  int kind = width == NR ? WIDE : width > VL ? RAGGED : NARROW;
   int w = (int)(width > VL ? width - VL : width);
   int64_t blocks = ceil_div(g->M, MR), i = 0;
+  const float *next = g->B + g->K * g->bk, *end = next + g->K * g->bk;
   for (int64_t b = 0; b < blocks; b++) {
     int64_t rows = (g->M - i) / (blocks - b);
-    blockFunctions[rows - 1][kind](g, w, i, j);
+    int fetches = g->streams && b > 0 && kind == WIDE && next < end;
+    blockFunctions[rows - 1][fetches ? FETCHING : kind](g, w, i, j, next);
     i += rows;
+    if (fetches) next += g->K * LINE;
   }
 }
 

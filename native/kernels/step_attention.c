@@ -2,6 +2,7 @@
 #include "decoder_step.h"
 #include "rows.h"
 
+
 // scores[n] = scale query · key of place n
 static void score(float *scores, const float *query, const float *keys, const int64_t *places, int64_t count,
                   int64_t row, int64_t width, float scale) {
@@ -40,15 +41,26 @@ static float weigh(float *scores, int64_t count) {
   return lane_sum(sum);
 }
 
-// out = sum over n of weights[n] value of place n, / total
+// out = sum over n of weights[n] value of place n, / total, for `vectors` (a constant) of its vectors, the last of w lanes
+ALWAYS_INLINE void average_vectors(int vectors, int w, float *out, const float *weights, float factor, const float *values,
+                                   const int64_t *places, int64_t count, int64_t row) {
+  vf sums[4];
+  UNROLL for (int v = 0; v < vectors; v++) sums[v] = splat(0);
+  for (int64_t n = 0; n < count; n++) {
+    const float *value = values + places[n] * row;
+    UNROLL for (int v = 0; v < vectors; v++) sums[v] += weights[n] * load(value + v * VL, v == vectors - 1 ? w : VL);
+  }
+  UNROLL for (int v = 0; v < vectors; v++) store(out + v * VL, sums[v] * factor, v == vectors - 1 ? w : VL);
+}
+
 static void average(float *out, const float *weights, float total, const float *values, const int64_t *places,
                     int64_t count, int64_t row, int64_t width) {
   float factor = count == 0 ? 0 : 1 / total;
-  FOR_VECTORS(c, width, {
-    vf sum = splat(0);
-    for (int64_t n = 0; n < count; n++) sum += weights[n] * load(values + places[n] * row + c, W);
-    store(out + c, sum * factor, W);
-  });
+  int64_t c = 0;
+  for (; c + 4 * VL <= width; c += 4 * VL) average_vectors(4, VL, out + c, weights, factor, values + c, places, count, row);
+  for (; c < width; c += VL) {
+    average_vectors(1, (int)min64(VL, width - c), out + c, weights, factor, values + c, places, count, row);
+  }
 }
 
 typedef struct {

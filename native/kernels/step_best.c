@@ -44,6 +44,13 @@ static double sum_exponentials(const float *x, int64_t n, float max) {
   return lane_sum(sum);
 }
 
+static void forbid(const best_tokens *s, float *logits, int64_t first, int64_t n) {
+  for (int64_t c = 0; s->forbidden && c < n; c++) {
+    if (!s->forbidden[first + c]) continue;
+    for (int64_t row = 0; row < s->in.rows; row++) logits[row * BLOCK_COLUMNS + c] = -INFINITY;
+  }
+}
+
 static void best_of_block(void *context, int64_t block) {
   const best_job *j = context;
   const best_tokens *s = j->s;
@@ -53,11 +60,9 @@ static void best_of_block(void *context, int64_t block) {
   if (!logits) return;
   step_product part = {.weight = s->weight, .scales = s->scales, .N = s->V, .stride = BLOCK_COLUMNS};
   multiply_columns(&s->in, &part, first, n, logits);
+  forbid(s, logits, first, n);
   for (int64_t row = 0; row < rows; row++) {
-    float *x = logits + row * BLOCK_COLUMNS;
-    for (int64_t c = 0; s->forbidden && c < n; c++) {
-      if (s->forbidden[first + c]) x[c] = -INFINITY;
-    }
+    const float *x = logits + row * BLOCK_COLUMNS;
     int64_t at = block * rows + row, wanted = s->wanted[row] - first;
     j->maxima[at] = row_max(x, n);
     j->sums[at] = sum_exponentials(x, n, j->maxima[at]);

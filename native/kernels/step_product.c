@@ -13,6 +13,7 @@ typedef struct {
 
 static void multiply_panels(matmul *g, const step_product *p, int64_t j, int64_t n) {
   g->bj = 1;
+  g->streams = 1;
   for (int64_t c = j; c < j + n; c += PANEL) {
     g->N = g->bk = min64(PANEL, p->N - c);
     g->B = p->weight + c * g->K;
@@ -32,7 +33,7 @@ void multiply_columns(const step_input *in, const step_product *p, int64_t j, in
     multiply_code_columns(in, p, j, n, y);
     return;
   }
-  matmul g = {.M = in->rows, .N = n, .K = in->K, .A = in->x, .ai = in->K, .ak = 1, .B = p->weight + j * in->K, .bk = 1,
+  matmul g = {.M = in->rows, .N = n, .K = in->K, .A = in->x, .ai = in->stride, .ak = 1, .B = p->weight + j * in->K, .bk = 1,
               .bj = in->K, .C = y, .ldc = p->stride, .accumulate = p->add};
   if (in->panels) multiply_panels(&g, p, j, n);
   else matmul_rows(&g);
