@@ -5,7 +5,19 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fallbackCounts } from '../src/core/counter.ts';
-import { definedOps } from '../src/index.ts';
+import { defineOp } from '../src/core/op.ts';
+import {
+  concat,
+  countOps,
+  definedOps,
+  getDevice,
+  noGrad,
+  pad,
+  scope,
+  slice,
+  type Tensor,
+  zeros,
+} from '../src/index.ts';
 import { modelOptions } from '../src/models/registry.ts';
 import type { Experiment } from '../src/train/config/schema.ts';
 import { validateExperiment } from '../src/train/config/validate.ts';
@@ -102,13 +114,78 @@ describe('a run falls back nowhere', () => {
   });
 });
 
-// They count no fallback, which is what an op has that gives way to its definition.
-it('the ops without any kernel are those that copy blocks and a few small ones', () => {
+it('every op has a kernel, or is made of ops that have', () => {
   const ops = [...definedOps()].flatMap(([name, { definition }]) =>
     definition.compute && !definition.kernel ? [name] : [],
   );
-  expect(ops.toSorted()).toEqual([
-    ...['concat', 'keepWhere', 'monotonicAlignment', 'monotonicAlignmentGradient', 'pad'],
-    ...['quantizedEmbedding', 'sign', 'slice'],
-  ]);
+  expect(ops).toEqual([]);
+});
+
+/** Launches and fallbacks of a call on native. */
+function callsOf(call: () => unknown): { launches: string[]; fallbacks: Record<string, number> } {
+  const device = getDevice('native');
+  const { launch } = device;
+  const launches: string[] = [];
+  device.launch = (launched) => {
+    launches.push(launched.name);
+    launch(launched);
+  };
+  try {
+    const { counts } = countOps(() => scope(() => noGrad(() => void call())));
+    return { launches, fallbacks: Object.fromEntries(counts.fallbacks) };
+  } finally {
+    device.launch = launch;
+  }
+}
+
+describe('what runs in JavaScript on native', () => {
+  const onNative = (shape: readonly number[]): Tensor => zeros(shape, { device: 'native' });
+
+  it.for<[string, () => Tensor]>([
+    ['part of an axis', () => slice(onNative([4, 8]), 1, 2, 5)],
+    ['zeros around it', () => pad(onNative([4, 8]), 1, 2, 12)],
+    ['two tensors', () => concat([onNative([2, 8]), onNative([2, 8])], 1)],
+    ['a row of thousands', () => slice(onNative([2, 32000]), 0, 1)],
+  ])('a few short copies, which count no fallback: %s', ([, call], context) => {
+    needDevice(context, 'native');
+    expect(callsOf(call)).toEqual({ launches: [], fallbacks: {} });
+  });
+
+  it.for<[string, () => Tensor]>([
+    ['more of them', () => slice(onNative([5, 8]), 1, 2, 5)],
+    ['longer ones', () => slice(onNative([2, 32768]), 0, 1)],
+    [
+      'more tensors',
+      () =>
+        concat(
+          Array.from({ length: 5 }, () => onNative([1, 8])),
+          1,
+        ),
+    ],
+  ])('none of %s', ([, call], context) => {
+    needDevice(context, 'native');
+    expect(callsOf(call)).toEqual({ launches: ['copy_blocks'], fallbacks: {} });
+  });
+
+  it('more tensors side by side than a launch takes, and tensors of two types, which are counted', (context) => {
+    needDevice(context, 'native');
+    const many = Array.from({ length: 1001 }, () => onNative([5, 2]));
+    expect(callsOf(() => concat(many, 1))).toEqual({ launches: [], fallbacks: { concat: 1 } });
+    const mixed = [onNative([5, 2]), zeros([5, 2], { device: 'native', dtype: 'int32' })];
+    expect(callsOf(() => concat(mixed, 1))).toEqual({ launches: [], fallbacks: { concat: 1 } });
+  });
+
+  it('an op that was given no kernel, which is counted', (context) => {
+    needDevice(context, 'native');
+    const double = defineOp<readonly [x: Tensor], Record<never, never>>({
+      name: 'doubleForThisTest',
+      samples: [],
+      shape: ([x]) => x,
+      compute: ({ inputs: [x], output }) => output.data.set(x.data.map((value) => 2 * value)),
+    });
+    expect(callsOf(() => double(onNative([3]), {}))).toEqual({
+      launches: [],
+      fallbacks: { doubleForThisTest: 1 },
+    });
+  });
 });

@@ -139,6 +139,23 @@ const withInt =
   (call) =>
     call.name === kernel ? { ...call, ints: call.ints.with(place, change(call.ints[place]!)) } : call;
 
+/** The same launch of a kernel with other arguments. */
+const inKernel =
+  (kernel: string, change: (call: KernelCall) => Partial<KernelCall>): Change =>
+  (call) =>
+    call.name === kernel ? { ...call, ...change(call) } : call;
+
+/** Every row of an alignment as an entry of its own. */
+const startingOver = ({ tensors, ints: [entries, outputs, places] }: KernelCall): Partial<KernelCall> => ({
+  tensors: tensors.with(2, null),
+  ints: [entries! * outputs!, 1, places!],
+  items: Math.ceil((entries! * outputs!) / 4),
+});
+
+/** Where a row has three pieces, which is a padded one: the first and the last exchanged. */
+const zerosBehind = ({ ints }: KernelCall): Partial<KernelCall> =>
+  ints[1] === 3 ? { ints: ints.with(2, ints[8]!).with(8, ints[2]!) } : {};
+
 const flipped = (value: number): number => 1 - value;
 const bugs: readonly (readonly [name: string, op: string, change: Change])[] = [
   ['queries turned the other way', 'rotary', withInt('rotary', 6, flipped)],
@@ -157,6 +174,18 @@ const bugs: readonly (readonly [name: string, op: string, change: Change])[] = [
   ['windows one row late', 'unfold', withInt('unfold', 5, (n) => n + 1)],
   ['windows added one row late', 'fold', withInt('fold', 5, (n) => n + 1)],
   ['keys that come later seen', 'additiveAttention', withInt('additive_attention', 5, (n) => n + 1)],
+  [
+    'single columns of a mask taken for all',
+    'keepWhere',
+    inKernel('keep_where', ({ ints }) => ({ ints: ints.with(-1, 0) })),
+  ],
+  [
+    'every output starts at the first place',
+    'monotonicAlignment',
+    inKernel('monotonic_alignment', startingOver),
+  ],
+  ['blocks one number late', 'slice', withInt('copy_blocks', 4, (n) => n + 1)],
+  ['zeros behind instead of before', 'pad', inKernel('copy_blocks', zerosBehind)],
   ['the last row left out', 'gatherLast', (call) => ({ ...call, items: call.items - 1 })],
   [
     'the last row left out on two threads',

@@ -138,11 +138,7 @@ static inline attention_shape read_relative(const heed_args *a, const uint8_t *m
   return p;
 }
 
-typedef uint8_t mask_bytes __attribute__((vector_size(VL)));
-
 // x where the mask is 1, -inf where it is 0.
 ALWAYS_INLINE vf apply_mask(vf x, const uint8_t *mask, int w) {
-  mask_bytes bytes = {0};
-  __builtin_memcpy(&bytes, mask, (size_t)w);
-  return choose(less_int((vi){0}, __builtin_convertvector(bytes, vi)), x, splat(-INFINITY));
+  return choose(load_mask(mask, w), x, splat(-INFINITY));
 }

@@ -4,12 +4,18 @@
 
 enum {
   UNARY_NEG, UNARY_EXP, UNARY_LOG, UNARY_SQRT, UNARY_RECIPROCAL, UNARY_TANH, UNARY_SIGMOID, UNARY_RELU, UNARY_GELU,
-  UNARY_GELU_TANH, UNARY_SILU, UNARY_ABS, UNARY_SQUARE, UNARY_SIN, UNARY_COS, UNARY_ERF
+  UNARY_GELU_TANH, UNARY_SILU, UNARY_ABS, UNARY_SQUARE, UNARY_SIN, UNARY_COS, UNARY_ERF,
+  UNARY_SIGN
 };
 
 ALWAYS_INLINE vf each_lane(float (*function)(float), vf v) {
   for (int k = 0; k < VL; k++) v[k] = function(v[k]);
   return v;
+}
+
+// Zeros and NaN stay what they are.
+ALWAYS_INLINE vf sign_of(vf x) {
+  return choose(less(splat(0), x), splat(1), choose(less(x, splat(0)), splat(-1), x));
 }
 
 ALWAYS_INLINE vf unary_value(int code, vf x) {
@@ -29,6 +35,7 @@ ALWAYS_INLINE vf unary_value(int code, vf x) {
     case UNARY_SQUARE: return x * x;
     case UNARY_SIN: return each_lane(sinf, x);
     case UNARY_COS: return each_lane(cosf, x);
+    case UNARY_SIGN: return sign_of(x);
     default: return verf(x);
   }
 }
@@ -59,6 +66,7 @@ KERNEL(unary) {
     UNARY_LOOP(UNARY_SIN)
     UNARY_LOOP(UNARY_COS)
     UNARY_LOOP(UNARY_ERF)
+    UNARY_LOOP(UNARY_SIGN)
   }
 }
 

@@ -8,7 +8,7 @@
 #pragma once
 #include "kernel.h"
 
-enum { CODE_PANEL = 16 };
+enum { CODE_PANEL = 16, GROUP = 32 };
 
 // Rows of activations. The caller gives x, M, K and bits.
 typedef struct {

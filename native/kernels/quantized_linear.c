@@ -4,7 +4,7 @@
 #include "quantized.h"
 #include "simd.h"
 
-enum { GROUP = 32, QUANTIZED_TASK = 1 << 16, WORDS = GROUP / 4, MAX_ROWS = VL == 16 ? 8 : 4 };
+enum { QUANTIZED_TASK = 1 << 16, WORDS = GROUP / 4, MAX_ROWS = VL == 16 ? 8 : 4 };
 
 typedef int8_t byte_lanes __attribute__((vector_size(VL)));
 typedef int8_t byte_memory __attribute__((vector_size(VL), aligned(1), may_alias));

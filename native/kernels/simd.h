@@ -77,6 +77,18 @@ ALWAYS_INLINE vf keep_lanes(vf v, int w, float other) {
 }
 #if !(VL == 16 && defined(__AVX512F__))
 ALWAYS_INLINE vf reciprocal(vf x) { return 1.0f / x; }
+
+typedef uint8_t mask_bytes __attribute__((vector_size(VL)));
+typedef uint16_t mask_words __attribute__((vector_size(VL * 2)));
+
+// The first w lanes whose byte at p is not 0.
+ALWAYS_INLINE vmask load_mask(const uint8_t *p, int w) {
+  mask_bytes bytes = {0};
+  __builtin_memcpy(&bytes, p, (size_t)w);
+  // In two steps, because GCC takes one to four times the width apart into scalars; of a few bytes those are faster.
+  if (w == VL) return less_int((vi){0}, __builtin_convertvector(__builtin_convertvector(bytes, mask_words), vi));
+  return less_int((vi){0}, __builtin_convertvector(bytes, vi));
+}
 #endif
 ALWAYS_INLINE vf absolute(vf v) { return (vf)((vi)v & 0x7fffffff); }
 

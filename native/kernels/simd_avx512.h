@@ -30,6 +30,11 @@ ALWAYS_INLINE vmask less_int(vi a, vi b) { return _mm512_cmplt_epi32_mask((__m51
 ALWAYS_INLINE vf choose(vmask mask, vf yes, vf no) {
   return (vf)_mm512_mask_blend_ps(mask, (__m512)no, (__m512)yes);
 }
+// The first w lanes whose byte at p is not 0.
+ALWAYS_INLINE vmask load_mask(const uint8_t *p, int w) {
+  __m128i bytes = _mm_maskz_loadu_epi8((__mmask16)((1u << w) - 1), p);
+  return _mm_test_epi8_mask(bytes, bytes);
+}
 // The sum of the vector's quarters, four floats.
 ALWAYS_INLINE v4 fold_sum(vf v) {
   __m256 half = _mm256_add_ps(_mm512_castps512_ps256((__m512)v), _mm512_extractf32x8_ps((__m512)v, 1));

@@ -66,6 +66,20 @@ function decoderStep({ ints }: KernelCall): KernelCost {
   return { flops: 2 * (products + cached), bytes: ((bits || 32) / 8) * weights + 4 * cached };
 }
 
+/** What is written, and what is read for it: not the zeros. */
+function copyBlocks({ tensors, ints: [, , ...pieces] }: KernelCall): KernelCost {
+  const [target, ...sources] = tensors;
+  const lengths = sources.map((_, k) => pieces[3 * k]!);
+  const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0);
+  const columns = sum(lengths);
+  const copied = sum(lengths.filter((_, k) => sources[k]));
+  return { flops: 0, bytes: columns === 0 ? 0 : target!.byteLength * (1 + copied / columns) };
+}
+
+/** Entries of the batch · outputs · places. */
+const alignmentSize = ({ ints: [entries, outputs, places] }: KernelCall): number =>
+  entries! * outputs! * places!;
+
 /** Kernels whose arguments say more than the sizes of their tensors. */
 const costs: Readonly<Record<string, (call: KernelCall) => KernelCost>> = {
   gemm,
@@ -79,6 +93,13 @@ const costs: Readonly<Record<string, (call: KernelCall) => KernelCost>> = {
   // Only the rows that are asked for are read.
   embedding: (call) => rows(call),
   gather_rows: (call) => rows(call),
+  quantized_embedding: ({ tensors: [target], ints: [, bits] }) => ({
+    flops: 0,
+    bytes: target!.byteLength * (1 + bits! / 32),
+  }),
+  copy_blocks: copyBlocks,
+  monotonic_alignment: (call) => ({ flops: 4 * alignmentSize(call), bytes: sizeOfAll(call) }),
+  monotonic_alignment_backward: (call) => ({ flops: 8 * alignmentSize(call), bytes: sizeOfAll(call) }),
   copy_rows: (call) => ({ flops: 0, bytes: 8 * call.items * call.ints[1]! }),
   // Parameters and both moments are written again.
   adam: (call) => ({ flops: 3 * (sizeOfAll(call) / 4), bytes: 1.75 * sizeOfAll(call) }),

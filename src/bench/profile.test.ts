@@ -59,6 +59,37 @@ describe('costs of a launch', () => {
     expect(costOf(gated)).toEqual({ flops: 2 * cached, bytes: all + 4 * cached });
   });
 
+  it('of blocks that are copied: what is written, and what of it comes from elsewhere', () => {
+    const [y, x] = [new Float32Array(3 * 7), new Float32Array(3 * 9)];
+    const pieces = [...[2, 0, 0], ...[5, 9, 1]];
+    const call = {
+      name: 'copy_blocks',
+      tensors: [y, null, x],
+      ints: [4, 2, ...pieces],
+      floats: [],
+      items: 21,
+    };
+    let elements = 0;
+    for (let row = 0; row < 3; row++) elements += 2 + 5 + 5;
+    expect(costOf(call)).toEqual({ flops: 0, bytes: 4 * elements });
+    const nothing = { ...call, tensors: [new Float32Array(0), x], ints: [4, 1, 0, 9, 1], items: 0 };
+    expect(costOf(nothing)).toEqual({ flops: 0, bytes: 0 });
+  });
+
+  it('of quantised rows: only those that are asked for', () => {
+    const tensors = [new Float32Array(6 * 64), new Uint8Array(1e6), new Float32Array(1e4), new Int32Array(6)];
+    const call = { name: 'quantized_embedding', tensors, ints: [64, 4], floats: [1], items: 6 };
+    expect(costOf(call)).toEqual({ flops: 0, bytes: 6 * 64 * 4 + (6 * 64) / 2 });
+  });
+
+  it('of an alignment: operations of every place', () => {
+    const [p, y] = [new Float32Array(2 * 3 * 5), new Float32Array(2 * 3 * 5)];
+    const call = { tensors: [y, p, null], ints: [2, 3, 5], floats: [], items: 1, workPerItem: 1e6 };
+    // Two products, a sum and 1 − p forward.
+    expect(costOf({ ...call, name: 'monotonic_alignment' })).toEqual({ flops: 4 * 30, bytes: 4 * 60 });
+    expect(costOf({ ...call, name: 'monotonic_alignment_backward' }).flops).toBe(8 * 30);
+  });
+
   it('of any other kernel: every tensor once', () => {
     const call = {
       name: 'binary',

@@ -20,7 +20,7 @@ export interface Counts {
   readonly bytes: number;
   /** Longest chain of ops of which each needs the one before: what no parallel machine can shorten. */
   readonly steps: number;
-  /** Calls that had a kernel in their definition but none on the device. */
+  /** Calls that ran the definition of an op on a fast device, for want of a kernel. */
   readonly fallbacks: ReadonlyMap<string, number>;
 }
 
@@ -60,7 +60,7 @@ export function countCall(
   running.ops.set(name, count);
 }
 
-/** Not for users: a kernel was missing and the reference ran instead. */
+/** Not for users: a kernel was missing and the definition ran instead. */
 export function countFallback(name: string): void {
   fallbacks.set(name, (fallbacks.get(name) ?? 0) + 1);
 }

@@ -45,6 +45,8 @@ export interface KernelBackwardContext<I, P> extends BackwardContext<I, P> {
 /** How a device runs an op. */
 export interface KernelDefinition<I extends Inputs, P> {
   readonly names: readonly string[];
+  /** Whether a call is so small that a launch takes longer than `compute`, which runs then; no fallback. */
+  isSmall?(output: Shape, shapes: Shapes<I>, params: P): boolean;
   /** Extra results for the backward kernel. */
   saved?(shapes: Shapes<I>, params: P): readonly TensorSpec[];
   /** The launch, or undefined where these shapes are not for the kernel. */
@@ -144,13 +146,17 @@ function run<I extends Inputs, P>(definition: OpDefinition<I, P>, inputs: I, par
   const device = deviceOf(definition.name, inputs);
   const shapes = inputs.map((input) => input?.shape ?? null) as unknown as Shapes<I>;
   const shape = definition.shape(shapes, params);
-  const launched = definition.kernel ? launch(definition, inputs, params, shape, shapes, device) : undefined;
+  const isSmall = definition.kernel?.isSmall?.(shape, shapes, params) ?? false;
+  const launched =
+    definition.kernel && !isSmall ? launch(definition, inputs, params, shape, shapes, device) : undefined;
   if (launched) {
     if (isCounting())
       countCall(definition.name, flopsOf(definition, shapes, params, shape), inputs, launched.output);
     return launched.output;
   }
-  if (definition.kernel && device.floatType === 'float32') countFallback(definition.name);
+  // A fused op without a kernel is others, which have theirs.
+  const isFallback = !isSmall && (definition.kernel ?? definition.compute) !== undefined;
+  if (isFallback && device.floatType === 'float32') countFallback(definition.name);
   const output = definition.compute
     ? computed(definition, inputs, params, shape, device)
     : composed(definition, inputs, params);

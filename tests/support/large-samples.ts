@@ -1,5 +1,6 @@
 /** Samples beside those of the ops: odd sizes, large enough that every launch has several tasks. */
 import { type WindowParams, windowCount } from '../../src/ops/convolution/unfold.ts';
+import { sampleRows } from '../../src/ops/quantized-linear/samples.ts';
 import type { AnySample } from './conformance.ts';
 
 const int32 = (shape: readonly number[], values: readonly number[]) =>
@@ -106,7 +107,51 @@ const additiveAttention: readonly AnySample[] = [
   },
 ];
 
+/** Places that are hidden in no order. */
+const mask = (shape: readonly number[]) => {
+  const values = scattered(
+    shape.reduce((a, b) => a * b),
+    7,
+  ).map((n) => Number(n > 1));
+  return { shape, values, dtype: 'bool' } as const;
+};
+const keepWhere: readonly AnySample[] = [
+  { inputs: [[7, 3, 61, 67], mask([7, 1, 1, 67])], params: { value: 0 } },
+  { inputs: [[7, 3, 19, 37], mask([7, 1, 19, 37])], params: { value: -2 } },
+  { inputs: [[61, 517], mask([61, 1])], params: { value: 0.5 } },
+];
+
+const probabilities = (shape: readonly number[]) => ({ shape, range: [0.05, 0.95] }) as const;
+const monotonicAlignment: readonly AnySample[] = [
+  { inputs: [probabilities([61, 7, 19]), probabilities([61, 19])], params: {} },
+  { inputs: [probabilities([5, 3, 130, 67]), null], params: {} },
+];
+const monotonicAlignmentGradient: readonly AnySample[] = monotonicAlignment.map(
+  ({ inputs: [p, before], params }) => ({ inputs: [p!, p!, before!], params }),
+);
+
+const slice: readonly AnySample[] = [
+  { inputs: [[61, 19, 23]], params: { axis: 1, start: 3, end: 17 } },
+  { inputs: [[4001, 5]], params: { axis: 1, start: 4, end: 5 } },
+  { inputs: [[70001]], params: { axis: 0, start: 3, end: 70000 }, note: 'a single block' },
+];
+const pad: readonly AnySample[] = [
+  { inputs: [[61, 19, 23]], params: { axis: 1, before: 3, size: 29 } },
+  { inputs: [[501, 67]], params: { axis: 0, before: 13, size: 600 } },
+];
+const concat: readonly AnySample[] = [
+  { inputs: [3, 0, 17, 130].map((n) => [61, n, 5]), params: { axis: 1 } },
+  { inputs: [130, 1, 300].map((n) => [n, 111]), params: { axis: 0 } },
+];
+const sign: readonly AnySample[] = [{ inputs: [[61, 517]], params: {} }];
+const quantizedEmbedding: readonly AnySample[] = [
+  sampleRows({ dtype: 'int8', outFeatures: 517, inFeatures: 109 }, scattered(401, 517)),
+  sampleRows({ dtype: 'int4', outFeatures: 517, inFeatures: 96 }, scattered(401, 517)),
+];
+
 /** By name of the op. */
 export const largeSamples: Readonly<Record<string, readonly AnySample[]>> = {
+  ...{ keepWhere, monotonicAlignment, monotonicAlignmentGradient, slice, pad, concat, sign },
+  quantizedEmbedding,
   ...{ rotary, gatherLast, scatterLast, relativeAttention, recurrent, unfold, fold, additiveAttention },
 };

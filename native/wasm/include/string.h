@@ -1,4 +1,5 @@
-// The one function of <string.h> that kernels use, as an instruction.
+// The functions of <string.h> that kernels use, as instructions.
 #pragma once
 
 #define memcpy __builtin_memcpy
+#define memset __builtin_memset

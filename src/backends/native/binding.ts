@@ -46,7 +46,7 @@ export interface NativeBinding {
 /** Codes of the `unary` kernel, in its order. */
 export const unaryCodes = [
   ...(['neg', 'exp', 'log', 'sqrt', 'reciprocal', 'tanh', 'sigmoid', 'relu'] as const),
-  ...(['gelu', 'gelu_tanh', 'silu', 'abs', 'square', 'sin', 'cos', 'erf'] as const),
+  ...(['gelu', 'gelu_tanh', 'silu', 'abs', 'square', 'sin', 'cos', 'erf', 'sign'] as const),
 ] as const;
 
 /** Codes of the `binary` kernel, in its order. */

@@ -31,6 +31,7 @@ const unary: Record<(typeof unaryCodes)[number], (x: number) => number> = {
   sin: Math.sin,
   cos: Math.cos,
   erf,
+  sign: Math.sign,
 };
 
 describe('unary', () => {
@@ -69,6 +70,9 @@ describe('unary', () => {
     ['log', 0, -inf],
     ['reciprocal', 0, inf],
     ['gelu', inf, inf],
+    ['sign', -inf, -1],
+    ['sign', -1e-45, -1],
+    ['sign', 0, 0],
   ];
   for (const [name, input, want] of limits) {
     test(`${name}(${input}) = ${want}`, (context) => {

@@ -74,3 +74,45 @@ describe.each([8, 4] as const)('quantized_linear with %i bits', (bits) => {
     },
   );
 });
+
+describe.each([8, 4] as const)('quantized_embedding with %i bits', (bits) => {
+  const int8 = bits === 8;
+  const sizes = [
+    [16, 32],
+    [1, 64],
+    [35, 96],
+    [50, 256],
+    ...(int8
+      ? [
+          [33, 45],
+          [2, 1],
+        ]
+      : []),
+  ] as const;
+  it.for(sizes)('a table %i × %i', ([V, C], context) => {
+    const [panels, groups] = [Math.ceil(V! / 16), Math.ceil(C! / 32)];
+    const codes = int8 ? signed(panels * groups * 512, V!) : bytes(panels * groups * 256, V!);
+    const scales = noise(int8 ? panels * 16 : panels * groups * 16, 3);
+    const table = slowDequantize({
+      codes: { data: codes },
+      scales: { data: scales },
+      rows: V!,
+      columns: C!,
+      dtype: int8 ? 'int8' : 'int4',
+    });
+    for (const tokens of [0, 1, 90]) {
+      const ids = Int32Array.from({ length: tokens }, (_, t) => (t * 7 + V! - 1) % V!);
+      const wanted = Float64Array.from(
+        { length: tokens * C! },
+        (_, n) => 2.5 * table[ids[Math.floor(n / C!)]! * C! + (n % C!)]!,
+      );
+      const call = {
+        kernel: 'quantized_embedding',
+        outputs: [blank(tokens * C!)],
+        inputs: [codes, scales, ids],
+      };
+      const tolerance = { relative: 3e-7 };
+      expectKernel(context, { ...call, ints: [C!, bits], floats: [2.5], items: tokens }, [wanted], tolerance);
+    }
+  });
+});

@@ -3,6 +3,7 @@ import { defineOp, type Op, type Sample, type SampleInput } from '../../core/op.
 import type { Shape } from '../../core/shape.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import { add, div, mul } from './binary.ts';
+import { unaryCode } from './codes.ts';
 import { erf as erfOf } from './erf.ts';
 import { scale } from './scale.ts';
 import { sign } from './sign.ts';
@@ -10,26 +11,6 @@ import { sign } from './sign.ts';
 type One = readonly [x: Tensor];
 type None = Record<never, never>;
 type UnaryOp = ((x: Tensor) => Tensor) & { readonly definition: Op<One, None>['definition'] };
-
-/** Codes of `unary` in native/elementwise.c. */
-const kernelCodes = [
-  'neg',
-  'exp',
-  'log',
-  'sqrt',
-  'reciprocal',
-  'tanh',
-  'sigmoid',
-  'relu',
-  'gelu',
-  'geluTanh',
-  'silu',
-  'abs',
-  'square',
-  'sin',
-  'cos',
-  'erf',
-] as const;
 
 const shapes: readonly Shape[] = [[3, 7], [0], [1], [], [2, 33]];
 
@@ -52,7 +33,7 @@ interface UnaryRow {
 
 function unary(row: UnaryRow): UnaryOp {
   const { name, formula, derivative } = row;
-  const code = kernelCodes.indexOf(name as (typeof kernelCodes)[number]);
+  const code = unaryCode(name);
   const op = defineOp<One, None>({
     name,
     samples: samplesOf(row),

@@ -8,6 +8,7 @@
  * Paper: Raffel et al., Online and Linear-Time Attention by Enforcing Monotonic Alignments, 2017,
  * https://arxiv.org/abs/1704.00784, §2.3
  */
+import type { KernelCall } from '../../core/device.ts';
 import { defineOp } from '../../core/op.ts';
 import { formatShape, sizeOf } from '../../core/shape.ts';
 import type { Tensor } from '../../core/tensor.ts';
@@ -59,19 +60,33 @@ function walkBack(
   return result;
 }
 
-/** Calls `each` on every batch entry. */
-function eachEntry(p: Tensor, each: (from: number, to: number, T: number, S: number) => void): void {
-  const [T, S] = [p.shape.at(-2)!, p.shape.at(-1)!];
-  for (let at = 0; at < p.size; at += T * S) each(at, at + T * S, T, S);
+/** Entries of the batch, outputs of each, places. */
+function sizesOf(p: Tensor): readonly [entries: number, T: number, S: number] {
+  return [sizeOf(p.shape.slice(0, -2)), p.shape.at(-2)!, p.shape.at(-1)!];
 }
 
 const probabilities = (shape: readonly number[]) => ({ shape, range: [0.05, 0.95] }) as const;
 
 type Start = Tensor | null;
 
-/** The row before an entry of `before`, `[..., S]`. */
-function firstOf(before: Start, from: number, T: number, S: number): ArrayLike<number> | undefined {
-  return before?.data.subarray(from / T, from / T + S);
+/** Part `entry` of a tensor whose parts hold `size` numbers. */
+const partOf = (x: Tensor, entry: number, size: number) => x.data.subarray(entry * size, (entry + 1) * size);
+
+// As native/kernels/monotonic.c has it; a place is some eight operations, each of which waits for the one before.
+const ENTRIES_OF_ITEM = 4;
+const WORK_OF_PLACE = 8;
+
+/** The launch of a kernel whose items are groups of batch entries. */
+function launchOf(name: string, tensors: KernelCall['tensors'], p: Tensor): KernelCall {
+  const [entries, T, S] = sizesOf(p);
+  return {
+    name,
+    tensors,
+    ints: [entries, T, S],
+    floats: [],
+    items: Math.ceil(entries / ENTRIES_OF_ITEM),
+    workPerItem: ENTRIES_OF_ITEM * T * S * WORK_OF_PLACE,
+  };
 }
 
 const gradientOp = defineOp<readonly [grad: Tensor, p: Tensor, before: Start], None>({
@@ -79,16 +94,26 @@ const gradientOp = defineOp<readonly [grad: Tensor, p: Tensor, before: Start], N
   samples: [
     { inputs: [[2, 3, 4], probabilities([2, 3, 4]), null], params: {} },
     { inputs: [[2, 3, 4], probabilities([2, 3, 4]), probabilities([2, 4])], params: {} },
+    { inputs: [[5, 4, 33], probabilities([5, 4, 33]), probabilities([5, 33])], params: {} },
+    { inputs: [[7, 1], probabilities([7, 1]), null], params: {}, note: 'one place' },
+    { inputs: [[2, 0, 3], [2, 0, 3], probabilities([2, 3])], params: {}, note: 'no output' },
   ],
   shape: ([, p]) => [...p.slice(0, -2), p.at(-2)! + 1, p.at(-1)!],
   differentiable: false,
   flops: ([, p]) => 8 * sizeOf(p),
-  compute: ({ inputs: [grad, p, before], output }) =>
-    eachEntry(p, (from, to, T, S) => {
-      const upstream = grad.data.subarray(from, to);
-      const all = walkBack(p.data.subarray(from, to), upstream, T, S, firstOf(before, from, T, S));
-      output.data.set(all, (from / T) * (T + 1));
-    }),
+  compute: ({ inputs: [grad, p, before], output }) => {
+    const [entries, T, S] = sizesOf(p);
+    for (let entry = 0; entry < entries; entry++) {
+      const [own, upstream] = [partOf(p, entry, T * S), partOf(grad, entry, T * S)];
+      const all = walkBack(own, upstream, T, S, before ? partOf(before, entry, S) : undefined);
+      output.data.set(all, entry * (T + 1) * S);
+    }
+  },
+  kernel: {
+    names: ['monotonic_alignment_backward'],
+    forward: ({ inputs: [grad, p, before], output }) =>
+      launchOf('monotonic_alignment_backward', [output.data, grad.data, p.data, before?.data ?? null], p),
+  },
 });
 
 const op = defineOp<readonly [p: Tensor, before: Start], None>({
@@ -99,7 +124,10 @@ const op = defineOp<readonly [p: Tensor, before: Start], None>({
     { inputs: [probabilities([1, 33]), null], params: {} },
     { inputs: [{ shape: [2, 3], values: [0, 1, 0.5, 1, 0, 1] }, null], params: {}, note: 'certain stops' },
     { inputs: [probabilities([3, 2, 5]), probabilities([3, 5])], params: {}, note: 'behind other outputs' },
+    { inputs: [probabilities([5, 4, 33]), probabilities([5, 33])], params: {} },
     { inputs: [[0, 3], null], params: {} },
+    { inputs: [[2, 0, 3], probabilities([2, 3])], params: {}, note: 'no output' },
+    { inputs: [[0, 2, 3], null], params: {}, note: 'no entry' },
   ],
   shape: ([p]) => {
     if (p.length < 2) {
@@ -108,14 +136,22 @@ const op = defineOp<readonly [p: Tensor, before: Start], None>({
     return p;
   },
   flops: ([p]) => 4 * sizeOf(p),
-  compute: ({ inputs: [p, before], output }) =>
-    eachEntry(p, (from, to, T, S) => {
-      output.data.set(walk(p.data.subarray(from, to), T, S, firstOf(before, from, T, S)).alpha, from);
-    }),
+  compute: ({ inputs: [p, before], output }) => {
+    const [entries, T, S] = sizesOf(p);
+    for (let entry = 0; entry < entries; entry++) {
+      const first = before ? partOf(before, entry, S) : undefined;
+      output.data.set(walk(partOf(p, entry, T * S), T, S, first).alpha, entry * T * S);
+    }
+  },
   backward: ({ inputs: [p, before], grad }) => {
     const all = gradientOp(grad, p, before, {});
     const [axis, T] = [p.shape.length - 2, p.shape.at(-2)!];
     return [slice(all, axis, 0, T), before && reshape(slice(all, axis, T), before.shape)];
+  },
+  kernel: {
+    names: ['monotonic_alignment'],
+    forward: ({ inputs: [p, before], output }) =>
+      launchOf('monotonic_alignment', [output.data, p.data, before?.data ?? null], p),
   },
 });
 

@@ -6,7 +6,7 @@ import type { Tensor } from '../../core/tensor.ts';
 import { ShapeError, TrainingError } from '../../errors.ts';
 import { checkIds } from '../embedding/index.ts';
 import { dequantizeRow, GROUP, layoutOf, type QuantizedParams } from './panels.ts';
-import { samplePanels } from './samples.ts';
+import { samplePanels, sampleRows } from './samples.ts';
 
 type LinearInputs = readonly [x: Tensor, codes: Tensor, scales: Tensor, bias: Tensor | null];
 
@@ -102,11 +102,13 @@ const embeddingOp = defineOp<
   QuantizedParams & { readonly scale: number }
 >({
   name: 'quantizedEmbedding',
-  samples: (['int8', 'int4'] as const).map((dtype) => {
-    const { inputs, params } = samplePanels({ dtype, outFeatures: 20, inFeatures: 64 }, [1, 64], false);
-    const ids = { shape: [2, 2], values: [0, 19, 16, 3], dtype: 'int32' } as const;
-    return { inputs: [inputs[2]!, inputs[1]!, ids], params: { ...params, scale: 2.5 } };
-  }),
+  samples: [
+    sampleRows({ dtype: 'int8', outFeatures: 20, inFeatures: 64 }, [0, 19, 16, 3]),
+    sampleRows({ dtype: 'int4', outFeatures: 20, inFeatures: 64 }, [0, 19, 16, 3]),
+    sampleRows({ dtype: 'int8', outFeatures: 33, inFeatures: 45 }, [32, 15, 32, 16, 7]),
+    sampleRows({ dtype: 'int8', outFeatures: 1, inFeatures: 3 }, [0]),
+    sampleRows({ dtype: 'int4', outFeatures: 16, inFeatures: 32 }, []),
+  ],
   differentiable: false,
   shape: ([scales, codes, ids], params) => {
     checkPanels('quantizedEmbedding', codes, scales, params);
@@ -118,6 +120,17 @@ const embeddingOp = defineOp<
     for (let t = 0; t < ids.size; t++) {
       dequantizeRow(panels, ids.data[t]!, how, output.data, t * inFeatures);
     }
+  },
+  kernel: {
+    names: ['quantized_embedding'],
+    forward: ({ inputs: [scales, codes, ids], output, params: { dtype, inFeatures, scale } }) => ({
+      name: 'quantized_embedding',
+      tensors: [output.data, codes.data, scales.data, ids.data],
+      ints: [inFeatures, dtype === 'int8' ? 8 : 4],
+      floats: [scale],
+      items: ids.size,
+      workPerItem: inFeatures,
+    }),
   },
 });
 

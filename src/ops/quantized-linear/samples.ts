@@ -24,3 +24,13 @@ export function samplePanels(
   ];
   return { inputs, params };
 }
+
+/** A sample that asks for rows of a quantised table. */
+export function sampleRows(
+  params: QuantizedParams,
+  ids: readonly number[],
+): Sample<QuantizedParams & { readonly scale: number }> {
+  const [, codes, scales] = samplePanels(params, [1, params.inFeatures], false).inputs;
+  const rows = { shape: [ids.length, 1], values: ids, dtype: 'int32' } as const;
+  return { inputs: [scales!, codes!, rows], params: { ...params, scale: 2.5 } };
+}

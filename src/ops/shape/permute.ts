@@ -1,4 +1,5 @@
 /** Axes in another order. */
+import { bytesOf } from '../../core/dtype.ts';
 import { defineOp } from '../../core/op.ts';
 import { formatShape, resolveAxis, stridedOffsets, stridesOf } from '../../core/shape.ts';
 import type { Tensor } from '../../core/tensor.ts';
@@ -31,7 +32,7 @@ const op = defineOp<readonly [x: Tensor], PermuteParams>({
   kernel: {
     names: ['permute'],
     forward: ({ inputs: [x], output, params: { axes } }) => {
-      if (axes.length > 6 || x.dtype === 'bool') return undefined;
+      if (axes.length > 6 || bytesOf(x.dtype) !== 4) return undefined;
       const own = stridesOf(x.shape);
       return {
         name: 'permute',

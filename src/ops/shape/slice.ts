@@ -1,8 +1,9 @@
-/** Part of an axis, and the padding with zeros that is its gradient. */
+/** Part of an axis, the padding with zeros that is its gradient, and tensors one after the other. */
 import { defineOp, type Op } from '../../core/op.ts';
-import { formatShape, resolveAxis, type Shape, sizeOf } from '../../core/shape.ts';
+import { formatShape, resolveAxis, type Shape } from '../../core/shape.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import { ShapeError } from '../../errors.ts';
+import { areFewBlocks, sideBySide, sizeBetween } from './side-by-side.ts';
 
 interface SliceParams {
   readonly axis: number;
@@ -17,8 +18,8 @@ function copyBlocks(
   axis: number,
   [fromStart, toStart, length]: readonly [number, number, number],
 ): void {
-  const inner = sizeOf(from.shape.slice(axis + 1));
-  const outer = sizeOf(from.shape.slice(0, axis));
+  const inner = sizeBetween(from.shape, axis + 1, from.shape.length);
+  const outer = sizeBetween(from.shape, 0, axis);
   const [fromStep, toStep] = [from.shape[axis]! * inner, to.shape[axis]! * inner];
   for (let o = 0; o < outer; o++) {
     const at = o * fromStep + fromStart * inner;
@@ -32,6 +33,10 @@ const sliceOp: Op<readonly [x: Tensor], SliceParams> = defineOp<readonly [x: Ten
     { inputs: [[5, 3]], params: { axis: 0, start: 1, end: 4 } },
     { inputs: [[2, 7, 3]], params: { axis: 1, start: 0, end: 1 } },
     { inputs: [[2, 7]], params: { axis: 1, start: 3, end: 3 }, note: 'nothing' },
+    { inputs: [[33, 19]], params: { axis: 1, start: 18, end: 19 }, note: 'single numbers' },
+    { inputs: [[6, 5, 17]], params: { axis: 1, start: 1, end: 5 } },
+    { inputs: [[5, 3]], params: { axis: 1, start: 0, end: 0 }, note: 'nothing of several' },
+    { inputs: [[0, 7]], params: { axis: 1, start: 3, end: 5 }, note: 'of nothing' },
   ],
   shape: ([x], { axis, start, end }) => {
     if (!(start >= 0 && start <= end && end <= x[axis]!)) {
@@ -49,6 +54,12 @@ const sliceOp: Op<readonly [x: Tensor], SliceParams> = defineOp<readonly [x: Ten
   backward: ({ inputs: [x], grad, params: { axis, start } }) => [
     padOp(grad, { axis, before: start, size: x.shape[axis]! }),
   ],
+  kernel: {
+    names: ['copy_blocks'],
+    isSmall: (output, _, { axis }) => areFewBlocks(output, axis, 1),
+    forward: ({ inputs: [x], output, params: { axis, start, end } }) =>
+      sideBySide(output, axis, [{ source: x, start, length: end - start }]),
+  },
 });
 
 interface PadParams {
@@ -62,6 +73,11 @@ const padOp: Op<readonly [x: Tensor], PadParams> = defineOp<readonly [x: Tensor]
   samples: [
     { inputs: [[3, 2]], params: { axis: 0, before: 1, size: 5 } },
     { inputs: [[2, 3, 2]], params: { axis: 1, before: 0, size: 4 } },
+    { inputs: [[7, 3, 5]], params: { axis: 1, before: 2, size: 6 } },
+    { inputs: [[33, 1]], params: { axis: 1, before: 6, size: 19 }, note: 'single numbers' },
+    { inputs: [[6, 17]], params: { axis: 1, before: 0, size: 17 }, note: 'no zeros' },
+    { inputs: [[6, 0, 3]], params: { axis: 1, before: 1, size: 2 }, note: 'zeros alone' },
+    { inputs: [[0, 3]], params: { axis: 1, before: 1, size: 5 } },
   ],
   shape: ([x], { axis, before, size }) => {
     if (!(before >= 0 && before + x[axis]! <= size)) {
@@ -81,6 +97,18 @@ const padOp: Op<readonly [x: Tensor], PadParams> = defineOp<readonly [x: Tensor]
   backward: ({ inputs: [x], grad, params: { axis, before } }) => [
     sliceOp(grad, { axis, start: before, end: before + x.shape[axis]! }),
   ],
+  kernel: {
+    names: ['copy_blocks'],
+    isSmall: (output, _, { axis }) => areFewBlocks(output, axis, 1),
+    forward: ({ inputs: [x], output, params: { axis, before, size } }) => {
+      const length = x.shape[axis]!;
+      return sideBySide(output, axis, [
+        { source: null, start: 0, length: before },
+        { source: x, start: 0, length },
+        { source: null, start: 0, length: size - before - length },
+      ]);
+    },
+  },
 });
 
 /**
@@ -135,6 +163,41 @@ const concatOp = defineOp<readonly Tensor[], { readonly axis: number }>({
       ],
       params: { axis: 1 },
     },
+    {
+      inputs: [
+        [5, 2, 3],
+        [5, 0, 3],
+        [5, 1, 3],
+        [5, 17, 3],
+      ],
+      params: { axis: 1 },
+    },
+    {
+      inputs: [
+        [17, 1],
+        [17, 1],
+        [17, 1],
+      ],
+      params: { axis: 1 },
+      note: 'single numbers',
+    },
+    {
+      inputs: [
+        [1, 5],
+        [2, 5],
+        [0, 5],
+        [1, 5],
+        [3, 5],
+      ],
+      params: { axis: 0 },
+    },
+    {
+      inputs: [
+        [0, 2],
+        [0, 3],
+      ],
+      params: { axis: 1 },
+    },
   ],
   shape: (shapes, { axis }) => {
     const first = shapes[0] as Shape;
@@ -166,6 +229,16 @@ const concatOp = defineOp<readonly Tensor[], { readonly axis: number }>({
       at += input.shape[axis]!;
       return needs[i] ? sliceOp(grad, { axis, start, end: at }) : null;
     });
+  },
+  kernel: {
+    names: ['copy_blocks'],
+    isSmall: (output, tensors, { axis }) => areFewBlocks(output, axis, tensors.length),
+    forward: ({ inputs, output, params: { axis } }) =>
+      sideBySide(
+        output,
+        axis,
+        inputs.map((source) => ({ source, start: 0, length: source.shape[axis]! })),
+      ),
   },
 });
 
