@@ -19,7 +19,7 @@ export function trainingWith(fields: object): Experiment['training'] {
 }
 
 /** The batches of an epoch. */
-function batchesOf(
+export function batchesOf(
   pairs: readonly TokenPair[],
   tokenizers: Tokenizers,
   maxTokens: number,
