@@ -12,10 +12,16 @@
 
 enum { LINE = 64 / sizeof(float) };
 
-// rows, vectors and masked are constants wherever this is called; the last vector has w lanes when masked. `next` is NULL,
-// or memory of which one cache line is fetched with every k.
+// Memory that is needed after a panel, two cache lines for each k: at + k * step, and as much as `other` further on.
+typedef struct {
+  const float *at; // or NULL
+  int64_t step, other;
+} lines_ahead;
+
+// rows, vectors and masked are constants wherever this is called; the last vector has w lanes when masked. One line is
+// fetched with every k where `next` is not NULL.
 ALWAYS_INLINE void block(const matmul *g, int rows, int vectors, int masked, int w, int64_t i, int64_t j,
-                         const float *next) {
+                         const float *next, int64_t step) {
   vf acc[MR][NV];
   UNROLL for (int r = 0; r < rows; r++) {
     UNROLL for (int v = 0; v < vectors; v++) acc[r][v] = splat(0);
@@ -33,7 +39,7 @@ ALWAYS_INLINE void block(const matmul *g, int rows, int vectors, int masked, int
     }
     UNROLL for (int part = 0; part < 3; part++) A[part] += ak;
     B += bk;
-    if (next) __builtin_prefetch(next + k * LINE, 0, 2);
+    if (next) __builtin_prefetch(next + k * step, 0, 2);
   }
   UNROLL for (int v = 0; v < vectors; v++) {
     int lanes = masked && v == vectors - 1 ? w : VL;
@@ -45,16 +51,16 @@ ALWAYS_INLINE void block(const matmul *g, int rows, int vectors, int masked, int
   }
 }
 
-typedef void (*block_function)(const matmul *g, int w, int64_t i, int64_t j, const float *next);
+typedef void (*block_function)(const matmul *g, int w, int64_t i, int64_t j, const float *next, int64_t step);
 
-#define BLOCK(name, r, vectors, masked, next)                                                       \
-  static void name##_##r(const matmul *g, int w, int64_t i, int64_t j, const float *memory) {       \
-    (void)memory;                                                                                   \
-    block(g, r, vectors, masked, w, i, j, next);                                                    \
+#define BLOCK(name, r, vectors, masked, fetched)                                                                     \
+  static void name##_##r(const matmul *g, int w, int64_t i, int64_t j, const float *next, int64_t step) {            \
+    (void)next;                                                                                                      \
+    block(g, r, vectors, masked, w, i, j, fetched, step);                                                            \
   }
 #define BLOCK_ROW_COUNT(r)        \
   BLOCK(wide, r, NV, 0, NULL)     \
-  BLOCK(fetching, r, NV, 0, memory) \
+  BLOCK(fetching, r, NV, 0, next) \
   BLOCK(ragged, r, NV, 1, NULL)   \
   BLOCK(narrow, r, 1, 1, NULL)
 #define FUNCTIONS(r) {wide_##r, fetching_##r, ragged_##r, narrow_##r}
@@ -92,19 +98,18 @@ static const block_function blockFunctions[MR][KINDS] = {
 #endif
 };
 
-// All rows of the columns [j, j + width), width <= NR, in blocks of nearly equal height. The first one waits for B; the
-// others have the time to fetch what lies behind it, where that is needed next.
-static void column_panel(const matmul *g, int64_t j, int64_t width) {
+// All rows of the columns [j, j + width), width <= NR, in blocks of nearly equal height. The first one waits for B; two
+// others have the time to fetch what is needed next.
+static void column_panel(const matmul *g, int64_t j, int64_t width, lines_ahead next) {
   int kind = width == NR ? WIDE : width > VL ? RAGGED : NARROW;
   int w = (int)(width > VL ? width - VL : width);
   int64_t blocks = ceil_div(g->M, MR), i = 0;
-  const float *next = g->B + g->K * g->bk, *end = next + g->K * g->bk;
   for (int64_t b = 0; b < blocks; b++) {
     int64_t rows = (g->M - i) / (blocks - b);
-    int fetches = g->streams && b > 0 && kind == WIDE && next < end;
-    blockFunctions[rows - 1][fetches ? FETCHING : kind](g, w, i, j, next);
+    int fetches = next.at && kind == WIDE && (b == 1 || b == 2);
+    const float *at = fetches ? next.at + (b - 1) * next.other : NULL;
+    blockFunctions[rows - 1][fetches ? FETCHING : kind](g, w, i, j, at, next.step);
     i += rows;
-    if (fetches) next += g->K * LINE;
   }
 }
 
@@ -121,7 +126,7 @@ static void copied_panel(const matmul *part, const float *bias, int64_t j, float
   own.C = part->C + j;
   own.bias = bias ? bias + j : NULL;
   pack_panel(panel, NR, part->B + j, 1, part->bk, NR, part->K);
-  column_panel(&own, 0, NR);
+  column_panel(&own, 0, NR, (lines_ahead){part->B + j + NR, part->bk, LINE});
 }
 
 void matmul_direct(const matmul *g) {
@@ -132,9 +137,10 @@ void matmul_direct(const matmul *g) {
     part.K = min64(K_BLOCK, g->K - k);
     part.A = g->A + k * g->ak;
     part.B = g->B + k * g->bk;
+    lines_ahead next = {g->streams ? part.B + part.K * NR : NULL, LINE, part.K * LINE};
     for (int64_t j = 0; j < g->N; j += NR) {
       if (panel && g->N - j >= NR) copied_panel(&part, g->bias, j, panel);
-      else column_panel(&part, j, min64(NR, g->N - j));
+      else column_panel(&part, j, min64(NR, g->N - j), next);
     }
     part.accumulate = 1;
     k += K_BLOCK;
