@@ -4,7 +4,7 @@
 #include "gemm.h"
 #include "simd.h"
 
-enum { TILE_ROWS = 168, TILE_COLUMNS = 32 * NR, SLAB_BYTES = 8 << 20, MAX_BLOCK = 32 * 32, STRIP = 16 };
+enum { TILE_ROWS = 168, TILE_COLUMNS = 64 * NR, SLAB_BYTES = 8 << 20, MAX_BLOCK = 32 * 32, STRIP = 16 };
 
 typedef struct {
   matmul g; // of one slab of columns
