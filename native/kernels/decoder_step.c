@@ -135,7 +135,7 @@ static void leave(const step *s, const float *const norm[2]) {
   if (!size(s, PRE_NORM)) normalise(s, s->x, s->x, norm[0], norm[1]);
 }
 
-// hidden = activation(x gate) * x inner
+// hidden = activation(x gate) * x inner; the gaps between rows are multiplied too, which nobody reads
 static void multiply_gated(const step *s, const decoder_layer *l, const float *x) {
   int64_t F = size(s, HIDDEN), stride = hidden_stride(s), all = size(s, ROWS) * stride;
   step_product parts[] = {product_of(l->gate, s->hidden, F, stride), product_of(l->inner, s->gated, F, stride)};

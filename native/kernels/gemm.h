@@ -14,7 +14,7 @@ typedef struct {
   const float *bias; // NULL, or added when not accumulating
   int accumulate;
   int shortA, shortB; // the numbers in memory are bf16, of two bytes
-  int streams; // B has NR columns, bk = NR, and what lies behind it is needed next
+  int streams; // the rows of B have no gaps, and what lies behind the last one is needed next
 } matmul;
 
 // The address of a number of an operand.

@@ -137,7 +137,7 @@ void matmul_direct(const matmul *g) {
     part.K = min64(K_BLOCK, g->K - k);
     part.A = g->A + k * g->ak;
     part.B = g->B + k * g->bk;
-    lines_ahead next = {g->streams ? part.B + part.K * NR : NULL, LINE, part.K * LINE};
+    lines_ahead next = {g->streams ? part.B + part.K * part.bk : NULL, LINE, part.K * LINE};
     for (int64_t j = 0; j < g->N; j += NR) {
       if (panel && g->N - j >= NR) copied_panel(&part, g->bias, j, panel);
       else column_panel(&part, j, min64(NR, g->N - j), next);

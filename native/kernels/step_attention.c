@@ -2,7 +2,6 @@
 #include "decoder_step.h"
 #include "rows.h"
 
-
 // scores[n] = scale query · key of place n
 static void score(float *scores, const float *query, const float *keys, const int64_t *places, int64_t count,
                   int64_t row, int64_t width, float scale) {
