@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { attentionMutants } from './support/mutants/attention.ts';
 import { blockMutants } from './support/mutants/blocks.ts';
 import { decodingMutants } from './support/mutants/decoding.ts';
+import { detectionMutants } from './support/mutants/detection.ts';
 import { efficientMutants } from './support/mutants/efficient.ts';
 import { gptMutants } from './support/mutants/gpt.ts';
 import { languageModelMutants } from './support/mutants/language-models.ts';
@@ -38,6 +39,7 @@ const mutants: readonly Mutant[] = [
   ...recurrentMutants,
   ...structureMutants,
   ...taggingMutants,
+  ...detectionMutants,
 ];
 
 /** Whether an assertion failed, and not the code: a bug that throws by itself needs no test. */

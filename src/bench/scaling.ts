@@ -31,7 +31,9 @@ export interface ScalingPoint extends ScalingSize {
 /** Heads are about so wide. */
 const HEAD_WIDTH = 32;
 /** At least so long is one value of a round. */
-const ROUND_MILLISECONDS = 20;
+const ROUND_MILLISECONDS = 50;
+/** So long the first layer runs before anything is measured: until then the engine interprets half of our JavaScript. */
+const WARM_UP_MILLISECONDS = 1000;
 /** The sizes that each sweep goes through; with the others it keeps to those of its base. */
 export type Sweeps = Readonly<Record<keyof ScalingSize, readonly number[]>>;
 
@@ -107,6 +109,13 @@ function measure(size: ScalingSize, device: Device, rounds: number): number {
   return Math.min(...times);
 }
 
+function warmUp(size: ScalingSize, device: Device): void {
+  const { step, dispose } = layerStep(size, device);
+  const end = performance.now() + WARM_UP_MILLISECONDS;
+  while (performance.now() < end) step();
+  dispose();
+}
+
 interface WorkTime {
   readonly work: number;
   readonly time: number;
@@ -151,6 +160,7 @@ export function* measureScaling(
   sweeps = allSweeps,
   rest = base,
 ): Generator<ScalingPoint> {
+  warmUp({ ...rest, width: sweeps.width[0]! }, device);
   for (const sweep of ['width', 'sequence', 'batch'] as const) {
     const sizes = sweeps[sweep].map((value) => ({ ...rest, [sweep]: value }));
     const times = sizes.map((size) => measure(size, device, rounds));

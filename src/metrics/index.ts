@@ -1,4 +1,10 @@
 /** Metrics: how good the output is, and how sure that figure is. Every score is in percent. */
+export {
+  type AveragePrecision,
+  averagePrecision,
+  type Detection,
+  type ImageObject,
+} from './average-precision.ts';
 export { type BleuResult, bleu, bleuStatistics, sentenceBleu } from './bleu.ts';
 export { type BleuOptions, type BleuSmoothing, bleuSmoothings } from './bleu-options.ts';
 export { type BleuTokenizer, bleuTokenizers, tokenizeForBleu } from './bleu-tokenizers.ts';
@@ -10,6 +16,7 @@ export {
   type PairedBootstrap,
   pairedBootstrap,
 } from './bootstrap.ts';
+export { type Box, generalizedIou, intersectionOverUnion } from './boxes.ts';
 export { type ChrfOptions, type ChrfResult, chrf, chrfStatistics, sentenceChrf } from './chrf.ts';
 export { type ItemStatistics, type References, referencesByItem } from './corpus.ts';
 export { type Degeneration, degeneration, distinct, repeatRate, selfBleu } from './degeneration.ts';

@@ -5,6 +5,8 @@ export {
   convLanguageModelDefaults,
 } from './conv-language-model.ts';
 export { ConvTagger, type ConvTaggerConfig, convTaggerDefaults } from './conv-tagger.ts';
+export { Detector, type QueryAnswers } from './detector.ts';
+export { checkDetectorConfig, type DetectorConfig, detectorDefaults } from './detector-config.ts';
 export {
   type BestQuery,
   type BestTokens,

@@ -23,6 +23,14 @@ export {
   maskedLosses,
   maskWindows,
 } from './masked-language-modeling.ts';
+export { minimumCostAssignment } from './objectives/assignment.ts';
+export {
+  type DetectionWeights,
+  detectionLoss,
+  detectionWeights,
+  generalizedIous,
+  matchQueries,
+} from './objectives/detection.ts';
 export {
   type ReinforceIds,
   type ReinforceOptions,

@@ -94,7 +94,9 @@ export const rows: readonly Mechanism[] = [
     id: 'D13',
     name: 'Position on a grid',
     file: 'src/nn/position/grid.ts',
-    verification: 'equals the formula: one half of the channels says the row, the other the column',
+    verification:
+      'equals the formula: one half of the channels says the row, the other the column; a detector finds drawn shapes by it, and not without it',
     test,
+    more: ['tests/detector.test.ts', 'tests/long/detection.test.ts'],
   },
 ];

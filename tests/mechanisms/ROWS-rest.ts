@@ -66,8 +66,9 @@ export const rows: readonly Mechanism[] = [
     name: 'Importance and pruning of heads',
     file: 'src/models/prune-heads.ts',
     verification:
-      'importance equals finite differences in the gates; a pruned model says what the whole one says with gates of 0',
+      'importance equals finite differences in the gates; a pruned model says what the whole one says with gates of 0; trained on captions, five seeds, a model that keeps one head of each layer loses more between the texts than within them',
     test: 'tests/properties/heads.test.ts',
+    more: ['tests/long/heads-of-roles.test.ts'],
   },
   {
     id: 'E19',
@@ -146,5 +147,19 @@ export const rows: readonly Mechanism[] = [
     file: 'src/nn/attention/packing.ts',
     verification: 'packed sequences have the losses that they have alone, on every device',
     test: 'tests/properties/attention-kinds.test.ts',
+  },
+  {
+    id: 'M14',
+    name: 'Detection',
+    file: 'src/models/detector.ts',
+    verification:
+      'patches carry their row and column, queries have no order, gradients equal central differences; no matching is cheaper; the loss equals its formula; average precision is that of COCO’s program; drawn shapes are found',
+    test: 'tests/detector.test.ts',
+    more: [
+      'src/train/objectives/assignment.test.ts',
+      'src/train/objectives/detection.test.ts',
+      'src/metrics/average-precision.test.ts',
+      'tests/long/detection.test.ts',
+    ],
   },
 ];
