@@ -2,7 +2,7 @@
 // number of threads.
 #include "gemm.h"
 
-enum { FEW_ROWS = 96, DIRECT_MAX_ROWS = 3 * MR, TASK_FLOPS = 1 << 19 };
+enum { FEW_ROWS = 96, DIRECT_MAX_ROWS = 3 * MR, TASK_FLOPS = 1 << 19, PAGE_NUMBERS = 1024, WORTH_PACKING = 192 };
 // Of A, which is read again for every few columns: more of it than the second cache holds has to be packed.
 static const int64_t DIRECT_MAX_A = 1 << 19;
 // The same for engines that are faster than the direct way.
@@ -10,10 +10,16 @@ static const double DIRECT_MAX_FLOPS = 2.0 * 96 * 96 * 96;
 
 static int is_rows(const matmul *g) { return g->ak == 1 && g->bk == 1 && g->bj != 1 && (g->M <= FEW_ROWS || g->N < 8); }
 
+// Whether rows of A lie a multiple of a page apart, so that twelve of them share the eight places of one set of the
+// first cache, and the product is large enough to pay for packing them.
+static int rows_collide(const matmul *g) {
+  return g->ak == 1 && g->ai % PAGE_NUMBERS == 0 && min64(g->M, g->N) >= WORTH_PACKING;
+}
+
 static int is_direct(const matmul *g, const gemm_engine *engine) {
   if (g->K == 0) return 1;
   if (g->bj != 1) return 0;
-  int isSmall = engine == &engine_fp32 ? g->M * g->K <= DIRECT_MAX_A
+  int isSmall = engine == &engine_fp32 ? g->M * g->K <= DIRECT_MAX_A && !rows_collide(g)
                                        : 2.0 * (double)g->M * (double)g->N * (double)g->K <= DIRECT_MAX_FLOPS;
   return g->M <= DIRECT_MAX_ROWS || isSmall;
 }
