@@ -32,8 +32,6 @@ export interface ScalingPoint extends ScalingSize {
 const HEAD_WIDTH = 32;
 /** At least so long is one value of a round. */
 const ROUND_MILLISECONDS = 50;
-/** So long the first layer runs before anything is measured: until then the engine interprets half of our JavaScript. */
-const WARM_UP_MILLISECONDS = 1000;
 /** The sizes that each sweep goes through; with the others it keeps to those of its base. */
 export type Sweeps = Readonly<Record<keyof ScalingSize, readonly number[]>>;
 
@@ -92,28 +90,25 @@ function layerStep({ width, sequence, batch }: ScalingSize, device: Device) {
 }
 
 /**
- * Milliseconds of one step, the fastest of the rounds: what else runs only ever adds time. Sizes do not take turns,
- * because each would then find the memory pool filled with buffers of another.
+ * Milliseconds of one step of each size, the fastest of the rounds: what else runs only ever adds time. Sizes take turns,
+ * so that who takes the machine for a second slows one round of many and not all rounds of one. The first step of a turn
+ * is not measured: it finds the memory pool filled with buffers of another size.
  */
-function measure(size: ScalingSize, device: Device, rounds: number): number {
-  const { step, dispose } = layerStep(size, device);
-  const timed = (steps: number): number => {
+function measure(sizes: readonly ScalingSize[], device: Device, rounds: number): number[] {
+  const layers = sizes.map((size) => layerStep(size, device));
+  const turn = (step: () => void, steps: number): number => {
+    step();
     const start = performance.now();
     for (let i = 0; i < steps; i++) step();
     return (performance.now() - start) / steps;
   };
-  timed(2);
-  const steps = Math.max(1, Math.ceil(ROUND_MILLISECONDS / timed(1)));
-  const times = Array.from({ length: rounds }, () => timed(steps));
-  dispose();
-  return Math.min(...times);
-}
-
-function warmUp(size: ScalingSize, device: Device): void {
-  const { step, dispose } = layerStep(size, device);
-  const end = performance.now() + WARM_UP_MILLISECONDS;
-  while (performance.now() < end) step();
-  dispose();
+  const steps = layers.map(({ step }) => Math.max(1, Math.ceil(ROUND_MILLISECONDS / turn(step, 1))));
+  const times = layers.map(() => Number.POSITIVE_INFINITY);
+  for (let round = 0; round < rounds; round++) {
+    for (const [i, { step }] of layers.entries()) times[i] = Math.min(times[i]!, turn(step, steps[i]!));
+  }
+  for (const { dispose } of layers) dispose();
+  return times;
 }
 
 interface WorkTime {
@@ -160,10 +155,9 @@ export function* measureScaling(
   sweeps = allSweeps,
   rest = base,
 ): Generator<ScalingPoint> {
-  warmUp({ ...rest, width: sweeps.width[0]! }, device);
   for (const sweep of ['width', 'sequence', 'batch'] as const) {
     const sizes = sweeps[sweep].map((value) => ({ ...rest, [sweep]: value }));
-    const times = sizes.map((size) => measure(size, device, rounds));
+    const times = measure(sizes, device, rounds);
     const ratios = overTrend(sizes.map((size, i) => ({ work: layerFlops(size), time: times[i]! })));
     for (const [i, size] of sizes.entries()) {
       const milliseconds = times[i]!;
