@@ -9,6 +9,7 @@
  */
 import { ConfigError } from '../errors.ts';
 import { type Box, intersectionOverUnion } from './boxes.ts';
+import { meanOf } from './intervals.ts';
 
 /** Something in an image. */
 export interface ImageObject {
@@ -88,8 +89,6 @@ function classPrecision(
   );
 }
 
-const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
-
 /**
  * Average precision of what was found in a set of images.
  *
@@ -116,7 +115,7 @@ export function averagePrecision(
     images.map((own) => own.filter((object) => object.label === label));
   const byClass = labels.map((label) => [ofClass(found, label), ofClass(objects, label)] as const);
   const at = thresholds.map(
-    (threshold) => 100 * mean(byClass.map(([own, there]) => classPrecision(own, there, threshold))),
+    (threshold) => 100 * meanOf(byClass.map(([own, there]) => classPrecision(own, there, threshold))),
   );
-  return { ap: mean(at), ap50: at[thresholds.indexOf(0.5)]!, ap75: at[thresholds.indexOf(0.75)]! };
+  return { ap: meanOf(at), ap50: at[thresholds.indexOf(0.5)]!, ap75: at[thresholds.indexOf(0.75)]! };
 }

@@ -15,7 +15,7 @@ import { noGrad } from '../../core/tape.ts';
 import { type Tensor, tensor } from '../../core/tensor.ts';
 import { ConfigError } from '../../errors.ts';
 import type { ImageObject } from '../../metrics/average-precision.ts';
-import { type Box, generalizedIou } from '../../metrics/boxes.ts';
+import { generalizedIou } from '../../metrics/boxes.ts';
 import type { QueryAnswers } from '../../models/detector.ts';
 import { crossEntropy } from '../../ops/cross-entropy/index.ts';
 import { add, div, maximum, minimum, mul, sub } from '../../ops/elementwise/binary.ts';
@@ -61,7 +61,7 @@ export function matchQueries(
     const costs = objects.map(({ label, box }) =>
       Array.from({ length: queries }, (_, query) => {
         const row = image * queries + query;
-        const answer = Array.from(boxes.data.subarray(4 * row, 4 * row + 4)) as unknown as Box;
+        const answer = [...boxes.data.subarray(4 * row, 4 * row + 4)] as [number, number, number, number];
         const distance = box.reduce((total, side, i) => total + Math.abs(side - answer[i]!), 0);
         const overlap = generalizedIou(box, answer);
         return weights.distance * distance - weights.overlap * overlap - probs[row * answers + label]!;
