@@ -2,7 +2,7 @@
  * One step of a Transformer's decoder (Vaswani et al. 2017) for one text after another in float64 loops, and the call of
  * the kernel that does it at once.
  */
-import { activationCodes } from '../../src/backends/native/binding.ts';
+import { type Activation, activationCode } from '../../src/ops/activate/index.ts';
 import { activations, type Numbers, noise } from './native-kernels.ts';
 
 /** Sizes and choices of a step. */
@@ -20,7 +20,7 @@ export interface StepSetup {
   readonly place: number;
   readonly best: number;
   readonly preNorm: boolean;
-  readonly activation: (typeof activationCodes)[number];
+  readonly activation: Activation;
   /** Positions are added, or turn halves or neighbours. */
   readonly position: 'added' | 'halves' | 'interleaved';
   readonly panels: boolean;
@@ -287,7 +287,7 @@ export function stepCall(setup: StepSetup, step: Step) {
   ];
   const ints = [
     ...[rows, C, H, keyWidth, valueWidth, F, layers, step.room, S, place, V, best],
-    ...[activationCodes.indexOf(setup.activation), Number(setup.preNorm), Number(panels)],
+    ...[activationCode(setup.activation), Number(setup.preNorm), Number(panels)],
     ...[Number(setup.position === 'halves'), 0, Number(setup.gated)],
   ];
   const floats = [step.eps, step.scale, step.embeddingScale];

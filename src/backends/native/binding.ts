@@ -43,21 +43,6 @@ export interface NativeBinding {
   bf16(): 'amx' | 'avx512_bf16' | undefined;
 }
 
-/** Codes of the `unary` kernel, in its order. */
-export const unaryCodes = [
-  ...(['neg', 'exp', 'log', 'sqrt', 'reciprocal', 'tanh', 'sigmoid', 'relu'] as const),
-  ...(['gelu', 'gelu_tanh', 'silu', 'abs', 'square', 'sin', 'cos', 'erf', 'sign'] as const),
-] as const;
-
-/** Codes of the `binary` kernel, in its order. */
-export const binaryCodes = ['add', 'sub', 'mul', 'div', 'maximum', 'minimum'] as const;
-
-/** Codes of the activation in `bias_activation_dropout`, in its order. */
-export const activationCodes = ['none', 'relu', 'gelu', 'gelu_tanh', 'silu', 'tanh', 'sigmoid'] as const;
-
-/** How the operands of `binary` fit together, in the order of its codes: a row repeats, a column is one value a row. */
-export const binaryModes = ['same', 'bRow', 'bScalar', 'aScalar', 'bColumn', 'aRow', 'aColumn'] as const;
-
 interface Loaded {
   readonly binding: NativeBinding;
   readonly indexOf: ReadonlyMap<string, number>;

@@ -8,7 +8,7 @@ import {
   noise,
   runKernel,
 } from '../../../tests/support/native-kernels.ts';
-import { activationCodes } from './binding.ts';
+import { activationNames } from '../../ops/activate/index.ts';
 
 const shapes = [
   [0, 3],
@@ -79,7 +79,7 @@ describe('rms_norm', () => {
 
 describe('gated_activation', () => {
   const [k0, k1] = [0xfffffff0, 77];
-  for (const [code, name] of activationCodes.entries()) {
+  for (const [code, name] of activationNames.entries()) {
     for (const p of [0, 0.4]) {
       test(`${name}, p = ${p}`, (context) => {
         const f = activations[name]!;

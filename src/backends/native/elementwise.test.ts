@@ -9,12 +9,13 @@ import {
   noise,
   runKernel,
 } from '../../../tests/support/native-kernels.ts';
-import { activationCodes, binaryCodes, binaryModes, unaryCodes } from './binding.ts';
+import { activationNames } from '../../ops/activate/index.ts';
+import { type BinaryMode, binaryModes, binaryNames, unaryCode, unaryNames } from '../../ops/elementwise/codes.ts';
 
 const inf = Number.POSITIVE_INFINITY;
 const sizes = [0, 1, 15, 16, 17, 33, 1000];
 
-const unary: Record<(typeof unaryCodes)[number], (x: number) => number> = {
+const unary: Record<(typeof unaryNames)[number], (x: number) => number> = {
   neg: (x) => -x,
   exp: Math.exp,
   log: Math.log,
@@ -24,7 +25,7 @@ const unary: Record<(typeof unaryCodes)[number], (x: number) => number> = {
   sigmoid: activations.sigmoid!,
   relu: activations.relu!,
   gelu: activations.gelu!,
-  gelu_tanh: activations.gelu_tanh!,
+  geluTanh: activations.geluTanh!,
   silu: activations.silu!,
   abs: Math.abs,
   square: (x) => x * x,
@@ -35,7 +36,7 @@ const unary: Record<(typeof unaryCodes)[number], (x: number) => number> = {
 };
 
 describe('unary', () => {
-  for (const [code, name] of unaryCodes.entries()) {
+  for (const [code, name] of unaryNames.entries()) {
     test(name, (context) => {
       // Dense around 0, then to where float32 ends for exp.
       const steps = Float32Array.from({ length: 8001 }, (_, n) => (n - 4000) / 500);
@@ -76,7 +77,7 @@ describe('unary', () => {
   ];
   for (const [name, input, want] of limits) {
     test(`${name}(${input}) = ${want}`, (context) => {
-      const code = (unaryCodes as readonly string[]).indexOf(name);
+      const code = unaryCode(name);
       const x = new Float32Array(21).fill(input);
       const test = { kernel: 'unary', outputs: [blank(21)], inputs: [x], ints: [code], items: 21 };
       expectKernel(context, test, [new Float64Array(21).fill(want)], { absolute: 0 });
@@ -85,14 +86,14 @@ describe('unary', () => {
 
   test('NaN stays NaN in every function', (context) => {
     const x = new Float32Array(21).fill(Number.NaN);
-    for (const code of unaryCodes.keys()) {
+    for (const code of unaryNames.keys()) {
       const test = { kernel: 'unary', outputs: [new Float32Array(21)], inputs: [x], ints: [code], items: 21 };
       expectKernel(context, test, [x]);
     }
   });
 });
 
-const binary: Record<(typeof binaryCodes)[number], (x: number, y: number) => number> = {
+const binary: Record<(typeof binaryNames)[number], (x: number, y: number) => number> = {
   add: (x, y) => x + y,
   sub: (x, y) => x - y,
   mul: (x, y) => x * y,
@@ -101,10 +102,8 @@ const binary: Record<(typeof binaryCodes)[number], (x: number, y: number) => num
   minimum: Math.min,
 };
 
-type Mode = (typeof binaryModes)[number];
-
 /** Length of an operand of [rows, C], and which of its elements meets element n. */
-function operand(mode: Mode, side: 'a' | 'b', rows: number, C: number) {
+function operand(mode: BinaryMode, side: 'a' | 'b', rows: number, C: number) {
   if (mode === `${side}Row`) return { length: C, at: (n: number) => n % C };
   if (mode === `${side}Column`) return { length: rows, at: (n: number) => Math.floor(n / C) };
   if (mode === `${side}Scalar`) return { length: 1, at: () => 0 };
@@ -113,7 +112,7 @@ function operand(mode: Mode, side: 'a' | 'b', rows: number, C: number) {
 
 describe('binary', () => {
   for (const [modeCode, mode] of binaryModes.entries()) {
-    for (const [code, name] of binaryCodes.entries()) {
+    for (const [code, name] of binaryNames.entries()) {
       test(`${name}, ${mode}`, (context) => {
         for (const [rows, C] of [
           [0, 4],
@@ -207,7 +206,7 @@ function columnSums(values: Float64Array, C: number): Float64Array {
 }
 
 describe('bias_activation_dropout', () => {
-  for (const [code, name] of activationCodes.entries()) {
+  for (const [code, name] of activationNames.entries()) {
     for (const p of [0, 0.4]) {
       test(`${name}, p = ${p}`, (context) => {
         const f = activations[name]!;

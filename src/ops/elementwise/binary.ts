@@ -4,6 +4,7 @@ import { defineOp, type Op, type Sample } from '../../core/op.ts';
 import { broadcastShapes, broadcastStrides, type Shape, sizeOf, stridedOffsets } from '../../core/shape.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import { sumTo } from '../reduce/sum.ts';
+import { type BinaryMode, binaryModes, binaryNames } from './codes.ts';
 import { scale } from './scale.ts';
 import { sign } from './sign.ts';
 
@@ -43,39 +44,39 @@ const samples: readonly Sample<None>[] = [
   { inputs: [[1], [1]], params: {} },
 ];
 
-/** How the kernel reads a and b: see `binary` in native/elementwise.c. */
-function kernelMode(a: Shape, b: Shape, out: Shape): { mode: number; columns: number } | undefined {
+interface Fit {
+  readonly mode: BinaryMode;
+  readonly columns: number;
+}
+
+/** How the kernel reads a and b: see `binary` in native/kernels/elementwise.c. */
+function kernelFit(a: Shape, b: Shape, out: Shape): Fit | undefined {
   const whole = sizeOf(out);
   const [sizeA, sizeB] = [sizeOf(a), sizeOf(b)];
-  if (sizeA === whole && sizeB === whole) return { mode: 0, columns: 1 };
-  if (sizeA === whole) return smallerMode(b, sizeB, out, [1, 2, 4]);
-  if (sizeB === whole) return smallerMode(a, sizeA, out, [5, 3, 6]);
+  if (sizeA === whole && sizeB === whole) return { mode: 'same', columns: 1 };
+  if (sizeA === whole) return smallerFit('b', b, sizeB, out);
+  if (sizeB === whole) return smallerFit('a', a, sizeA, out);
   return undefined;
 }
 
-function smallerMode(
-  small: Shape,
-  size: number,
-  out: Shape,
-  [row, scalar, column]: readonly [number, number, number],
-): { mode: number; columns: number } | undefined {
-  if (size === 1) return { mode: scalar, columns: 1 };
+function smallerFit(side: 'a' | 'b', small: Shape, size: number, out: Shape): Fit | undefined {
+  if (size === 1) return { mode: `${side}Scalar`, columns: 1 };
   const strides = broadcastStrides(small, out);
   const firstReal = strides.findIndex((stride, axis) => stride !== 0 && out[axis] !== 1);
   const lastReal = strides.findLastIndex((stride, axis) => stride !== 0 && out[axis] !== 1);
   const isDense = (from: number, to: number): boolean => sizeOf(out.slice(from, to + 1)) === size;
-  if (isDense(firstReal, out.length - 1)) return { mode: row, columns: size };
-  if (isDense(0, lastReal)) return { mode: column, columns: sizeOf(out.slice(lastReal + 1)) };
+  if (isDense(firstReal, out.length - 1)) return { mode: `${side}Row`, columns: size };
+  if (isDense(0, lastReal)) return { mode: `${side}Column`, columns: sizeOf(out.slice(lastReal + 1)) };
   return undefined;
 }
 
 function binary(
-  name: string,
-  code: number,
+  name: (typeof binaryNames)[number],
   formula: (x: number, y: number) => number,
   derivative: (grad: Tensor, a: Tensor, b: Tensor, output: Tensor) => readonly [() => Tensor, () => Tensor],
   rows: readonly Sample<None>[] = samples,
 ): BinaryOp {
+  const code = binaryNames.indexOf(name);
   const op = defineOp<Pair, None>({
     name,
     samples: rows,
@@ -88,12 +89,12 @@ function binary(
     kernel: {
       names: ['binary'],
       forward: ({ inputs: [a, b], output }): KernelCall | undefined => {
-        const found = kernelMode(a.shape, b.shape, output.shape);
-        if (!found) return undefined;
+        const fit = kernelFit(a.shape, b.shape, output.shape);
+        if (!fit) return undefined;
         return {
           name: 'binary',
           tensors: [output.data, a.data, b.data],
-          ints: [code, found.mode, found.columns],
+          ints: [code, binaryModes.indexOf(fit.mode), fit.columns],
           floats: [],
           items: output.size,
         };
@@ -123,7 +124,6 @@ function broadcastLoop(
 /** `a + b`, broadcast. */
 export const add: BinaryOp = binary(
   'add',
-  0,
   (x, y) => x + y,
   (grad) => [() => grad, () => grad],
 );
@@ -131,7 +131,6 @@ export const add: BinaryOp = binary(
 /** `a − b`, broadcast. */
 export const sub: BinaryOp = binary(
   'sub',
-  1,
   (x, y) => x - y,
   (grad) => [() => grad, () => scale(grad, -1)],
 );
@@ -139,7 +138,6 @@ export const sub: BinaryOp = binary(
 /** `a · b`, element by element, broadcast. */
 export const mul: BinaryOp = binary(
   'mul',
-  2,
   (x, y) => x * y,
   (grad, a, b) => [() => mul(grad, b), () => mul(grad, a)],
 );
@@ -147,7 +145,6 @@ export const mul: BinaryOp = binary(
 /** `a / b`, broadcast. */
 export const div: BinaryOp = binary(
   'div',
-  3,
   (x, y) => x / y,
   (grad, a, b) => [() => div(grad, b), () => scale(div(mul(grad, a), mul(b, b)), -1)],
   samples.map((sample) => ({
@@ -159,7 +156,6 @@ export const div: BinaryOp = binary(
 /** The larger of `a` and `b`; equal elements share the gradient. */
 export const maximum: BinaryOp = binary(
   'maximum',
-  4,
   (x, y) => (x > y || Number.isNaN(x) ? x : y),
   (grad, a, b) => [() => mul(grad, preference(a, b)), () => mul(grad, preference(b, a))],
 );
@@ -167,7 +163,6 @@ export const maximum: BinaryOp = binary(
 /** The smaller of `a` and `b`; equal elements share the gradient. */
 export const minimum: BinaryOp = binary(
   'minimum',
-  5,
   (x, y) => (x < y || Number.isNaN(x) ? x : y),
   (grad, a, b) => [() => mul(grad, preference(b, a)), () => mul(grad, preference(a, b))],
 );
