@@ -5,10 +5,13 @@ import { withPrecision } from '../src/core/precision.ts';
 import {
   backward,
   capture,
+  concat,
   type Device,
   getDevice,
+  matmul,
   mean,
   Random,
+  slice,
   square,
   type Tensor,
   tensor,
@@ -53,5 +56,28 @@ describe.each<FeedForwardChoice>(['mlp', 'swiglu'])('%s', (choice) => {
     const [plain, watched] = [step(choice, device, false), step(choice, device, true)];
     expect([plain.stored, watched.stored]).toEqual(['bfloat16', 'float32']);
     expect(plain.numbers).toEqual(watched.numbers);
+  });
+});
+
+describe('vectors stored as bf16', () => {
+  const codes = new Uint16Array([0x3f80, 0x4000, 0x4040, 0xc080]); // 1, 2, 3, −4
+  const stored = (device: Device): Tensor => tensor(codes, [2, 2], { dtype: 'bfloat16', device });
+
+  it('are read by products', (context) => {
+    const device = unit();
+    if (!device) return context.skip('no unit for bf16 on this machine');
+    expect(matmul(stored(device), tensor([1, 10], [2, 1], { device })).toArray()).toEqual([[21], [-37]]);
+  });
+
+  it('are refused by every other op, and by products of devices that cannot read them', () => {
+    const onReference = stored(getDevice('reference'));
+    for (const [name, call] of [
+      ['slice', () => slice(onReference, 1, 0, 1)],
+      ['square', () => square(onReference)],
+      ['concat', () => concat([tensor([[1, 2]], undefined, { device: 'reference' }), onReference], 0)],
+      ['matmul', () => matmul(onReference, onReference)],
+    ] as const) {
+      expect(call).toThrow(expect.objectContaining({ code: 'E_DTYPE', where: name }));
+    }
   });
 });

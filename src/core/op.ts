@@ -54,6 +54,8 @@ export interface KernelDefinition<I extends Inputs, P> {
   backward?(context: KernelBackwardContext<I, P>): KernelCall;
   /** The input whose gradient the backward kernel may write over the input itself. */
   readonly overwrites?: number;
+  /** The kernel that reads inputs stored as `bfloat16`; where there is none, the op refuses them. */
+  readonly bf16Name?: string;
 }
 
 /** One case of the conformance suite: shapes of the inputs (or fixed values) and parameters. */
@@ -144,6 +146,7 @@ export function defineOp<I extends Inputs, P>(definition: OpDefinition<I, P>): O
 
 function run<I extends Inputs, P>(definition: OpDefinition<I, P>, inputs: I, params: P): Tensor {
   const device = deviceOf(definition.name, inputs);
+  if (inputs.some((input) => input?.dtype === 'bfloat16')) checkBf16(definition, device);
   const shapes = inputs.map((input) => input?.shape ?? null) as unknown as Shapes<I>;
   const shape = definition.shape(shapes, params);
   const isSmall = definition.kernel?.isSmall?.(shape, shapes, params) ?? false;
@@ -190,6 +193,16 @@ function deviceOf(name: string, inputs: Inputs): Device {
     device = input.device;
   }
   return device ?? defaultDevice();
+}
+
+function checkBf16<I extends Inputs, P>({ name, kernel }: OpDefinition<I, P>, device: Device): void {
+  if (kernel?.bf16Name !== undefined && device.supports(kernel.bf16Name)) return;
+  throw new DTypeError({
+    where: name,
+    expected: `inputs of ${device.floatType}`,
+    got: 'bfloat16',
+    hint: 'bfloat16 is how vectors are stored on their way into a product: only matmul and linear read it',
+  });
 }
 
 function needsOf(inputs: Inputs): boolean[] {

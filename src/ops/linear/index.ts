@@ -49,6 +49,7 @@ const op = defineOp<LinearInputs, Record<never, never>>({
   },
   kernel: {
     names: ['gemm'],
+    bf16Name: 'gemm_bf16',
     forward: ({ inputs: [x, weight, bias], output }) => {
       const [n, k] = weight.shape as [number, number];
       const m = sizeOf(x.shape.slice(0, -1));

@@ -177,6 +177,7 @@ const op = defineOp<readonly [a: Tensor, b: Tensor], MatmulParams>({
   },
   kernel: {
     names: ['gemm'],
+    bf16Name: 'gemm_bf16',
     forward: ({ inputs: [a, b], output, params }) => {
       const { m, n, k, batch } = sizesOf(a.shape, b.shape, params);
       const [stepA, stepB] = [a.size > m * k ? m * k : 0, b.size > k * n ? k * n : 0];
