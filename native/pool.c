@@ -13,7 +13,6 @@
 #include <unistd.h>
 #ifdef __linux__
 #include <linux/futex.h>
-#include <sched.h>
 #include <sys/syscall.h>
 #endif
 
@@ -127,20 +126,10 @@ static void *worker(void *argument) {
   return NULL;
 }
 
-static int default_threads(void) {
-#ifdef __linux__
-  cpu_set_t allowed;
-  if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return CPU_COUNT(&allowed);
-#endif
-  long online = sysconf(_SC_NPROCESSORS_ONLN);
-  return online > 0 ? (int)online : 1;
-}
-
+// One until somebody sets or proposes a number: which one suits the machine, the device knows.
 int heed_threads(void) {
   int threads = atomic_load_explicit(&threadCount, memory_order_relaxed);
-  if (threads > 0) return threads;
-  heed_propose_threads(default_threads());
-  return atomic_load_explicit(&threadCount, memory_order_relaxed);
+  return threads > 0 ? threads : 1;
 }
 
 static int possible_threads(int threads) { return threads < 1 ? 1 : threads > MAX_THREADS ? MAX_THREADS : threads; }

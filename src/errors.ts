@@ -130,6 +130,17 @@ export class ConfigError extends HeedError {
   }
 }
 
+/**
+ * Reports every wrong field or option at once.
+ *
+ * @throws {ConfigError} when there is any
+ */
+export function refuseIssues(where: string, issues: readonly ConfigIssue[]): void {
+  if (issues.length === 0) return;
+  const problem = issues.map(({ path, message }) => `${path}: ${message}`).join('; ');
+  throw new ConfigError({ where, problem, issues });
+}
+
 /** A file whose bytes are not what its format asks for. */
 export class FormatError extends HeedError {
   override readonly name = 'FormatError';
@@ -192,4 +203,15 @@ export function nearestName(name: string, candidates: readonly string[]): string
 export function suggest(name: string, candidates: readonly string[]): string {
   const near = nearestName(name, candidates);
   return `${near ? `did you mean "${near}"? ` : ''}one of ${candidates.join(', ')}`;
+}
+
+/**
+ * Checks a name out of a list.
+ *
+ * @throws {ConfigError} with the nearest one when it is none of them
+ */
+export function expectName(where: string, name: string, known: readonly string[]): void {
+  if (known.includes(name)) return;
+  const hint = suggest(String(name), known);
+  throw new ConfigError({ where, expected: 'a known name', got: JSON.stringify(name), hint });
 }

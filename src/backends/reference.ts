@@ -1,6 +1,7 @@
 /** The reference device: float64 arrays and no kernels, so every op runs its own definition. */
 import { type Device, registerDevice } from '../core/device.ts';
 import { BufferPool } from './pool.ts';
+import { threadsOfEnvironment } from './threads.ts';
 
 export function createReferenceDevice(): Device {
   const pool = new BufferPool({ create: (bytes) => ({ buffer: new ArrayBuffer(bytes), byteOffset: 0 }) });
@@ -20,5 +21,11 @@ export function createReferenceDevice(): Device {
 }
 
 export function registerReferenceDevice(): void {
-  registerDevice({ name: 'reference', create: createReferenceDevice });
+  registerDevice({
+    name: 'reference',
+    create: () => {
+      threadsOfEnvironment();
+      return createReferenceDevice();
+    },
+  });
 }

@@ -1,6 +1,6 @@
 /** `--device` and `--threads`, the same for every command that computes. */
 import type { Command } from 'commander';
-import { parseThreads } from '../backends/native/index.ts';
+import { parseThreads } from '../backends/threads.ts';
 import { defaultDevice, getDevice, setDefaultDevice, whyUnavailable } from '../core/device.ts';
 import { note } from './output.ts';
 

@@ -5,7 +5,7 @@
  * (head, tail, both); Liu et al., Generating Wikipedia by Summarizing Long Sequences, 2018, §3.2,
  * https://arxiv.org/abs/1801.10198 (key passages)
  */
-import { ConfigError } from '../errors.ts';
+import { ConfigError, expectName } from '../errors.ts';
 import type { SourceStructure } from '../nn/source-structure.ts';
 import { type Choice, kindOf, makeVariant, variant } from '../nn/variants.ts';
 import type { TokenPair } from './batching.ts';
@@ -55,7 +55,8 @@ export const cuts = {
       ({ spans }, limit) => {
         if (spans) return keyPlaces(spans(), selector, limit);
         const expected = 'the text and where its tokens stand in it (spans)';
-        throw new ConfigError({ where: 'key-passages', expected, got: 'token ids only' });
+        const hint = 'give spans with the ids, or cut with head, tail or head-tail';
+        throw new ConfigError({ where: 'key-passages', expected, got: 'token ids only', hint });
       },
   ),
 } as const;
@@ -104,10 +105,12 @@ export interface LengthReport {
  *
  * @param tokens - any length
  * @returns the tokens that stay, in their order; all of them when they fit
+ * @throws {ConfigError} when the mode is unknown
  * @example
  * truncate([1, 2, 3, 4, 5, 6, 7, 8], 4, 'head-tail'); // [1, 6, 7, 8]
  */
 export function truncate<T>(tokens: readonly T[], limit: number, mode: Truncation): readonly T[] {
+  expectName('truncate: mode', mode, Object.keys(truncations));
   return tokens.length <= limit ? tokens : truncations[mode](tokens, limit);
 }
 
@@ -134,7 +137,7 @@ export function cutSource(
 ): Pick<TokenPair, 'source' | 'structure'> {
   const { length } = source;
   if (length <= maxLength) return { source, ...(structure && { structure }) };
-  const places = makeVariant(cuts, policy)({ length, spans }, maxLength);
+  const places = makeVariant('cutSource: policy', cuts, policy)({ length, spans }, maxLength);
   const kept = (list: readonly number[]): number[] => places.map((place) => list[place]!);
   return {
     source: kept(source),

@@ -1,5 +1,5 @@
 /** Options of decoding, shared by greedy and beam search. */
-import { ConfigError } from '../errors.ts';
+import { refuseIssues } from '../errors.ts';
 
 /** Options that greedy and beam search share. */
 export interface DecodingOptions {
@@ -77,9 +77,7 @@ function commonIssues({ maxNewTokens, lengthPenalty: alpha = 0 }: DecodingOption
 }
 
 function refuse(issues: readonly Issue[]): void {
-  if (issues.length === 0) return;
-  const problem = issues.map(({ path, message }) => `${path}: ${message}`).join('; ');
-  throw new ConfigError({ where: 'decoding', problem, issues });
+  refuseIssues('decoding', issues);
 }
 
 /**

@@ -1,7 +1,6 @@
 /** The options of BLEU, checked. */
-import { type ConfigIssue, suggest } from '../errors.ts';
+import { type ConfigIssue, refuseIssues, suggest } from '../errors.ts';
 import { type BleuTokenizer, bleuTokenizers } from './bleu-tokenizers.ts';
-import { refuseIssues } from './corpus.ts';
 
 /** Names of the smoothing methods, as they stand in a signature. */
 export const bleuSmoothings = ['exp', 'floor', 'add-k', 'none'] as const;

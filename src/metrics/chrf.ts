@@ -4,12 +4,11 @@
  * Papers: Popović, chrF: character n-gram F-score for automatic MT evaluation, WMT 2015; Popović, chrF++: words
  * helping character n-grams, WMT 2017.
  */
-import type { ConfigIssue } from '../errors.ts';
+import { type ConfigIssue, refuseIssues } from '../errors.ts';
 import {
   checkCorpus,
   type ItemStatistics,
   type References,
-  refuseIssues,
   SACREBLEU_VERSION,
   signatureOf,
   sumRows,

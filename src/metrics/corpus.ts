@@ -89,13 +89,3 @@ export function signatureOf(
     .join('|');
 }
 
-/**
- * Reports every wrong option at once.
- *
- * @throws ConfigError when there is any
- */
-export function refuseIssues(where: string, issues: readonly ConfigIssue[]): void {
-  if (issues.length === 0) return;
-  const problem = issues.map(({ path, message }) => `${path}: ${message}`).join('; ');
-  throw new ConfigError({ where, problem, issues });
-}

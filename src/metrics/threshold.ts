@@ -1,5 +1,5 @@
 /** Where to cut scores into yes and no: the threshold that does best on held-out examples. */
-import { ConfigError } from '../errors.ts';
+import { ConfigError, expectName } from '../errors.ts';
 
 /** What a threshold is chosen for. */
 export type ThresholdGoal = 'f1' | 'accuracy';
@@ -33,7 +33,7 @@ const goals: Readonly<Record<ThresholdGoal, (counts: Counts) => number>> = {
  *
  * @param scores - higher means yes
  * @param labels - what is right
- * @throws ConfigError when there are no examples, or not as many labels as scores
+ * @throws ConfigError when there are no examples, not as many labels as scores, or the goal is unknown
  * @example
  * tuneThreshold([0.9, 0.4, 0.35, 0.1], [true, true, false, false]); // { threshold: 0.4, score: 100 }
  */
@@ -42,11 +42,13 @@ export function tuneThreshold(
   labels: readonly boolean[],
   goal: ThresholdGoal = 'f1',
 ): Threshold {
+  expectName('tuneThreshold: goal', goal, Object.keys(goals));
   if (scores.length === 0 || scores.length !== labels.length) {
     throw new ConfigError({
       where: 'tuneThreshold',
       expected: 'a label for each of at least one score',
       got: `${scores.length} scores and ${labels.length} labels`,
+      hint: 'labels are true for yes, in the order of the scores',
     });
   }
   const order = [...scores.keys()].sort((a, b) => scores[b]! - scores[a]!);

@@ -1,5 +1,5 @@
 /** Checks of configurations that collect every bad field before they speak. */
-import { ConfigError, type ConfigIssue } from '../errors.ts';
+import { type ConfigIssue, refuseIssues } from '../errors.ts';
 import { nameIssues, type OptionRules, ruleIssues } from '../nn/variants.ts';
 
 /** The bad fields of a configuration. */
@@ -60,11 +60,7 @@ export class ConfigChecks<C extends object> {
 
   /** @throws {ConfigError} listing every field that was noted */
   done(where: string): C {
-    if (this.issues.length === 0) return this.config;
-    throw new ConfigError({
-      where,
-      problem: this.issues.map(({ path, message }) => `${path}: ${message}`).join('; '),
-      issues: this.issues,
-    });
+    refuseIssues(where, this.issues);
+    return this.config;
   }
 }

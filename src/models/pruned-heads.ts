@@ -2,6 +2,7 @@
 import type { ConfigIssue } from '../errors.ts';
 import type { AttentionChoice } from '../nn/attention/kinds.ts';
 import type { AttentionRole } from '../nn/attention/layer.ts';
+import type { PositionChoice, PositionKind } from '../nn/position/index.ts';
 import { kindOf } from '../nn/variants.ts';
 
 /**
@@ -16,12 +17,24 @@ interface Sizes {
   readonly numEncoderLayers: number;
   readonly numDecoderLayers: number;
   readonly shareLayers: boolean;
-  readonly position: string | { readonly kind: string };
   readonly prunedHeads?: PrunedHeads | undefined;
 }
 
+/** What an attention layer works with. */
+interface Chosen {
+  readonly attention: AttentionChoice;
+  /** The position information of its text; none between texts. */
+  readonly position: PositionChoice;
+}
+
 /** Positions whose tables have a column for each head, shared by all layers. */
-const perHead: ReadonlySet<string> = new Set(['t5', 'alibi', 'transformer-xl']);
+const perHead: ReadonlySet<string> = new Set<PositionKind>(['t5', 'alibi', 'transformer-xl', 'structural']);
+
+/** Whether heads have scores of their own by position. */
+function hasHeadScores(position: PositionChoice): boolean {
+  const hasNoDistances = typeof position === 'object' && 'distances' in position && position.distances === false;
+  return perHead.has(kindOf(position)) && !hasNoDistances;
+}
 
 /** The role of each attention layer by its path. */
 function rolesOf({ numEncoderLayers, numDecoderLayers, shareLayers }: Sizes): Map<string, AttentionRole> {
@@ -36,21 +49,21 @@ function rolesOf({ numEncoderLayers, numDecoderLayers, shareLayers }: Sizes): Ma
 /** What is wrong with the pruned heads of a configuration. */
 export function prunedHeadsIssues(
   config: Sizes,
-  choice: (role: AttentionRole) => AttentionChoice,
+  chosen: (role: AttentionRole) => Chosen,
 ): ConfigIssue[] {
   const roles = rolesOf(config);
   return Object.entries(config.prunedHeads ?? {}).flatMap(([path, heads]): ConfigIssue[] => {
     const role = roles.get(path);
     const message =
-      role === undefined ? 'no attention layer has this path' : fault(config, heads, choice(role));
+      role === undefined ? 'no attention layer has this path' : fault(config.numHeads, heads, chosen(role));
     return message ? [{ path: `prunedHeads.${path}`, message }] : [];
   });
 }
 
 function fault(
-  { numHeads, position }: Sizes,
+  numHeads: number,
   heads: readonly number[],
-  attention: AttentionChoice,
+  { attention, position }: Chosen,
 ): string | undefined {
   const isHead = (head: number): boolean => Number.isSafeInteger(head) && head >= 0 && head < numHeads;
   if (!heads.every(isHead) || new Set(heads).size !== heads.length)
@@ -67,8 +80,9 @@ function fault(
       'only multi-head attention with the heads of the model, each with a key head, which do not talk, loses heads';
     return `${expected}, got ${JSON.stringify(attention)}`;
   }
-  const kind = kindOf(position);
-  return perHead.has(kind) ? `position ${kind} has scores for each head that all layers share` : undefined;
+  return hasHeadScores(position)
+    ? `position ${kindOf(position)} has scores for each head that all layers share`
+    : undefined;
 }
 
 /** The heads of a layer that stay, in order. */

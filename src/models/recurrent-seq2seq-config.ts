@@ -1,7 +1,7 @@
 /** Configuration of the recurrent encoder–decoder, checked as a whole. */
 import type { ConfigIssue } from '../errors.ts';
 import { type SourceAttentionKind, sourceAttentions } from '../nn/attention/source-kinds.ts';
-import { choiceIssues, type OptionRules } from '../nn/variants.ts';
+import { choiceIssues, type DefaultsOf, defaultsOf, type OptionRules } from '../nn/variants.ts';
 import { type RecurrentCell, recurrentCells } from '../ops/recurrent/cells.ts';
 import { ConfigChecks } from './config-checks.ts';
 
@@ -28,30 +28,25 @@ export interface RecurrentSeq2SeqConfig {
   readonly paddingId: number;
 }
 
-/** Two LSTM layers with attention. */
-export const recurrentSeq2SeqDefaults = {
-  maxSeqLen: 512,
-  dModel: 256,
-  numLayers: 2,
-  cell: 'lstm',
-  bidirectional: true,
-  attention: 'luong',
-  inputFeeding: false,
-  dropout: 0.1,
-  paddingId: 0,
-} as const satisfies Partial<RecurrentSeq2SeqConfig>;
-
-/** Rules of its fields in an experiment. */
+/** Rules of its fields in an experiment; by default two LSTM layers with attention. */
 export const recurrentSeq2SeqRules = {
-  maxSeqLen: { type: 'count', default: recurrentSeq2SeqDefaults.maxSeqLen },
-  dModel: { type: 'count', default: recurrentSeq2SeqDefaults.dModel },
-  numLayers: { type: 'count', default: recurrentSeq2SeqDefaults.numLayers },
-  cell: { type: 'choice', of: Object.keys(recurrentCells), default: recurrentSeq2SeqDefaults.cell },
-  bidirectional: { type: 'flag', default: recurrentSeq2SeqDefaults.bidirectional },
-  attention: { type: 'variant', of: sourceAttentions, default: recurrentSeq2SeqDefaults.attention },
-  inputFeeding: { type: 'flag', default: recurrentSeq2SeqDefaults.inputFeeding },
-  dropout: { type: 'rate', default: recurrentSeq2SeqDefaults.dropout },
+  maxSeqLen: { type: 'count', default: 512 },
+  dModel: { type: 'count', default: 256 },
+  numLayers: { type: 'count', default: 2 },
+  cell: { type: 'choice', of: Object.keys(recurrentCells), default: 'lstm' },
+  bidirectional: { type: 'flag', default: true },
+  attention: { type: 'variant', of: sourceAttentions, default: 'luong' },
+  inputFeeding: { type: 'flag', default: false },
+  dropout: { type: 'rate', default: 0.1 },
 } as const satisfies OptionRules;
+
+const { attention: _checkedWithItsClashes, ...plainRules } = recurrentSeq2SeqRules;
+
+/** What a field is where it is left out. */
+export const recurrentSeq2SeqDefaults: DefaultsOf<typeof recurrentSeq2SeqRules> & { readonly paddingId: 0 } = {
+  ...defaultsOf(recurrentSeq2SeqRules),
+  paddingId: 0,
+};
 
 const nothingToFeed: ConfigIssue = {
   path: 'inputFeeding',
@@ -78,9 +73,8 @@ export function recurrentSeq2SeqClashes(
  */
 export function checkRecurrentSeq2SeqConfig(config: RecurrentSeq2SeqConfig): RecurrentSeq2SeqConfig {
   return new ConfigChecks(config)
-    .whole(['sourceVocabSize', 'targetVocabSize', 'maxSeqLen', 'dModel', 'numLayers'])
-    .oneOf('cell', Object.keys(recurrentCells))
+    .whole(['sourceVocabSize', 'targetVocabSize'])
+    .rules(plainRules)
     .also(recurrentSeq2SeqClashes(config))
-    .rates(['dropout'])
     .done('model');
 }

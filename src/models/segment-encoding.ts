@@ -4,7 +4,7 @@
  * Paper: Al-Rfou et al. 2018, https://arxiv.org/abs/1808.04444 (segments that are processed alone)
  */
 import type { Tensor } from '../core/tensor.ts';
-import { ConfigError } from '../errors.ts';
+import { ConfigError, expectName } from '../errors.ts';
 import { Packing, Segments } from '../nn/attention/packing.ts';
 import { max } from '../ops/reduce/max.ts';
 import { mean } from '../ops/reduce/sum.ts';
@@ -54,7 +54,7 @@ export interface SegmentEncoding {
  *
  * @param ids - of the text
  * @param options - tokens of a segment, at most the model's maxSeqLen; how vectors are pooled, by their mean by default
- * @throws {ConfigError} when the text is empty, or the length is not one that the model takes
+ * @throws {ConfigError} when the text is empty, the length is not one that the model takes, or the pooling is unknown
  * @example
  * const { pooled } = encodeSegments(model, tokenizer.encode(book), { length: 256 });
  */
@@ -64,10 +64,11 @@ export function encodeSegments(
   { length, pooling = 'mean' }: { readonly length: number; readonly pooling?: Pooling },
 ): SegmentEncoding {
   const where = 'encodeSegments';
-  if (ids.length === 0) throw new ConfigError({ where, expected: 'at least one token', got: 'none' });
+  expectName(`${where}: pooling`, pooling, Object.keys(poolings));
+  if (ids.length === 0) throw new ConfigError({ where, expected: 'at least one token', got: 'none', hint: 'leave empty texts out' });
   if (length > model.maxSeqLen) {
     const expected = `segments of at most ${model.maxSeqLen} tokens (maxSeqLen)`;
-    throw new ConfigError({ where, expected, got: String(length) });
+    throw new ConfigError({ where, expected, got: String(length), hint: 'choose shorter segments' });
   }
   const lengths = splitSegments(ids, length).map((segment) => segment.length);
   const packing = new Packing(lengths, model.device);

@@ -1,5 +1,5 @@
 /** Configuration of the encoder–decoder Transformer, checked as a whole. */
-import { ConfigError, type ConfigIssue } from '../errors.ts';
+import { type ConfigIssue, refuseIssues } from '../errors.ts';
 import { type ScoreScale, scoreScales } from '../nn/attention/attend.ts';
 import { type AttentionChoice, attentions, treeAttentions } from '../nn/attention/kinds.ts';
 import type { AttentionRole, AttentionSizes } from '../nn/attention/layer.ts';
@@ -172,10 +172,7 @@ export function checkTransformerConfig(config: TransformerConfig): TransformerCo
     blockwise === undefined || !config.copy,
     'none with copy: heads for later tokens copy nothing',
   );
-  if (issues.length > 0) {
-    const list = issues.map(({ path, message }) => `${path}: ${message}`).join('; ');
-    throw new ConfigError({ where: 'Transformer', problem: list, issues });
-  }
+  refuseIssues('Transformer', issues);
   return config;
 }
 
@@ -306,7 +303,12 @@ export function mechanismIssues(config: TransformerConfig): ConfigIssue[] {
     ...position,
     ...attention,
     ...norm,
-    ...(config.prunedHeads ? prunedHeadsIssues(config, (role) => attentionChoice(config, role)) : []),
+    ...(config.prunedHeads
+      ? prunedHeadsIssues(config, (role) => ({
+          attention: attentionChoice(config, role),
+          position: role === 'cross' ? 'none' : positionChoice(config, role),
+        }))
+      : []),
     ...choiceIssues('feedForward', feedForwards, config.feedForward, feedForwardSizes(config)),
   ];
   if (issues.length === 0) issues.push(...unusedIssues(config));

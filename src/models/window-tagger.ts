@@ -15,7 +15,7 @@ import { Embedding } from '../nn/embedding.ts';
 import { Linear } from '../nn/linear.ts';
 import type { ModuleContext } from '../nn/module.ts';
 import { Dropout } from '../nn/residual.ts';
-import type { OptionRules } from '../nn/variants.ts';
+import { type DefaultsOf, defaultsOf, type OptionRules } from '../nn/variants.ts';
 import { relu } from '../ops/elementwise/unary.ts';
 import { ConfigChecks } from './config-checks.ts';
 import { TaggingModel } from './tagging-model.ts';
@@ -32,21 +32,16 @@ export interface WindowTaggerConfig {
   readonly dropout: number;
 }
 
-/** Five words, as in the paper. */
-export const windowTaggerDefaults = {
-  dModel: 50,
-  window: 2,
-  dFf: 300,
-  dropout: 0,
-} as const satisfies Partial<WindowTaggerConfig>;
-
-/** Rules of its fields in an experiment. */
+/** Rules of its fields in an experiment; by default five words, as in the paper. */
 export const windowTaggerRules = {
   dModel: { type: 'count', default: 50 },
   window: { type: 'count', min: 0, default: 2 },
   dFf: { type: 'count', default: 300 },
   dropout: { type: 'rate', default: 0 },
 } as const satisfies OptionRules;
+
+/** What a field is where it is left out. */
+export const windowTaggerDefaults: DefaultsOf<typeof windowTaggerRules> = defaultsOf(windowTaggerRules);
 
 /** `W₂ relu(W₁ [x_{t−w}; …; x_{t+w}] + b₁) + b₂`, zeros outside the sentence. */
 export class WindowTagger extends TaggingModel {
@@ -69,9 +64,8 @@ export class WindowTagger extends TaggingModel {
   ) {
     super();
     this.config = new ConfigChecks<WindowTaggerConfig>({ ...windowTaggerDefaults, ...config })
-      .whole(['vocabSize', 'numTags', 'dModel', 'dFf'])
-      .whole(['window'], 0)
-      .rates(['dropout'])
+      .whole(['vocabSize', 'numTags'])
+      .rules(windowTaggerRules)
       .done('model');
     const { vocabSize, numTags, dModel, window, dFf, dropout } = this.config;
     this.embedding = new Embedding(vocabSize, dModel, context);

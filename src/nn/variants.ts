@@ -3,7 +3,7 @@
  * `position: {kind: rope, layout: halves}`; the rules below are plain data, from which its checks, its types and the
  * schema of experiments follow.
  */
-import { type ConfigIssue, nearestName } from '../errors.ts';
+import { type ConfigIssue, nearestName, refuseIssues } from '../errors.ts';
 
 /** What an option may be, and what it is when it is left out. */
 export type OptionRule =
@@ -214,12 +214,19 @@ export function optionsOf<V extends Variants>(
   return Object.fromEntries(Object.entries(rules).map(([key, rule]) => [key, given[key] ?? rule.default]));
 }
 
-/** Makes what a choice names. */
+/**
+ * Makes what a choice names.
+ *
+ * @param where - who asks, for messages
+ * @throws {ConfigError} for an unknown kind or option, and for a clash with what it is made for
+ */
 export function makeVariant<Args extends readonly unknown[], Made>(
+  where: string,
   // biome-ignore lint/suspicious/noExplicitAny: the options of each kind differ
   variants: Readonly<Record<string, Variant<any, Args, Made>>>,
   choice: string | { readonly kind: string },
   ...args: Args
 ): Made {
+  refuseIssues(where, choiceIssues('choice', variants, choice, args[0]));
   return variants[kindOf(choice)]!.make(optionsOf(variants, choice as never), ...args);
 }

@@ -19,7 +19,7 @@ const KNOWN: ReadonlyMap<string, MetricName> = new Map([
   ['gradNorm', { label: 'Gradient norm', unit: '', better: undefined }],
   ['laterLoss', { label: 'Loss of later tokens', unit: 'nats', better: 'lower' }],
   ['balanceLoss', { label: 'Load balance', unit: '', better: undefined }],
-  ['droppedTokens', { label: 'Share of tokens dropped by experts', unit: '', better: undefined }],
+  ['droppedTokens', { label: 'Share of choices that full experts dropped', unit: '', better: undefined }],
   ['per', { label: 'PER', unit: '%', better: 'lower' }],
   ['wer', { label: 'WER', unit: '%', better: 'lower' }],
   ['cer', { label: 'CER', unit: '%', better: 'lower' }],

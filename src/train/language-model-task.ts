@@ -30,6 +30,11 @@ export function scoreText(
   return { loss: meanNll, perplexity, bitsPerCharacter: bitsPerCharacter! };
 }
 
+/** Windows in which a text is read where nobody chose them: as long as the model takes, up to 128 tokens. */
+export function windowsFor({ maxSeqLen }: CausalLanguageModel): TextEvaluation {
+  return { length: Math.min(128, maxSeqLen), batchSize: 16 };
+}
+
 /** A language model and its text. */
 class LanguageModelTask implements TrainingTask {
   readonly model: CausalLanguageModel;

@@ -16,6 +16,7 @@ import {
   buildEncoderDecoder,
   buildLanguageModel,
   buildMaskedLanguageModel,
+  buildModel,
   buildTaggingModel,
   type ModelDescription,
 } from '../models/registry.ts';
@@ -63,12 +64,19 @@ export class LoadedModel {
   }
 }
 
+/** A model as it lies in a folder. */
+export interface StoredModel<M extends Module = Module> {
+  readonly model: M;
+  readonly tokenizers: Tokenizers;
+  readonly checkpoint: Checkpoint;
+}
+
 /** The newest model of a folder that can be used, with notes on those that cannot. */
 function load<M extends Module>(
   path: string,
   options: LoadOptions,
   build: (description: ModelDescription, context: ModuleContext) => M,
-): { readonly model: M; readonly tokenizers: Tokenizers; readonly checkpoint: Checkpoint } {
+): StoredModel<M> {
   const { checkpoint, damaged } = findModel(path);
   for (const { problem, path: bad } of damaged) {
     if (options.strict) {
@@ -84,6 +92,15 @@ function load<M extends Module>(
   }
   const restored = restoreModel(checkpoint, options.device ?? defaultDevice().name, build);
   return { ...restored, checkpoint };
+}
+
+/**
+ * Loads whatever model a run folder (or a checkpoint inside it) has.
+ *
+ * @throws {FormatError} as `loadModel`
+ */
+export function loadStored(path: string, options: LoadOptions = {}): StoredModel {
+  return load<Module>(path, options, buildModel);
 }
 
 /**

@@ -29,7 +29,8 @@ export function encodeText(tokenizer: Tokenizer, text: string): EncodedText {
   return { ids: Int32Array.from(ids), characters };
 }
 
-function readParts({ folder, path, split, train, validation, test }: TextSection): TextParts {
+/** The texts of a section, `''` for a part that there is not. */
+export function readTextParts({ folder, path, split, train, validation, test }: TextSection): TextParts {
   const read = (file: string | undefined): string =>
     file === undefined ? '' : readText(folder === undefined ? file : join(folder, file));
   if (path !== undefined) return splitText(read(path), split ?? { validation: 0.05, test: 0.05 });
@@ -60,7 +61,7 @@ export function prepareText<M extends Module>(
   readonly texts: Readonly<Record<keyof TextParts, EncodedText>>;
 } {
   const { data } = experiment;
-  const parts = readParts(data);
+  const parts = readTextParts(data);
   const special = hasMask ? { mask: maskText } : {};
   const prepared = prepareModel<M>(
     experiment,

@@ -1,12 +1,14 @@
 import '../backends/register.ts';
 import { describe, expect, test } from 'vitest';
 import { expectClose } from '../../tests/support/compare.ts';
+import { needDevice } from '../../tests/support/devices.ts';
 import {
   encodePairs,
   letterTokenizers,
   reversedStrings,
   tinyTransformer,
 } from '../../tests/support/reversed-strings.ts';
+import { countOps } from '../core/counter.ts';
 import { defaultDevice, getDevice } from '../core/device.ts';
 import { noGrad } from '../core/tape.ts';
 import { tensor } from '../core/tensor.ts';
@@ -106,6 +108,16 @@ describe('packed batches', () => {
       rtol: 1e-10,
       atol: 1e-14,
     });
+  });
+
+  test('multiply no row of padding: as many operations as of each pair alone', (context) => {
+    needDevice(context, 'native');
+    const model = tinyTransformer({ device: 'native' });
+    const products = (...batch: TokenPair[]): number => {
+      const { ops } = countOps(() => objective(model, 0.1).trainOn(batchOf(batch), 20)).counts;
+      return ops.get('linear')!.flops + ops.get('matmul')!.flops;
+    };
+    expect(products(short, long, short)).toBe(2 * products(short) + products(long));
   });
 
   test('give the logits of padded ones', () => {

@@ -35,7 +35,7 @@ describe('heed bench', () => {
   it.each(['0', 'abc', '', '1.5'])('HEED_THREADS=%j is a mistake', async (threads) => {
     const outcome = await heed(['bench', 'gemm'], { cwd, env: { HEED_THREADS: threads } });
     expect(expectMistake(outcome)).toBe(
-      `HEED_THREADS: expected a number of threads from 1 to 256, got ${JSON.stringify(threads)}`,
+      `HEED_THREADS: expected a number of threads from 1 to 256, got ${JSON.stringify(threads)}; hint: leave it out for the physical cores`,
     );
   });
 

@@ -152,7 +152,7 @@ describe('options', () => {
   it.each([
     [['--seed', 'abc'], /^--seed: expected a whole number of at least 0, got "abc"$/],
     [['--seed', '-1'], /^--seed: /],
-    [['--threads', '0'], /^--threads: expected a number of threads from 1 to 256, got "0"$/],
+    [['--threads', '0'], /^--threads: expected a number of threads from 1 to 256, got "0"; hint: /],
     [['--threads', 'abc'], /^--threads: .*got "abc"$/],
     [['--threads', '1e9'], /^--threads: .*got "1e9"$/],
     [
@@ -168,9 +168,16 @@ describe('options', () => {
     expect(await refusal('tiny.yaml', ...args)).toMatch(message);
   });
 
-  it('of the environment', async () => {
+  it('of the environment, whatever the device', async () => {
+    const message = (got: string): string =>
+      `HEED_THREADS: expected a number of threads from 1 to 256, got "${got}"; hint: leave it out for the physical cores`;
     const outcome = await heed(['train', 'tiny.yaml', '--out', 'x'], { cwd, env: { HEED_THREADS: '0' } });
-    expect(expectMistake(outcome)).toBe('HEED_THREADS: expected a number of threads from 1 to 256, got "0"');
+    expect(expectMistake(outcome)).toBe(message('0'));
+    for (const device of ['wasm', 'reference']) {
+      const args = ['train', 'tiny.yaml', '--out', 'x', '--device', device];
+      const other = await heed(args, { cwd, env: { HEED_THREADS: 'abc', HEED_NATIVE: 'off' } });
+      expect(expectMistake(other)).toBe(message('abc'));
+    }
   });
 });
 

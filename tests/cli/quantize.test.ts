@@ -1,9 +1,12 @@
 /** `heed quantize`: a smaller model that the other commands use like any other. */
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import '../../src/backends/register.ts';
+import { cpSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { expectMistake, heed, linesOf } from '../support/heed-binary.ts';
+import { trainExperiment } from '../../src/train/run.ts';
+import { expectMistake, heed, jsonLines, linesOf } from '../support/heed-binary.ts';
 import { removeProject, tinyProject, tinyYaml } from '../support/tiny-project.ts';
+import { textExperiment, textModels, writeText } from '../support/tiny-text-run.ts';
 
 let cwd: string;
 beforeAll(async () => {
@@ -22,7 +25,7 @@ afterAll(() => removeProject(cwd));
 const quantize = (...args: string[]) => heed(['quantize', ...args], { cwd });
 
 interface Report {
-  readonly examples: number;
+  readonly count: number;
   readonly before: { readonly bytes: number; readonly metrics: Record<string, number> };
   readonly after: { readonly bytes: number; readonly metrics: Record<string, number> };
 }
@@ -31,8 +34,8 @@ describe.each(['int8', 'int4'])('%s', (dtype) => {
   it("is scored with the run's own data and metrics, and serves translate, evaluate and inspect", async () => {
     const { code, stdout, stderr } = await quantize('wide', '--dtype', dtype, '--out', dtype, '--json');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    const { examples, before, after } = JSON.parse(stdout) as Report;
-    expect(examples).toBe(10);
+    const { count, before, after } = JSON.parse(stdout) as Report;
+    expect(count).toBe(10);
     expect(Object.keys(before.metrics)).toEqual(['cer', 'exact-match']);
     expect(after.bytes).toBeLessThan(before.bytes / 2);
     const scoring = ['--source', 'sources.txt', '--target', 'targets.txt', '--metrics', 'cer', '--json'];
@@ -74,7 +77,53 @@ it('goes without scores where the data of the run is gone, and says so', async (
   );
   expect(code).toBe(0);
   expect((JSON.parse(stdout) as Report).after.metrics).toEqual({});
-  expect(stderr).toMatch(/^note: no scores, because the run's data cannot be read: /);
+  expect(stderr).toMatch(/^note: no scores: the run's data cannot be read: /);
+});
+
+it('says so where no run is beside the model', async () => {
+  const args = ['once-more', '--dtype', 'int8', '--out', 'alone'];
+  cpSync(join(cwd, 'wide', 'model'), join(cwd, 'once-more'), { recursive: true });
+  const { code, stdout, stderr } = await quantize(...args);
+  expect(code).toBe(0);
+  expect(stdout).not.toContain('scored');
+  expect(stderr).toMatch(/^note: no scores: \S+experiment\.json is not there, /);
+});
+
+describe('a language model', () => {
+  beforeAll(async () => {
+    const model = { ...textModels.gpt, dModel: 32 };
+    const experiment = textExperiment(writeText(cwd, 1), model, { training: { maxSteps: 40 } });
+    await trainExperiment(experiment, { folder: join(cwd, 'letters') });
+  }, 120_000);
+
+  it('is scored by what its run held out, or by another text, as heed evaluate does', async () => {
+    const { code, stdout, stderr } = await quantize('letters', '--dtype', 'int8', '--out', 'letters-8', '--json');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const { before, after } = JSON.parse(stdout) as Report;
+    expect(after.bytes).toBeLessThan(before.bytes / 2);
+    expect(Math.abs(after.metrics.loss! - before.metrics.loss!)).toBeLessThan(0.05);
+
+    writeFileSync(join(cwd, 'held-out.txt'), 'abcabcaadbbcaabbccddeeffgghh'.repeat(9));
+    const text = ['--text', 'held-out.txt', '--json'];
+    const again = await quantize('letters', '--dtype', 'int4', '--out', 'letters-4', ...text);
+    const report = JSON.parse(again.stdout) as Report;
+    for (const [model, figures] of [
+      ['letters', report.before],
+      ['letters-4', report.after],
+    ] as const) {
+      const said = jsonLines((await heed(['evaluate', model, ...text], { cwd })).stdout);
+      const scores = Object.fromEntries(said.map(({ metric, score }) => [metric, score]));
+      expect(scores).toEqual(figures.metrics);
+    }
+    const written = await heed(['generate', 'letters-8', '--prompt', 'abc', '--max-tokens', '4'], { cwd });
+    expect({ code: written.code, stderr: written.stderr }).toEqual({ code: 0, stderr: '' });
+  });
+
+  it('has no translations to score', async () => {
+    const given = ['--source', 'sources.txt', '--target', 'targets.txt', '--metrics', 'cer'];
+    const outcome = await quantize('letters', '--dtype', 'int8', '--out', 'x', ...given);
+    expect(expectMistake(outcome)).toMatch(/^--source: expected a model that translates, got one of kind "gpt"/);
+  });
 });
 
 describe('one line for', () => {

@@ -171,7 +171,7 @@ describe('mistakes', () => {
     [['--length-penalty', '-1'], /^--length-penalty: .*got "-1"$/],
     [['--max-new-tokens', '0'], /^--max-new-tokens: .*got "0"$/],
     [['--batch', '1.5'], /^--batch: .*got "1.5"$/],
-    [['--threads', '0'], /^--threads: expected a number of threads from 1 to 256, got "0"$/],
+    [['--threads', '0'], /^--threads: expected a number of threads from 1 to 256, got "0"; hint: /],
     [['--device', 'natve'], /^device: .*did you mean "native"\?/],
     [['--input', 'nope.txt'], /^nope.txt: no such file; hint: /],
     [['--input', '.'], /^\.: is a folder, expected a file/],

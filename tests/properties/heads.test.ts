@@ -107,6 +107,12 @@ describe('pruning (E16)', () => {
       'only multi-head attention',
     ],
     [{ 'decoder.layers.0.selfAttention': [0] }, { position: 'alibi' }, 'position alibi has scores'],
+    [{ 'decoder.layers.0.selfAttention': [0] }, { decoderPosition: 't5' }, 'position t5 has scores'],
+    [
+      { 'encoder.layers.0.selfAttention': [0] },
+      { encoderPosition: 'structural' },
+      'position structural has scores',
+    ],
   ] as const)('refuses %j of a model with %j', (heads, config, message) => {
     const prune = () => pruneHeads(tinyModel({ numHeads: 4, ...config }), heads);
     expect(prune).toThrow(ConfigError);

@@ -182,6 +182,7 @@ describe('choices that cannot be used', () => {
     [{ kind: 'rope', layout: 'halfs' }, 'did you mean "halves"?'],
     [{ kind: 'shaw', maxDistance: 0 }, 'position.maxDistance: expected a whole number of at least 1, got 0'],
     [{ kind: 't5', maxDistance: 8 }, 'expected maxDistance above numBuckets / 2 (16), got 8'],
+    [{ kind: 't5', numBuckets: 7 }, 'position: t5: half of the buckets is for keys on each side'],
     ['rope', 'position: rope: it turns pairs: expected an even head width, got 3'],
     ...[['alibi', 'learned'], 'alibi+learned', { kind: ['alibi', 'learned'] }].map(
       (both): [unknown, string] => [
@@ -195,12 +196,15 @@ describe('choices that cannot be used', () => {
     expect(make(position)).toThrow(message);
   });
 
-  it('a text beyond the table is named with its length (D6)', () => {
-    const model = disturb(tinyModel({ position: 'rope', maxSeqLen: 4 }).eval(), 1);
+  it.each([
+    ['learned', 'D6', 'LearnedPosition'],
+    ['rope', 'D9', 'RotaryPosition'],
+  ] as const)('a text beyond the table of %s is named with its length (%s)', (position, _, name) => {
+    const model = disturb(tinyModel({ position, maxSeqLen: 4 }).eval(), 1);
     const ids = tensor(new Int32Array(6).fill(3), [1, 6], { dtype: 'int32', device: 'reference' });
     expect(() => model.encode(ids)).toThrow(ConfigError);
     expect(() => model.encode(ids)).toThrow(
-      'RotaryPosition: expected at most 4 positions (maxSeqLen), got 6; hint: shorten the text, or train with a larger maxSeqLen',
+      `${name}: expected at most 4 positions (maxSeqLen), got 6; hint: shorten the text, or train with a larger maxSeqLen`,
     );
   });
 });

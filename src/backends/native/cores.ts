@@ -1,22 +1,21 @@
 /** How many threads a machine is good for: its physical cores, as far as this process may use them. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import os from 'node:os';
+import { controlGroups, type ReadText, readText } from './system-files.ts';
 
 /** What is asked of the system; tests answer for machines that they do not have. */
 export interface CoreSources {
   readonly platform: NodeJS.Platform;
   /** Logical processors that this process may run on. */
   readonly logical: number;
-  /** A file's text; undefined where it cannot be read. */
-  readonly read: (path: string) => string | undefined;
+  readonly read: ReadText;
   /** A value of the kernel's state, as `sysctl -n` prints it; undefined where there is none. */
   readonly sysctl: (name: string) => string | undefined;
 }
 
-function attempt<T>(body: () => T): T | undefined {
+function sysctl(name: string): string | undefined {
   try {
-    return body();
+    return execFileSync('sysctl', ['-n', name], { encoding: 'utf8', stdio: 'pipe' });
   } catch {
     return undefined;
   }
@@ -25,8 +24,8 @@ function attempt<T>(body: () => T): T | undefined {
 const thisMachine = (): CoreSources => ({
   platform: process.platform,
   logical: os.availableParallelism(),
-  read: (path) => attempt(() => readFileSync(path, 'utf8')),
-  sysctl: (name) => attempt(() => execFileSync('sysctl', ['-n', name], { encoding: 'utf8', stdio: 'pipe' })),
+  read: readText,
+  sysctl,
 });
 
 /** `0-2,5` as 0, 1, 2, 5. */
@@ -50,19 +49,16 @@ function linuxCores({ read }: CoreSources): number | undefined {
   return siblings.includes(undefined) ? undefined : new Set(siblings).size;
 }
 
-function quotaOf(folder: string, read: CoreSources['read']): number {
+function quotaOf(folder: string, read: ReadText): number {
   const [quota, period] = (read(`${folder}/cpu.max`) ?? 'max').split(/\s+/).map(Number);
   return quota! / period! || Number.POSITIVE_INFINITY;
 }
 
 /** Processors' worth of time that the control groups of the process grant it. */
 function quota({ read }: CoreSources): number {
-  const path = /^0::(\/.*)$/m.exec(read('/proc/self/cgroup') ?? '')?.[1] ?? '/';
-  const parts = path.split('/').filter(Boolean);
-  const folders = parts.map((_, i) => `/sys/fs/cgroup/${parts.slice(0, i + 1).join('/')}`);
   const v1 = '/sys/fs/cgroup/cpu';
   const old = Number(read(`${v1}/cpu.cfs_quota_us`)) / Number(read(`${v1}/cpu.cfs_period_us`));
-  const limits = ['/sys/fs/cgroup', ...folders].map((folder) => quotaOf(folder, read));
+  const limits = controlGroups(read).map((folder) => quotaOf(folder, read));
   return Math.min(...limits, old > 0 ? old : Number.POSITIVE_INFINITY);
 }
 

@@ -2,6 +2,7 @@
 import { type Device, registerDevice } from '../../core/device.ts';
 import type { TypedArray } from '../../core/dtype.ts';
 import { BufferPool, type Released } from '../pool.ts';
+import { threadsOfEnvironment } from '../threads.ts';
 import type { WasmKernels } from './kernels.ts';
 import { loadWasm } from './load.ts';
 
@@ -47,6 +48,7 @@ export function registerWasmDevice(): void {
   registerDevice({
     name: 'wasm',
     create: () => {
+      threadsOfEnvironment();
       const loaded = loadWasm();
       if ('unavailable' in loaded) return loaded;
       const simd = loaded.build === 'relaxed' ? 'relaxed SIMD' : 'SIMD';

@@ -6,7 +6,7 @@ import { readText } from '../../data/running-text.ts';
 import { ConfigError } from '../../errors.ts';
 import { getMetric } from '../../metrics/registry.ts';
 import { evaluateExamples } from '../../train/evaluate.ts';
-import { scoreText } from '../../train/language-model-task.ts';
+import { scoreText, windowsFor } from '../../train/language-model-task.ts';
 import { type LoadOptions, loadLanguageModel, loadModel, loadTagger } from '../../train/load-model.ts';
 import { encodeText } from '../../train/prepare-text.ts';
 import { encodeSentences, evaluateTagging } from '../../train/tagging-task.ts';
@@ -136,9 +136,6 @@ const ofTags: Way = async (path, { conll, token, tag, ...flags }, options) => {
   return scoresOf(metrics, { sentences: sentences.length });
 };
 
-/** Windows of a batch. */
-const BATCH_WINDOWS = 16;
-
 const ofText: Way = async (path, { text, segmentLength, stride, ...flags }, options) => {
   const given = segmentLength === undefined ? undefined : wholeNumber(segmentLength, '--segment-length');
   const step = stride === undefined ? undefined : wholeNumber(stride, '--stride');
@@ -149,9 +146,9 @@ const ofText: Way = async (path, { text, segmentLength, stride, ...flags }, opti
     const expected = `at most ${model.maxSeqLen} (maxSeqLen)`;
     throw new ConfigError({ where: '--segment-length', expected, got: String(given) });
   }
-  const length = given ?? Math.min(128, model.maxSeqLen);
+  const windows = windowsFor(model);
   const encoded = encodeText(tokenizer, content);
-  const scores = scoreText(model, encoded, { length, batchSize: BATCH_WINDOWS, stride: step });
+  const scores = scoreText(model, encoded, { ...windows, length: given ?? windows.length, stride: step });
   return scoresOf(scores, { tokens: encoded.ids.length - 1 });
 };
 

@@ -2,17 +2,13 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { readParallel } from '../../data/readers.ts';
+import { readText } from '../../data/running-text.ts';
 import { ConfigError, HeedError } from '../../errors.ts';
 import { getMetric } from '../../metrics/registry.ts';
 import { layoutOf, type QuantizedType } from '../../ops/quantized-linear/panels.ts';
-import { loadModel } from '../../train/load-model.ts';
-import {
-  type ModelFigures,
-  type QuantizeReport,
-  quantizeModel,
-  type ScoringSet,
-  scoringSetOf,
-} from '../../train/quantize-model.ts';
+import { heldOutScoring, pairScoring, type Scoring, textScoring } from '../../train/held-out.ts';
+import { loadStored, type StoredModel } from '../../train/load-model.ts';
+import { type ModelFigures, type QuantizeReport, quantizeModel } from '../../train/quantize-model.ts';
 import { addDeviceOptions, applyDeviceOptions, type DeviceOptions } from '../device-options.ts';
 import { byteSize, formatMetric, maxBeamSize, metricLabel, wholeNumber } from '../numbers.ts';
 import { note, printJson } from '../output.ts';
@@ -25,13 +21,15 @@ interface QuantizeFlags extends DeviceOptions {
   readonly metrics?: string;
   readonly beamSize: string;
   readonly maxExamples?: string;
+  readonly text?: string;
   readonly json?: boolean;
 }
 
 const examples = `
 Examples:
   $ heed quantize runs/pronounce --dtype int8 --out models/pronounce-int8
-  $ heed quantize runs/multi30k --dtype int4 --out small --source test.de --target test.en --metrics bleu`;
+  $ heed quantize runs/multi30k --dtype int4 --out small --source test.de --target test.en --metrics bleu
+  $ heed quantize runs/shakespeare --dtype int8 --out small --text held-out.txt`;
 
 export function registerQuantize(program: Command): void {
   const command = program
@@ -44,7 +42,8 @@ export function registerQuantize(program: Command): void {
     .option('--target <file>', 'what they should become')
     .option('--metrics <names>', 'separated by commas: bleu, chrf, wer, …')
     .option('--beam-size <n>', 'with --source: hypotheses kept; 1 is greedy', '1')
-    .option('--max-examples <n>', 'score with the first ones only')
+    .option('--max-examples <n>', 'with --source: score with the first ones only')
+    .option('--text <file>', 'for a language model: a running text to score with')
     .option('--json', 'print one JSON object');
   addDeviceOptions(command)
     .addHelpText('after', examples)
@@ -59,47 +58,65 @@ async function run(path: string, flags: QuantizeFlags): Promise<void> {
       where: '--out',
       expected: 'a new folder',
       got: `${flags.out}, which is there already`,
+      hint: 'name another, or move it away',
     });
   }
   applyDeviceOptions(flags);
-  const loaded = await loadModel(path, { onNote: (text) => note(`note: ${text}`) });
-  const report = quantizeModel(loaded, { dtype, out: flags.out, scoring: scoring(path, flags) });
+  const stored = loadStored(path, { onNote: (text) => note(`note: ${text}`) });
+  const report = quantizeModel(stored, { dtype, out: flags.out, scoring: scoring(path, stored, flags) });
   if (flags.json) printJson({ out: flags.out, ...report });
   else process.stdout.write(table(report, flags.out));
 }
 
-/** From the options, else from the run; a run whose data is gone is quantised without scores. */
-function scoring(path: string, flags: QuantizeFlags): ScoringSet | undefined {
-  const most =
-    flags.maxExamples === undefined ? {} : { maxExamples: wholeNumber(flags.maxExamples, '--max-examples') };
-  try {
-    const set = flags.source === undefined ? scoringSetOf(path) : fromOptions(flags);
-    return set && { ...set, section: { ...set.section, ...most } };
-  } catch (error) {
-    if (!(error instanceof HeedError) || flags.source !== undefined) throw error;
-    note(`note: no scores, because the run's data cannot be read: ${error.statement}`);
+/** From the options, else from the run; without either a model is quantised without scores. */
+function scoring(path: string, stored: StoredModel, flags: QuantizeFlags): Scoring | undefined {
+  if (flags.source !== undefined) return ofTranslations(stored, flags);
+  if (flags.text !== undefined) return ofText(stored, flags.text);
+  const without = (reason: string): undefined => {
+    note(`note: no scores: ${reason}`);
     return undefined;
+  };
+  try {
+    const found = heldOutScoring(path, stored);
+    return 'reason' in found ? without(found.reason) : found;
+  } catch (error) {
+    if (!(error instanceof HeedError)) throw error;
+    return without(`the run's data cannot be read: ${error.statement}`);
   }
 }
 
-function fromOptions({ source, target, metrics, beamSize }: QuantizeFlags): ScoringSet {
+function ofTranslations(stored: StoredModel, flags: QuantizeFlags): Scoring {
+  const { source, target, metrics, beamSize, maxExamples } = flags;
   if (target === undefined || metrics === undefined) {
     throw new ConfigError({
       where: '--source',
       expected: '--target and --metrics beside it',
       got: target === undefined ? 'no --target' : 'no --metrics',
+      hint: 'as in --source test.de --target test.en --metrics bleu',
     });
   }
   const names = metrics.split(',').map((name) => name.trim());
   for (const name of names) getMetric(name);
   const width = wholeNumber(beamSize, '--beam-size', 1, maxBeamSize);
-  return {
-    examples: readParallel({ format: 'parallel', source: source!, target }),
-    section: { beamSize: width, lengthPenalty: 0.6, metrics: names },
-  };
+  const most = maxExamples === undefined ? {} : { maxExamples: wholeNumber(maxExamples, '--max-examples') };
+  return (
+    pairScoring(stored, {
+      examples: readParallel({ format: 'parallel', source: source!, target }),
+      section: { beamSize: width, lengthPenalty: 0.6, metrics: names, ...most },
+    }) ?? refuse('--source', 'a model that translates', stored)
+  );
 }
 
-function table({ dtype, examples: count, before, after }: QuantizeReport, out: string): string {
+function ofText(stored: StoredModel, file: string): Scoring {
+  return textScoring(stored, readText(file)) ?? refuse('--text', 'a language model', stored);
+}
+
+function refuse(where: string, expected: string, { checkpoint }: StoredModel): never {
+  const got = `one of kind "${checkpoint.facts.model.kind}"`;
+  throw new ConfigError({ where, expected, got, hint: 'leave it out: what the run held out is taken then' });
+}
+
+function table({ dtype, count, unit, before, after }: QuantizeReport, out: string): string {
   const line = (name: string, value: (figures: ModelFigures) => string): string =>
     `${name.padEnd(14)}${value(before).padStart(12)}${value(after).padStart(12)}\n`;
   const scores = Object.keys(before.metrics).map((name) =>
@@ -107,6 +124,6 @@ function table({ dtype, examples: count, before, after }: QuantizeReport, out: s
   );
   const head = `${''.padEnd(14)}${'float'.padStart(12)}${dtype.padStart(12)}\n`;
   const size = line('weights', ({ bytes }) => byteSize(bytes));
-  const examplesText = count > 0 ? `scored on ${count.toLocaleString('en')} held-out examples\n` : '';
+  const examplesText = count > 0 ? `scored on ${count.toLocaleString('en')} held-out ${unit}\n` : '';
   return `${head}${size}${scores.join('')}${examplesText}written to ${out}\n`;
 }

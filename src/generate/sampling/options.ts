@@ -1,5 +1,5 @@
 /** Options of sampling, checked as a whole, and the processors that they stand for. */
-import { ConfigError, type ConfigIssue } from '../../errors.ts';
+import { type ConfigIssue, refuseIssues, suggest } from '../../errors.ts';
 import {
   cutBelowEpsilon,
   cutBelowEta,
@@ -76,9 +76,10 @@ const rules: Readonly<Record<Field, Rule>> = {
 
 /** What is wrong with the options. */
 function samplingIssues(options: SamplingOptions): ConfigIssue[] {
-  return (Object.keys(rules) as Field[]).flatMap((path) => {
-    const value = options[path];
-    const { expected, fits } = rules[path];
+  return Object.entries(options).flatMap(([path, value]: [string, number | undefined]) => {
+    if (!Object.hasOwn(rules, path))
+      return [{ path, message: `unknown option; ${suggest(path, Object.keys(rules))}` }];
+    const { expected, fits } = rules[path as Field];
     return value === undefined || fits(value)
       ? []
       : [{ path, message: `expected ${expected}, got ${value}` }];
@@ -91,10 +92,7 @@ function samplingIssues(options: SamplingOptions): ConfigIssue[] {
  * @throws {ConfigError} listing every option that cannot be used
  */
 export function checkSamplingOptions(options: SamplingOptions): void {
-  const issues = samplingIssues(options);
-  if (issues.length === 0) return;
-  const problem = issues.map(({ path, message }) => `${path}: ${message}`).join('; ');
-  throw new ConfigError({ where: 'sampling', problem, issues });
+  refuseIssues('sampling', samplingIssues(options));
 }
 
 /**

@@ -1,6 +1,6 @@
 /** A loss that draws attention to the diagonal, for tasks whose sides run in parallel, as speech and its text. */
 import { type Tensor, tensor } from '../../core/tensor.ts';
-import { ShapeError } from '../../errors.ts';
+import { ConfigError, ShapeError } from '../../errors.ts';
 import { mul } from '../../ops/elementwise/binary.ts';
 import { scale } from '../../ops/elementwise/scale.ts';
 import { sum } from '../../ops/reduce/sum.ts';
@@ -8,6 +8,8 @@ import { reshape } from '../../ops/shape/reshape.ts';
 import { contributeLoss, isCollecting } from '../auxiliary.ts';
 import type { OptionRules } from '../variants.ts';
 import type { Packing, Segments } from './packing.ts';
+
+const guidedWidth = 0.2;
 
 /** How wide the diagonal is, and what of a padded batch counts. */
 export interface GuidedAttentionOptions {
@@ -44,12 +46,17 @@ function penalties(
  * @param weights - A, `[B, T, S]`
  * @returns a number
  * @throws {ShapeError} when the lengths are not those of the entries
+ * @throws {ConfigError} when the width is not above 0
  * @example
  * backward(add(loss, guidedAttentionLoss(weights, { width: 0.2 })));
  */
 export function guidedAttentionLoss(weights: Tensor, options: GuidedAttentionOptions = {}): Tensor {
   const [batch, queries, keys] = weights.shape as [number, number, number];
-  const { width = 0.2 } = options;
+  const { width = guidedWidth } = options;
+  if (!(width > 0)) {
+    const hint = `${guidedWidth} is the default`;
+    throw new ConfigError({ where: 'guidedAttentionLoss: width', expected: 'a number above 0', got: `${width}`, hint });
+  }
   const queryLengths = options.queryLengths ?? new Array<number>(batch).fill(queries);
   const keyLengths = options.keyLengths ?? new Array<number>(batch).fill(keys);
   if (queryLengths.length !== batch || keyLengths.length !== batch) {
@@ -57,6 +64,7 @@ export function guidedAttentionLoss(weights: Tensor, options: GuidedAttentionOpt
       where: 'guidedAttentionLoss',
       expected: `lengths of ${batch} entries`,
       got: `${queryLengths.length} and ${keyLengths.length}`,
+      hint: 'give a length for each entry, or none at all',
     });
   }
   const values = new Float64Array(weights.size);
@@ -77,8 +85,6 @@ export interface Guidance {
   /** How far off the diagonal costs nothing. Default 0.2. */
   readonly guidedWidth?: number;
 }
-
-const guidedWidth = 0.2;
 
 /** Options of a kind of attention that can be guided. */
 export const guidanceRules = {

@@ -188,7 +188,14 @@ export const attentions = {
     (options, ...args: Args) => multiHead({ ...options, talkingHeads: true }, ...args),
     (options, sizes: AttentionSizes) => guidedClash(options, sizes),
   ),
-  additive: variant({}, (_, ...[sizes, context]: Args) => new AdditiveAttention(sizes, context)),
+  additive: variant(
+    {},
+    (_, ...[sizes, context]: Args) => new AdditiveAttention(sizes, context),
+    (_, { role, position }: AttentionSizes) =>
+      role !== 'cross' && position === 'rope'
+        ? 'rope turns queries and keys for scores that are their products; choose positions that are added'
+        : undefined,
+  ),
   bilinear: variant({}, (_, ...[sizes, context]: Args) => new BilinearAttention(sizes, context)),
   hard: variant(
     { estimator: { type: 'choice', of: hardEstimators, default: 'straight-through' } },
@@ -228,5 +235,5 @@ export function makeAttention(
   sizes: AttentionSizes,
   context: ModuleContext,
 ): AttentionLayer {
-  return makeVariant<Args, AttentionLayer>(attentions, choice, sizes, context);
+  return makeVariant<Args, AttentionLayer>('makeAttention', attentions, choice, sizes, context);
 }

@@ -6,6 +6,7 @@
  * https://arxiv.org/abs/1508.04025 (dot and general).
  */
 import type { Tensor } from '../../core/tensor.ts';
+import { expectName } from '../../errors.ts';
 import { additiveAttention } from '../../ops/additive-attention/index.ts';
 import { additiveScores } from '../../ops/additive-attention/scores.ts';
 import { attention } from '../../ops/attention/index.ts';
@@ -78,6 +79,7 @@ export class LuongAttention extends SourceAttention {
     { score = 'general', ...guidance }: Guidance & { readonly score?: 'dot' | 'general' } = {},
   ) {
     super(guidance);
+    expectName('LuongAttention: score', score, ['dot', 'general']);
     this.key = score === 'general' ? new Linear(memoryWidth, queryWidth, context, { bias: false }) : null;
   }
 

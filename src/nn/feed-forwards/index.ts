@@ -46,7 +46,7 @@ export const feedForwards = {
       expert: { type: 'choice', of: ['mlp', 'bilinear', 'glu', 'reglu', 'geglu', 'swiglu'], default: 'mlp' },
     },
     ({ expert, ...options }, ...[sizes, context]: Args) => {
-      const makeExpert = () => makeVariant<Args, FeedForwardLayer>(networks, expert, sizes, context);
+      const makeExpert = () => makeVariant<Args, FeedForwardLayer>('mixture: expert', networks, expert, sizes, context);
       return new MixtureOfExperts(sizes.dModel, options, makeExpert, context);
     },
     ({ experts, topK }) =>
@@ -63,5 +63,5 @@ export function makeFeedForward(
   sizes: FeedForwardSizes,
   context: ModuleContext,
 ): FeedForwardLayer {
-  return makeVariant<Args, FeedForwardLayer>(feedForwards, choice, sizes, context);
+  return makeVariant<Args, FeedForwardLayer>('makeFeedForward', feedForwards, choice, sizes, context);
 }

@@ -53,5 +53,5 @@ export type NormChoice = Choice<typeof norms>;
 
 /** A norm of the kind that was chosen. */
 export function makeNorm(choice: NormChoice, sizes: NormSizes, context: ModuleContext): Norm {
-  return makeVariant<Args, Norm>(norms, choice, sizes, context);
+  return makeVariant<Args, Norm>('makeNorm', norms, choice, sizes, context);
 }

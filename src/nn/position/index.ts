@@ -93,10 +93,13 @@ export const positions = exclusive(
     t5: variant(
       { numBuckets: { type: 'count', min: 4, default: 32 }, maxDistance: { type: 'count', default: 128 } },
       (options, ...[sizes, context]: Args) => new T5Position(sizes, options, context),
-      ({ numBuckets, maxDistance }) =>
-        maxDistance <= numBuckets / 2
+      ({ numBuckets, maxDistance }, { causal }) => {
+        if (!causal && numBuckets % 2)
+          return `half of the buckets is for keys on each side: expected an even numBuckets, got ${numBuckets}`;
+        return maxDistance <= numBuckets / 2
           ? `expected maxDistance above numBuckets / 2 (${numBuckets / 2}), got ${maxDistance}`
-          : undefined,
+          : undefined;
+      },
     ),
     alibi: variant({}, (_, ...[{ numHeads, causal }]: Args) => new AlibiPosition(numHeads, causal)),
     'transformer-xl': variant(
@@ -138,5 +141,5 @@ export type PositionChoice = Choice<typeof positions>;
 
 /** Position information for a stack of layers. */
 export function makePosition(choice: PositionChoice, sizes: PositionSizes, context: ModuleContext): Position {
-  return makeVariant<Args, Position>(positions, choice, sizes, context);
+  return makeVariant<Args, Position>('makePosition', positions, choice, sizes, context);
 }

@@ -61,13 +61,7 @@ export function validateExperiment(value: unknown, file = 'experiment'): Experim
   const issues = parsed.success
     ? crossIssues(parsed.data)
     : parsed.error.issues.flatMap((issue) => translate(issue, value));
-  if (issues.length > 0) {
-    throw new ConfigError({
-      where: file,
-      problem: issues.map(({ path, message }) => `${path}: ${message}`).join('; '),
-      issues,
-    });
-  }
+  refuseIssues(file, issues);
   return parsed.data!;
 }
 
