@@ -57,7 +57,7 @@ export const rows: readonly Mechanism[] = [
     id: 'D7',
     name: 'Relative position representations (Shaw)',
     file: 'src/nn/position/shaw.ts',
-    verification: `equals a vector for each pair; clipped distances share one; shifted places change nothing; ${kept}`,
+    verification: `equals a vector for each pair, without storing any; clipped distances share one; shifted places change nothing; ${kept}`,
     test,
   },
   {

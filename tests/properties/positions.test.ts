@@ -19,9 +19,11 @@ import { futureChangesNothing, paddingChangesNothing, stepsEqualDecode } from '.
 import {
   alibiEqualsPairs,
   shawEqualsPairs,
+  shawStoresNoPairs,
   t5EqualsPairs,
   xlEqualsPairs,
 } from '../support/checks/positions.ts';
+import { needDevice } from '../support/devices.ts';
 import { disturb, tinyModel } from '../support/models.ts';
 import { expectNear } from '../support/numbers.ts';
 import { needOracle } from '../support/stored-oracle.ts';
@@ -104,6 +106,11 @@ describe('counting and normalised positions (D2, D3)', () => {
 
 describe('scores by distance', () => {
   it("Shaw's equal a vector for each pair, and clipped distances share one (D7)", shawEqualsPairs);
+
+  it.for(['native', 'wasm'])("Shaw's store no vector for each pair, on %s (D7)", (device, context) => {
+    needDevice(context, device);
+    shawStoresNoPairs(device);
+  });
   it("Transformer-XL's equal a vector for each pair (D12)", xlEqualsPairs);
   it("ALiBi's equal a slope for each pair (D11)", alibiEqualsPairs);
   it("T5's equal a number for each pair (D10)", t5EqualsPairs);

@@ -1,7 +1,7 @@
 /** The `model:` section of an experiment: one schema for each architecture that can be trained. */
 import { z } from 'zod';
 import { type ModelKind, modelOptions } from '../../models/registry.ts';
-import { tiedEmbeddings } from '../../models/transformer-config.ts';
+import { tiedEmbeddings, transformerDefaults } from '../../models/transformer-config.ts';
 import { scoreScales } from '../../nn/attention/attend.ts';
 import { type AttentionChoice, attentions } from '../../nn/attention/kinds.ts';
 import { type FeedForwardChoice, feedForwards } from '../../nn/feed-forwards/index.ts';
@@ -16,39 +16,41 @@ const count = z.int().min(1);
 const rate = z.number().min(0).lt(1);
 const names = <T extends string>(list: Iterable<T>) => z.enum([...list] as [T, ...T[]]);
 
+const base = transformerDefaults;
+
 const transformer = z.strictObject({
   kind: z.literal('transformer').default('transformer'),
-  dModel: count.default(512),
-  dFf: count.default(2048),
-  numHeads: count.default(8),
-  numEncoderLayers: count.max(1000).default(6),
-  numDecoderLayers: count.max(1000).default(6),
+  dModel: count.default(base.dModel),
+  dFf: count.default(base.dFf),
+  numHeads: count.default(base.numHeads),
+  numEncoderLayers: count.max(1000).default(base.numEncoderLayers),
+  numDecoderLayers: count.max(1000).default(base.numDecoderLayers),
   headDim: count.optional(),
   valueDim: count.optional(),
-  dropout: rate.default(0.1),
-  attentionDropout: rate.default(0),
-  activationDropout: rate.default(0),
-  activation: names(Object.keys(activations) as (keyof typeof activations)[]).default('relu'),
-  normPlacement: z.enum(normPlacements).default('post'),
+  dropout: rate.default(base.dropout),
+  attentionDropout: rate.default(base.attentionDropout),
+  activationDropout: rate.default(base.activationDropout),
+  activation: names(Object.keys(activations) as (keyof typeof activations)[]).default(base.activation),
+  normPlacement: z.enum(normPlacements).default(base.normPlacement),
   finalNorm: z.boolean().optional(),
-  normEps: z.number().positive().default(1e-5),
-  position: variantSchema<PositionChoice>(positions).default('sinusoidal'),
+  normEps: z.number().positive().default(base.normEps),
+  position: variantSchema<PositionChoice>(positions).default(base.position),
   encoderPosition: variantSchema<PositionChoice>(positions).optional(),
   decoderPosition: variantSchema<PositionChoice>(positions).optional(),
-  attention: variantSchema<AttentionChoice>(attentions).default('multi-head'),
+  attention: variantSchema<AttentionChoice>(attentions).default(base.attention),
   encoderAttention: variantSchema<AttentionChoice>(attentions).optional(),
   decoderAttention: variantSchema<AttentionChoice>(attentions).optional(),
   crossAttention: variantSchema<AttentionChoice>(attentions).optional(),
-  norm: variantSchema<NormChoice>(norms).default('layer'),
+  norm: variantSchema<NormChoice>(norms).default(base.norm),
   encoderNorm: variantSchema<NormChoice>(norms).optional(),
   decoderNorm: variantSchema<NormChoice>(norms).optional(),
-  feedForward: variantSchema<FeedForwardChoice>(feedForwards).default('mlp'),
-  scaleEmbeddings: z.boolean().default(true),
-  tieEmbeddings: z.enum(tiedEmbeddings).default('none'),
-  attentionScale: names(Object.keys(scoreScales) as (keyof typeof scoreScales)[]).default('sqrt'),
-  shareLayers: z.boolean().default(false),
-  parallelResidual: z.boolean().default(false),
-  stochasticDepth: rate.default(0),
+  feedForward: variantSchema<FeedForwardChoice>(feedForwards).default(base.feedForward),
+  scaleEmbeddings: z.boolean().default(base.scaleEmbeddings),
+  tieEmbeddings: z.enum(tiedEmbeddings).default(base.tieEmbeddings),
+  attentionScale: names(Object.keys(scoreScales) as (keyof typeof scoreScales)[]).default(base.attentionScale),
+  shareLayers: z.boolean().default(base.shareLayers),
+  parallelResidual: z.boolean().default(base.parallelResidual),
+  stochasticDepth: rate.default(base.stochasticDepth),
   blockwise: z
     .int()
     .min(2)
@@ -56,9 +58,9 @@ const transformer = z.strictObject({
     .describe('k: heads that also say the k - 1 tokens after the next one, for heed translate --blockwise'),
   copy: z
     .boolean()
-    .default(false)
+    .default(base.copy)
     .describe('words can be copied from the source; needs a shared tokenizer and no label smoothing'),
-  maxSeqLen: count.default(512),
+  maxSeqLen: count.default(base.maxSeqLen),
 });
 
 /** What every other architecture's section has. */

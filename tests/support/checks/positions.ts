@@ -1,6 +1,6 @@
 /** Relative positions against a slow form that makes a vector for every pair of query and key. */
 import { expect } from 'vitest';
-import { noGrad, Random, type Tensor } from '../../../src/index.ts';
+import { backward, getDevice, noGrad, Random, scope, sum, type Tensor } from '../../../src/index.ts';
 import { MultiHeadAttention } from '../../../src/nn/attention/multi-head.ts';
 import { makePosition, type PositionChoice, t5Bucket } from '../../../src/nn/position/index.ts';
 import { disturb } from '../models.ts';
@@ -102,6 +102,27 @@ export function shawEqualsPairs(): void {
       value: (t, s) => row(values!, clipped(t, s), HEAD),
     };
   });
+}
+
+/** §3.3 of the paper: no vector for each pair is ever stored, forward and backward. */
+export function shawStoresNoPairs(name: string): void {
+  const device = getDevice(name);
+  const context = { random: new Random(5, 'memory'), device };
+  const headDim = 16;
+  const sizes = { width: 32, maxSeqLen: 512, numLayers: 1, numHeads: 2, headDim, valueDim: headDim };
+  const layer = new MultiHeadAttention({ dModel: 32, numHeads: 2 }, context);
+  const made = makePosition('shaw', { ...sizes, causal: false }, context);
+  const peak = (length: number): number => {
+    const x = leaf([1, length, 32], 3, 'x', name);
+    const before = device.memory().liveBytes;
+    device.resetPeak();
+    scope(() => backward(sum(layer.forward(x, x, { position: made.inAttention(0) }))));
+    return device.memory().peakBytes - before;
+  };
+  peak(256); // gradients of parameters stay
+  const [half, whole] = [peak(256), peak(512)];
+  expect(whole).toBeLessThan((512 * 512 * headDim * 4) / 4);
+  expect(whole / half).toBeLessThan(2.5);
 }
 
 /** Dai et al. 2019, §3.3, with a projected sinusoid for each pair. */
