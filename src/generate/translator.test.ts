@@ -1,7 +1,9 @@
 import { describe, expect, test, vi } from 'vitest';
 import { expectClose } from '../../tests/support/compare.ts';
+import { needDevice } from '../../tests/support/devices.ts';
 import { letterTokenizers, tinyTransformer } from '../../tests/support/reversed-strings.ts';
 import { logSoftmaxOf } from '../../tests/support/tree-session.ts';
+import { getDevice } from '../core/device.ts';
 import { noGrad } from '../core/tape.ts';
 import { tensor } from '../core/tensor.ts';
 import type { SourceCut } from '../data/length-policy.ts';
@@ -244,4 +246,26 @@ test('translating leaves no memory behind', () => {
   const before = device.memory().liveBytes;
   run();
   expect(device.memory().liveBytes).toBe(before);
+});
+
+test('batches share the copies of weights that the first one makes, and leave none behind', (context) => {
+  needDevice(context, 'native');
+  const device = getDevice('native');
+  const own = new Translator(tinyTransformer({ device: 'native', seed: 3 }), tokenizers);
+  const { liveBuffers } = device.memory();
+  const launch = vi.spyOn(device, 'launch');
+  const copies = (texts: readonly string[]): { steps: number; packed: number; results: Translation[] } => {
+    launch.mockClear();
+    const results = own.translate(texts, { maxTokens: 12 });
+    const calls = (kernel: string): number => launch.mock.calls.filter(([{ name }]) => name === kernel).length;
+    return { steps: calls('decoder_step'), packed: calls('pack_panels'), results };
+  };
+  const pair = copies(['abc', 'xyz']);
+  const many = copies(['abc', 'xyz', 'ab', 'de', 'hgfe', 'abcd']);
+  launch.mockRestore();
+  expect(many.steps).toBeGreaterThan(2 * pair.steps);
+  expect(pair.packed).toBeGreaterThan(5);
+  expect(many.packed).toBe(pair.packed);
+  expect(many.results.slice(0, 2)).toEqual(pair.results);
+  expect(device.memory().liveBuffers).toBe(liveBuffers);
 });

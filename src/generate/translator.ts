@@ -7,6 +7,7 @@ import { cutSource, type SourceCut } from '../data/length-policy.ts';
 import { type SourceText, sourceTokens, textOf } from '../data/source-text.ts';
 import { ConfigError } from '../errors.ts';
 import type { EncoderDecoder } from '../models/encoder-decoder.ts';
+import { withSharedPanels } from '../models/fused-decoder.ts';
 import { capture } from '../nn/capture.ts';
 import { type SourceStructure, withEndToken } from '../nn/source-structure.ts';
 import { pairCodec } from '../tokenizers/pair-codec.ts';
@@ -160,14 +161,16 @@ export class Translator {
       epoch: 0,
       shuffle: false,
     });
-    for (const places of batches) {
-      const batch = places.map((place) => todo[place]!);
-      const translations = this.translateBatch(
-        batch.map((i) => ({ ...prepared[i]!, index: i, text: texts[i]!, prefix: options.prefixes?.[i] })),
-        options,
-      );
-      for (const [row, i] of batch.entries()) results[i] = translations[row]!;
-    }
+    withSharedPanels(() => {
+      for (const places of batches) {
+        const batch = places.map((place) => todo[place]!);
+        const translations = this.translateBatch(
+          batch.map((i) => ({ ...prepared[i]!, index: i, text: texts[i]!, prefix: options.prefixes?.[i] })),
+          options,
+        );
+        for (const [row, i] of batch.entries()) results[i] = translations[row]!;
+      }
+    });
     return results;
   }
 

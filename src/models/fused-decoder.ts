@@ -22,6 +22,32 @@ const MOST_BEST = 64;
 /** Texts from which on products with weights in panels are faster; the copies cost as much as two or three steps save. */
 const PANEL_ROWS = 2;
 
+/** Copies of weights in panels, by weight. */
+type Panels = Map<Tensor, Tensor>;
+
+let shared: Panels | undefined;
+
+/**
+ * Runs a body that decodes batch after batch: they share the copies of weights that the first one makes.
+ *
+ * @param body - must change no weights, and leave no decoder behind
+ */
+export function withSharedPanels<T>(body: () => T): T {
+  if (shared) return body();
+  const panels: Panels = new Map();
+  shared = panels;
+  try {
+    return body();
+  } finally {
+    shared = undefined;
+    disposeAll(panels);
+  }
+}
+
+function disposeAll(panels: Panels): void {
+  for (const tensor of panels.values()) tensor.dispose();
+}
+
 /** The caches of one layer. */
 interface LayerMemory {
   keys: Tensor;
@@ -38,8 +64,9 @@ export class FusedDecoder implements DecodingState {
   private readonly device: Device;
   private readonly room: number;
   private readonly layers: LayerMemory[];
-  /** Copies of the weights, made when the first step of several texts comes. */
-  private readonly panels = new Map<Tensor, Tensor>();
+  /** Made when the first step of several texts comes. */
+  private readonly panels: Panels = shared ?? new Map();
+  private readonly ownsPanels = shared === undefined;
   /** The arguments of a launch that stay the same from step to step; undefined when a cache has moved. */
   private lasting: { readonly hasPanels: boolean; readonly data: readonly (TypedArray | null)[] } | undefined;
   private readonly mask: Tensor | null;
@@ -139,8 +166,9 @@ export class FusedDecoder implements DecodingState {
   private lastingData(hasPanels: boolean): readonly (TypedArray | null)[] {
     if (this.lasting?.hasPanels === hasPanels) return this.lasting.data;
     const { parts, panels } = this;
-    if (hasPanels && panels.size === 0)
-      for (const weight of parts.weights) panels.set(weight, inPanels(weight));
+    if (hasPanels) {
+      for (const weight of parts.weights) if (!panels.has(weight)) panels.set(weight, inPanels(weight));
+    }
     const weight = (tensor: Tensor | null) => (hasPanels && tensor && panels.get(tensor)) || tensor;
     const layers = parts.layers.flatMap((layer, l) => layer(this.layers[l]!));
     const first = [parts.rotation?.table ?? null, ...parts.projection, ...parts.finalNorm];
@@ -201,7 +229,7 @@ export class FusedDecoder implements DecodingState {
 
   dispose(): void {
     this.mask?.dispose();
-    for (const panels of this.panels.values()) panels.dispose();
+    if (this.ownsPanels) disposeAll(this.panels);
     for (const layer of this.layers) {
       for (const tensor of [layer.keys, layer.values, layer.memoryKeys, layer.memoryValues]) tensor.dispose();
     }
