@@ -15,6 +15,7 @@ import { layerMutants } from './support/mutants/layers.ts';
 import { maskedMutants } from './support/mutants/masked.ts';
 import { modelMutants } from './support/mutants/model.ts';
 import type { Mutant } from './support/mutants/mutant.ts';
+import { positionMutants } from './support/mutants/positions.ts';
 import { quantizeMutants } from './support/mutants/quantize.ts';
 import { recurrentMutants } from './support/mutants/recurrent.ts';
 import { structureMutants } from './support/mutants/structure.ts';
@@ -27,6 +28,7 @@ fc.configureGlobal({ seed: 20_170_612, endOnFailure: true });
 const mutants: readonly Mutant[] = [
   ...attentionMutants,
   ...efficientMutants,
+  ...positionMutants,
   ...languageModelMutants,
   ...layerMutants,
   ...blockMutants,
