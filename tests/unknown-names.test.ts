@@ -57,7 +57,11 @@ const calls: readonly (readonly [name: string, call: () => unknown, message: Reg
     () => cutSource({ source: [1, 2] }, { maxLength: 1, policy: 'tial' as never }),
     /did you mean "tail"/,
   ],
-  ['checkSamplingOptions', () => checkSamplingOptions({ topq: 3 } as never), /topq: .*did you mean "topP"/],
+  [
+    'checkSamplingOptions',
+    () => checkSamplingOptions({ tempreature: 3 } as never),
+    /did you mean "temperature"/,
+  ],
   [
     'LuongAttention',
     () => new LuongAttention({ queryWidth: 4, memoryWidth: 4 }, context, { score: 'generl' as never }),

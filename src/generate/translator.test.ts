@@ -257,7 +257,8 @@ test('batches share the copies of weights that the first one makes, and leave no
   const copies = (texts: readonly string[]): { steps: number; packed: number; results: Translation[] } => {
     launch.mockClear();
     const results = own.translate(texts, { maxTokens: 12 });
-    const calls = (kernel: string): number => launch.mock.calls.filter(([{ name }]) => name === kernel).length;
+    const calls = (kernel: string): number =>
+      launch.mock.calls.filter(([{ name }]) => name === kernel).length;
     return { steps: calls('decoder_step'), packed: calls('pack_panels'), results };
   };
   const pair = copies(['abc', 'xyz']);

@@ -1,5 +1,5 @@
 /** What every corpus metric shares: its input, its additive statistics and its signature. */
-import { ConfigError, type ConfigIssue, HeedError, ShapeError } from '../errors.ts';
+import { HeedError, ShapeError } from '../errors.ts';
 
 /**
  * Statistics of every item that, added up over any choice of items, give the corpus score of that choice. This is
@@ -88,4 +88,3 @@ export function signatureOf(
     .map(([name, value]) => `${name}:${value}`)
     .join('|');
 }
-

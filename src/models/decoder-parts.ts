@@ -17,12 +17,15 @@ import type { DecoderLayer } from './layers.ts';
 import type { Decoder } from './stacks.ts';
 import type { TransformerConfig } from './transformer-config.ts';
 
+/** A tensor, or a part of one. */
+export type Stored = Pick<Tensor, 'data'>;
+
 /** Keys and values of a layer, of its own past and of the sources. */
-interface Memory {
-  readonly keys: Tensor;
-  readonly values: Tensor;
-  readonly memoryKeys: Tensor;
-  readonly memoryValues: Tensor;
+export interface LayerMemory {
+  readonly keys: Stored;
+  readonly values: Stored;
+  readonly memoryKeys: Stored;
+  readonly memoryValues: Stored;
 }
 
 /** What a model with a decoder has. */
@@ -60,7 +63,7 @@ export interface DecoderParts {
   readonly isGated: boolean;
   readonly isPreNorm: boolean;
   /** The tensors of each layer with its caches put in. */
-  readonly layers: readonly ((memory: Memory) => readonly (Tensor | null)[])[];
+  readonly layers: readonly ((memory: LayerMemory) => readonly (Stored | null)[])[];
 }
 
 type KnownNorm = LayerNorm | RmsNorm;
@@ -182,7 +185,7 @@ function networkOf(network: KnownFeedForward): Linear[] {
 
 /** As `decoder_layer` in native/kernels/decoder_step.h. */
 function layerTensors({ selfAttention, crossAttention, feedForward, norms }: PlainLayer) {
-  return ({ keys, values, memoryKeys, memoryValues }: Memory): (Tensor | null)[] => [
+  return ({ keys, values, memoryKeys, memoryValues }: LayerMemory): (Stored | null)[] => [
     ...norm(norms[0]),
     ...affine(selfAttention.query),
     ...affine(selfAttention.key),

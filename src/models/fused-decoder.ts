@@ -13,7 +13,13 @@ import { keptMask, type Mask } from '../nn/attention/masks.ts';
 import { isCapturing } from '../nn/capture.ts';
 import { tooManyPositions } from '../nn/position/index.ts';
 import { activationCode } from '../ops/activate/index.ts';
-import { type DecoderModel, type DecoderParts, decoderParts } from './decoder-parts.ts';
+import {
+  type DecoderModel,
+  type DecoderParts,
+  decoderParts,
+  type LayerMemory,
+  type Stored,
+} from './decoder-parts.ts';
 import type { BestQuery, BestTokens, DecodingState } from './encoder-decoder.ts';
 
 /** Most tokens for each text that the kernel keeps sorted. */
@@ -22,8 +28,13 @@ const MOST_BEST = 64;
 /** Texts from which on products with weights in panels are faster; the copies cost as much as two or three steps save. */
 const PANEL_ROWS = 2;
 
-/** Copies of weights in panels, by weight. */
-type Panels = Map<Tensor, Tensor>;
+/** Copies of the weights of models in panels. */
+type Panels = Map<DecoderModel, PanelCopies>;
+
+interface PanelCopies {
+  readonly memory: Tensor;
+  readonly of: ReadonlyMap<Stored, TypedArray>;
+}
 
 let shared: Panels | undefined;
 
@@ -45,25 +56,26 @@ export function withSharedPanels<T>(body: () => T): T {
 }
 
 function disposeAll(panels: Panels): void {
-  for (const tensor of panels.values()) tensor.dispose();
+  for (const { memory } of panels.values()) memory.dispose();
 }
 
-/** The caches of one layer. */
-interface LayerMemory {
-  keys: Tensor;
-  values: Tensor;
-  readonly memoryKeys: Tensor;
-  readonly memoryValues: Tensor;
+/** Keys and values of the texts so far, in one piece of memory. */
+interface OwnCaches {
+  readonly memory: Tensor;
+  readonly layers: readonly Pick<LayerMemory, 'keys' | 'values'>[];
 }
 
 export class FusedDecoder implements DecodingState {
   /** Tokens so far. */
   length = 0;
   private rows: number;
+  private readonly model: DecoderModel;
   private readonly parts: DecoderParts;
   private readonly device: Device;
   private readonly room: number;
-  private readonly layers: LayerMemory[];
+  private own: OwnCaches;
+  /** Keys and values of the sources, layer by layer. */
+  private readonly ofSources: readonly { readonly keys: Tensor; readonly values: Tensor }[];
   /** Made when the first step of several texts comes. */
   private readonly panels: Panels = shared ?? new Map();
   private readonly ownsPanels = shared === undefined;
@@ -89,6 +101,7 @@ export class FusedDecoder implements DecodingState {
    */
   constructor(model: DecoderModel, memory: Tensor, mask: Mask | null, room: number) {
     const [batch, length] = memory.shape as [number, number, number];
+    this.model = model;
     this.parts = decoderParts(model)!;
     this.device = memory.device;
     this.room = room;
@@ -98,20 +111,25 @@ export class FusedDecoder implements DecodingState {
     this.mask = mask ? keptMask(mask) : null;
     this.slots = new Int32Array(batch * room);
     this.sources = Int32Array.from({ length: batch }, (_, row) => row);
-    const { numHeads, keyWidth, valueWidth } = this.parts;
-    this.layers = model.decoder.layers.map(({ crossAttention }) => {
+    this.own = this.cachesFor(batch);
+    this.ofSources = model.decoder.layers.map(({ crossAttention }) => {
       const { keys, values } = crossAttention.project(memory);
-      return {
-        keys: this.cache(batch, numHeads * keyWidth),
-        values: this.cache(batch, numHeads * valueWidth),
-        memoryKeys: keys.keep(),
-        memoryValues: values.keep(),
-      };
+      return { keys: keys.keep(), values: values.keep() };
     });
   }
 
-  private cache(rows: number, width: number): Tensor {
-    return Tensor.empty([rows, this.room, width], 'float32', this.device).keep();
+  /** Keys and values of each layer, `[rows, room, width]`. */
+  private cachesFor(rows: number): OwnCaches {
+    const { numHeads, keyWidth, valueWidth, layers } = this.parts;
+    const sizes = layers.flatMap(() =>
+      [keyWidth, valueWidth].map((width) => rows * this.room * numHeads * width),
+    );
+    const { memory, pieces } = inOnePiece(sizes, this.device);
+    const at = (piece: number): Stored => ({ data: pieces[piece]! });
+    return {
+      memory: memory.keep(),
+      layers: layers.map((_, l) => ({ keys: at(2 * l), values: at(2 * l + 1) })),
+    };
   }
 
   /** Appends one token to each text and gives the likeliest ones after it. */
@@ -165,16 +183,22 @@ export class FusedDecoder implements DecodingState {
   /** Weights and caches, in the order of the launch. */
   private lastingData(hasPanels: boolean): readonly (TypedArray | null)[] {
     if (this.lasting?.hasPanels === hasPanels) return this.lasting.data;
-    const { parts, panels } = this;
-    if (hasPanels) {
-      for (const weight of parts.weights) if (!panels.has(weight)) panels.set(weight, inPanels(weight));
-    }
-    const weight = (tensor: Tensor | null) => (hasPanels && tensor && panels.get(tensor)) || tensor;
-    const layers = parts.layers.flatMap((layer, l) => layer(this.layers[l]!));
+    const { parts } = this;
+    const panels = hasPanels ? this.panelsOf(parts.weights) : undefined;
+    const layers = parts.layers.flatMap((layer, l) => {
+      const { keys, values } = this.ofSources[l]!;
+      return layer({ ...this.own.layers[l]!, memoryKeys: keys, memoryValues: values });
+    });
     const first = [parts.rotation?.table ?? null, ...parts.projection, ...parts.finalNorm];
-    const data = [...first, ...layers].map((tensor) => weight(tensor)?.data ?? null);
+    const data = [...first, ...layers].map((stored) => stored && (panels?.get(stored) ?? stored.data));
     this.lasting = { hasPanels, data };
     return data;
+  }
+
+  private panelsOf(weights: readonly Tensor[]): PanelCopies['of'] {
+    const made = this.panels.get(this.model) ?? inPanels(weights);
+    this.panels.set(this.model, made);
+    return made.of;
   }
 
   /** In the order of native/kernels/decoder_step.c. */
@@ -182,7 +206,7 @@ export class FusedDecoder implements DecodingState {
     const { parts } = this;
     const { numHeads, keyWidth, valueWidth, dModel, dFf, vocabSize, activation, isPreNorm } = parts;
     const widths = [dModel, numHeads, keyWidth, valueWidth, dFf];
-    const places = [this.layers.length, this.room, this.sourceLength, this.length];
+    const places = [parts.layers.length, this.room, this.sourceLength, this.length];
     const ints = [this.rows, ...widths, ...places, vocabSize, count];
     return [...ints, activationCode(activation), Number(isPreNorm)];
   }
@@ -215,14 +239,13 @@ export class FusedDecoder implements DecodingState {
   }
 
   private grow(rows: number): void {
-    for (const layer of this.layers) {
-      for (const side of ['keys', 'values'] as const) {
-        const old = layer[side];
-        layer[side] = this.cache(rows, old.shape[2]!);
-        layer[side].data.set(old.data);
-        old.dispose();
-      }
+    const before = this.own;
+    this.own = this.cachesFor(rows);
+    for (const [l, { keys, values }] of this.own.layers.entries()) {
+      keys.data.set(before.layers[l]!.keys.data);
+      values.data.set(before.layers[l]!.values.data);
     }
+    before.memory.dispose();
     this.capacity = rows;
     this.lasting = undefined;
   }
@@ -230,18 +253,38 @@ export class FusedDecoder implements DecodingState {
   dispose(): void {
     this.mask?.dispose();
     if (this.ownsPanels) disposeAll(this.panels);
-    for (const layer of this.layers) {
-      for (const tensor of [layer.keys, layer.values, layer.memoryKeys, layer.memoryValues]) tensor.dispose();
+    this.own.memory.dispose();
+    for (const { keys, values } of this.ofSources) {
+      keys.dispose();
+      values.dispose();
     }
   }
 }
 
+/** Numbers in a cache line, where an array begins. */
+const LINE = 16;
+
+/** Arrays of some sizes one after the other: one large piece of memory has larger pages than many small ones. */
+function inOnePiece(sizes: readonly number[], device: Device): { memory: Tensor; pieces: TypedArray[] } {
+  const starts = [0];
+  for (const [i, size] of sizes.entries()) starts.push(starts[i]! + Math.ceil(size / LINE) * LINE);
+  const memory = Tensor.empty([starts.at(-1)!], 'float32', device);
+  return { memory, pieces: sizes.map((size, i) => memory.data.subarray(starts[i], starts[i]! + size)) };
+}
+
 /** As native/kernels/step_product.c wants them. */
-function inPanels(weight: Tensor): Tensor {
-  const panels = Tensor.empty([weight.size], 'float32', weight.device).keep();
-  const tensors = [panels.data, weight.data];
-  weight.device.launch({ name: 'pack_panels', tensors, ints: [...weight.shape], floats: [], items: 1 });
-  return panels;
+function inPanels(weights: readonly Tensor[]): PanelCopies {
+  const { device } = weights[0]!;
+  const different = [...new Set(weights)];
+  const { memory, pieces } = inOnePiece(
+    different.map(({ size }) => size),
+    device,
+  );
+  for (const [i, { data, shape }] of different.entries()) {
+    const tensors = [pieces[i]!, data];
+    device.launch({ name: 'pack_panels', tensors, ints: [...shape], floats: [], items: 1 });
+  }
+  return { memory: memory.keep(), of: new Map(different.map((weight, i) => [weight, pieces[i]!])) };
 }
 
 /** Takes the wanted log-probability off the end of each row. */

@@ -32,7 +32,8 @@ const perHead: ReadonlySet<string> = new Set<PositionKind>(['t5', 'alibi', 'tran
 
 /** Whether heads have scores of their own by position. */
 function hasHeadScores(position: PositionChoice): boolean {
-  const hasNoDistances = typeof position === 'object' && 'distances' in position && position.distances === false;
+  const hasNoDistances =
+    typeof position === 'object' && 'distances' in position && position.distances === false;
   return perHead.has(kindOf(position)) && !hasNoDistances;
 }
 
@@ -47,10 +48,7 @@ function rolesOf({ numEncoderLayers, numDecoderLayers, shareLayers }: Sizes): Ma
 }
 
 /** What is wrong with the pruned heads of a configuration. */
-export function prunedHeadsIssues(
-  config: Sizes,
-  chosen: (role: AttentionRole) => Chosen,
-): ConfigIssue[] {
+export function prunedHeadsIssues(config: Sizes, chosen: (role: AttentionRole) => Chosen): ConfigIssue[] {
   const roles = rolesOf(config);
   return Object.entries(config.prunedHeads ?? {}).flatMap(([path, heads]): ConfigIssue[] => {
     const role = roles.get(path);

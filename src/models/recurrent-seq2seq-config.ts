@@ -33,7 +33,7 @@ export const recurrentSeq2SeqRules = {
   maxSeqLen: { type: 'count', default: 512 },
   dModel: { type: 'count', default: 256 },
   numLayers: { type: 'count', default: 2 },
-  cell: { type: 'choice', of: Object.keys(recurrentCells), default: 'lstm' },
+  cell: { type: 'choice', of: Object.keys(recurrentCells) as RecurrentCell[], default: 'lstm' },
   bidirectional: { type: 'flag', default: true },
   attention: { type: 'variant', of: sourceAttentions, default: 'luong' },
   inputFeeding: { type: 'flag', default: false },
@@ -43,10 +43,11 @@ export const recurrentSeq2SeqRules = {
 const { attention: _checkedWithItsClashes, ...plainRules } = recurrentSeq2SeqRules;
 
 /** What a field is where it is left out. */
-export const recurrentSeq2SeqDefaults: DefaultsOf<typeof recurrentSeq2SeqRules> & { readonly paddingId: 0 } = {
-  ...defaultsOf(recurrentSeq2SeqRules),
-  paddingId: 0,
-};
+export const recurrentSeq2SeqDefaults: DefaultsOf<typeof recurrentSeq2SeqRules> & { readonly paddingId: 0 } =
+  {
+    ...defaultsOf(recurrentSeq2SeqRules),
+    paddingId: 0,
+  };
 
 const nothingToFeed: ConfigIssue = {
   path: 'inputFeeding',

@@ -90,7 +90,13 @@ export class RecurrentSeq2Seq extends EncoderDecoder {
     const inputWidth = inputFeeding ? 2 * dModel : dModel;
     this.decoder = new Recurrent({ ...common, inputWidth, width: dModel }, context);
     const widths = { queryWidth: dModel, memoryWidth: dModel };
-    const attention = makeVariant('RecurrentSeq2Seq: attention', sourceAttentions, this.config.attention, widths, context);
+    const attention = makeVariant(
+      'RecurrentSeq2Seq: attention',
+      sourceAttentions,
+      this.config.attention,
+      widths,
+      context,
+    );
     this.output = attention && new AttentiveOutput(attention, dModel, context);
     this.projection = new Linear(dModel, targetVocabSize, context, {
       initializer: uniform(1 / Math.sqrt(dModel)),

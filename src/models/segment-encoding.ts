@@ -65,7 +65,13 @@ export function encodeSegments(
 ): SegmentEncoding {
   const where = 'encodeSegments';
   expectName(`${where}: pooling`, pooling, Object.keys(poolings));
-  if (ids.length === 0) throw new ConfigError({ where, expected: 'at least one token', got: 'none', hint: 'leave empty texts out' });
+  if (ids.length === 0)
+    throw new ConfigError({
+      where,
+      expected: 'at least one token',
+      got: 'none',
+      hint: 'leave empty texts out',
+    });
   if (length > model.maxSeqLen) {
     const expected = `segments of at most ${model.maxSeqLen} tokens (maxSeqLen)`;
     throw new ConfigError({ where, expected, got: String(length), hint: 'choose shorter segments' });

@@ -29,7 +29,10 @@ describe.each([
   ['nat', { kind: 'nat', dModel: 16, dFf: 32, numHeads: 2, numEncoderLayers: 1, numDecoderLayers: 1 }],
 ])('%s', (name, model) => {
   it('trains, translates, and is evaluated, inspected and quantised', async () => {
-    const yaml = tinyYaml.replace(/^model: .*$/m, `model: ${JSON.stringify({ ...model, dropout: 0, maxSeqLen: 16 })}`);
+    const yaml = tinyYaml.replace(
+      /^model: .*$/m,
+      `model: ${JSON.stringify({ ...model, dropout: 0, maxSeqLen: 16 })}`,
+    );
     writeFileSync(join(cwd, `${name}.yaml`), yaml);
     await done(['train', `${name}.yaml`, '--out', name]);
     expect(linesOf(await done(['translate', name], 'abc\nfed\n\n'))).toHaveLength(3);
@@ -37,7 +40,16 @@ describe.each([
     const { cer } = await score(['evaluate', name, ...given]);
     expect(cer).toBeGreaterThan(0);
     expect(await done(['inspect', name])).toContain(model.kind);
-    const report = await done(['quantize', name, '--dtype', 'int8', '--out', `${name}-8`, '--json', ...given]);
+    const report = await done([
+      'quantize',
+      name,
+      '--dtype',
+      'int8',
+      '--out',
+      `${name}-8`,
+      '--json',
+      ...given,
+    ]);
     expect(jsonLines(report)[0]).toMatchObject({ before: { metrics: { cer } } });
   });
 });

@@ -97,7 +97,14 @@ describe('a language model', () => {
   }, 120_000);
 
   it('is scored by what its run held out, or by another text, as heed evaluate does', async () => {
-    const { code, stdout, stderr } = await quantize('letters', '--dtype', 'int8', '--out', 'letters-8', '--json');
+    const { code, stdout, stderr } = await quantize(
+      'letters',
+      '--dtype',
+      'int8',
+      '--out',
+      'letters-8',
+      '--json',
+    );
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const { before, after } = JSON.parse(stdout) as Report;
     expect(after.bytes).toBeLessThan(before.bytes / 2);
@@ -122,7 +129,9 @@ describe('a language model', () => {
   it('has no translations to score', async () => {
     const given = ['--source', 'sources.txt', '--target', 'targets.txt', '--metrics', 'cer'];
     const outcome = await quantize('letters', '--dtype', 'int8', '--out', 'x', ...given);
-    expect(expectMistake(outcome)).toMatch(/^--source: expected a model that translates, got one of kind "gpt"/);
+    expect(expectMistake(outcome)).toMatch(
+      /^--source: expected a model that translates, got one of kind "gpt"/,
+    );
   });
 });
 

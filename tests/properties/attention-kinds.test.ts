@@ -427,7 +427,10 @@ describe('choices that cannot be used', () => {
       'attentionScale: goes not with attention bilinear: its scores are unscaled',
     ],
     [{ attention: 'additive', attentionScale: 't5' }, 'attentionScale: goes not with attention additive'],
-    [{ attention: 'additive', position: 'rope' }, 'rope turns queries and keys for scores that are their products'],
+    [
+      { attention: 'additive', position: 'rope' },
+      'rope turns queries and keys for scores that are their products',
+    ],
     [{ attention: 'linear', attentionScale: 'linear' }, 'attentionScale: goes not with attention linear'],
     [
       { attention: 'linear', attentionDropout: 0.2 },

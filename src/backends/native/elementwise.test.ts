@@ -10,7 +10,13 @@ import {
   runKernel,
 } from '../../../tests/support/native-kernels.ts';
 import { activationNames } from '../../ops/activate/index.ts';
-import { type BinaryMode, binaryModes, binaryNames, unaryCode, unaryNames } from '../../ops/elementwise/codes.ts';
+import {
+  type BinaryMode,
+  binaryModes,
+  binaryNames,
+  unaryCode,
+  unaryNames,
+} from '../../ops/elementwise/codes.ts';
 
 const inf = Number.POSITIVE_INFINITY;
 const sizes = [0, 1, 15, 16, 17, 33, 1000];

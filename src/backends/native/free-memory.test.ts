@@ -7,7 +7,8 @@ import { getDevice } from '../../core/device.ts';
 import { freeMemory, withinFreeMemory } from './free-memory.ts';
 
 const machine = (files: Readonly<Record<string, string>>) => (path: string) => files[path];
-const meminfo = 'MemTotal:  900 kB\nMemFree:  1 kB\nMemAvailable:   500 kB\nSwapTotal: 200 kB\nSwapFree:   100 kB\n';
+const meminfo =
+  'MemTotal:  900 kB\nMemFree:  1 kB\nMemAvailable:   500 kB\nSwapTotal: 200 kB\nSwapFree:   100 kB\n';
 const group = (folder: string, limit: string) => ({
   [`${folder}/memory.max`]: `${limit}\n`,
   [`${folder}/memory.current`]: '300000\n',

@@ -55,7 +55,12 @@ export function guidedAttentionLoss(weights: Tensor, options: GuidedAttentionOpt
   const { width = guidedWidth } = options;
   if (!(width > 0)) {
     const hint = `${guidedWidth} is the default`;
-    throw new ConfigError({ where: 'guidedAttentionLoss: width', expected: 'a number above 0', got: `${width}`, hint });
+    throw new ConfigError({
+      where: 'guidedAttentionLoss: width',
+      expected: 'a number above 0',
+      got: `${width}`,
+      hint,
+    });
   }
   const queryLengths = options.queryLengths ?? new Array<number>(batch).fill(queries);
   const keyLengths = options.keyLengths ?? new Array<number>(batch).fill(keys);

@@ -46,7 +46,8 @@ export const feedForwards = {
       expert: { type: 'choice', of: ['mlp', 'bilinear', 'glu', 'reglu', 'geglu', 'swiglu'], default: 'mlp' },
     },
     ({ expert, ...options }, ...[sizes, context]: Args) => {
-      const makeExpert = () => makeVariant<Args, FeedForwardLayer>('mixture: expert', networks, expert, sizes, context);
+      const makeExpert = () =>
+        makeVariant<Args, FeedForwardLayer>('mixture: expert', networks, expert, sizes, context);
       return new MixtureOfExperts(sizes.dModel, options, makeExpert, context);
     },
     ({ experts, topK }) =>

@@ -47,7 +47,9 @@ const transformer = z.strictObject({
   feedForward: variantSchema<FeedForwardChoice>(feedForwards).default(base.feedForward),
   scaleEmbeddings: z.boolean().default(base.scaleEmbeddings),
   tieEmbeddings: z.enum(tiedEmbeddings).default(base.tieEmbeddings),
-  attentionScale: names(Object.keys(scoreScales) as (keyof typeof scoreScales)[]).default(base.attentionScale),
+  attentionScale: names(Object.keys(scoreScales) as (keyof typeof scoreScales)[]).default(
+    base.attentionScale,
+  ),
   shareLayers: z.boolean().default(base.shareLayers),
   parallelResidual: z.boolean().default(base.parallelResidual),
   stochasticDepth: rate.default(base.stochasticDepth),

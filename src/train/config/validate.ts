@@ -2,7 +2,7 @@
 import YAML from 'yaml';
 import { z } from 'zod';
 import { readLines } from '../../data/lines.ts';
-import { ConfigError, type ConfigIssue } from '../../errors.ts';
+import { ConfigError, type ConfigIssue, refuseIssues } from '../../errors.ts';
 import { modelOptions } from '../../models/registry.ts';
 import { tokenizerIssues } from '../../tokenizers/config.ts';
 import type { TokenizerConfig } from '../../tokenizers/types.ts';

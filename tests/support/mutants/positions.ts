@@ -2,8 +2,8 @@
 import {
   AlibiPosition,
   type AttentionPosition,
-  scale,
   ShawPosition,
+  scale,
   T5Position,
   TransformerXlPosition,
 } from '../../../src/index.ts';
@@ -35,7 +35,7 @@ function inAttention(
 const offByOne = (real: AttentionPosition): Partial<AttentionPosition> => ({
   scores: (query, sizes) => {
     const scores = real.scores!(query, sizes);
-    return { ...scores, first: scores.first + 1 };
+    return { ...scores, first: scores.first! + 1 };
   },
 });
 
@@ -57,7 +57,7 @@ export const positionMutants: readonly Mutant[] = [
     mutate: inAttention(ShawPosition.prototype, (real) => ({
       scores: (query, sizes) => {
         const scores = real.scores!(query, sizes);
-        return { ...scores, table: scale(scores.table, 1 / sizes.scale) };
+        return { ...scores, table: scale(scores.table!, 1 / sizes.scale) };
       },
     })),
     caughtBy: shawEqualsPairs,
