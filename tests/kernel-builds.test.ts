@@ -1,16 +1,20 @@
 /**
  * Every op on everything that the kernels are compiled for: the instruction sets of this processor, each launch divided
  * among one and two threads, and WebAssembly without relaxed SIMD (with it, it is the `wasm` device of
- * conformance.test.ts). Output and gradients are the reference's; two threads make the bits of one.
+ * conformance.test.ts, and only the large samples are added here). Output and gradients are the reference's; two threads
+ * make the bits of one.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it, type TestContext, vi } from 'vitest';
+import { createWasmDevice } from '../src/backends/wasm/index.ts';
+import { registerDevice } from '../src/core/device.ts';
 import { type AnyOp, definedOps } from '../src/core/op.ts';
 import { type Device, getDevice, type KernelCall } from '../src/index.ts';
 import { type AnySample, expectOutcome, labelOf, type Outcome, outcome } from './support/conformance.ts';
 import { needDevice } from './support/devices.ts';
 import { largeSamples } from './support/large-samples.ts';
 import { availableIsas, needBinding } from './support/native-kernels.ts';
+import { freshKernels, wasmBuilds } from './support/wasm-kernels.ts';
 
 const isas = ['avx512', 'avx2', 'base'] as const;
 type Isa = (typeof isas)[number];
@@ -36,10 +40,8 @@ function referenceOf(op: AnyOp, sample: AnySample): Outcome {
   return known;
 }
 
-const samplesOf = (op: AnyOp): readonly AnySample[] => [
-  ...op.definition.samples,
-  ...(largeSamples[op.definition.name] ?? []),
-];
+const largeOf = (op: AnyOp): readonly AnySample[] => largeSamples[op.definition.name] ?? [];
+const samplesOf = (op: AnyOp): readonly AnySample[] => [...op.definition.samples, ...largeOf(op)];
 
 /** Runs `body` while launches of the device are changed, and fresh memory holds nothing but NaN. */
 function withLaunches<T>(device: Device, change: (call: KernelCall) => KernelCall, body: () => T): T {
@@ -65,9 +67,14 @@ function sameBits(a: Outcome, b: Outcome): boolean {
   return same(a.output, b.output) && a.grads.every((grad, i) => same(grad, b.grads[i]!));
 }
 
-function expectNumbers(op: AnyOp, device: string, what: string): Map<AnySample, Outcome> {
+function expectNumbers(
+  op: AnyOp,
+  device: string,
+  what: string,
+  samples = samplesOf(op),
+): Map<AnySample, Outcome> {
   return new Map(
-    samplesOf(op).map((sample) => {
+    samples.map((sample) => {
       const actual = outcome(op, sample, device);
       const tolerance = op.definition.samples.includes(sample) ? undefined : LARGE;
       expectOutcome(actual, referenceOf(op, sample), `${what}, ${labelOf(sample)}`, tolerance);
@@ -101,17 +108,32 @@ function checkNative(context: TestContext, op: AnyOp, isa: Isa, change = unchang
   }
 }
 
-/** Every sample of the op in WebAssembly. */
-function checkWasm(context: TestContext, op: AnyOp, change = unchanged): void {
-  needDevice(context, 'wasm');
+/** Every sample of the op in WebAssembly, or some. */
+function checkWasm(
+  context: TestContext,
+  op: AnyOp,
+  change = unchanged,
+  { device = 'wasm', samples = samplesOf(op) } = {},
+): void {
+  needDevice(context, device);
   withLaunches(
-    getDevice('wasm'),
+    getDevice(device),
     (call) => change(call, 1),
-    () => expectNumbers(op, 'wasm', 'plain'),
+    () => expectNumbers(op, device, device, samples),
   );
 }
 
 const ops = [...definedOps()];
+
+/** A device beside the plain `wasm`. */
+const relaxed = 'wasm-relaxed';
+registerDevice({
+  name: relaxed,
+  create: () =>
+    wasmBuilds.includes('relaxed')
+      ? { ...createWasmDevice(freshKernels('relaxed'), 'relaxed SIMD'), name: relaxed }
+      : { unavailable: 'this runtime has no relaxed SIMD' },
+});
 
 beforeAll(() => {
   vi.stubEnv('HEED_WASM', 'plain');
@@ -131,6 +153,13 @@ describe('WebAssembly without relaxed SIMD', () => {
   });
 
   it.for(ops)('%s equals the reference', ([, op], context) => checkWasm(context, op));
+});
+
+describe('large samples in WebAssembly with relaxed SIMD', () => {
+  const enlarged = ops.filter(([, op]) => largeOf(op).length > 0);
+  it.for(enlarged)('%s equals the reference', ([, op], context) =>
+    checkWasm(context, op, unchanged, { device: relaxed, samples: largeOf(op) }),
+  );
 });
 
 /** The same launch with another integer in one place. */

@@ -13,10 +13,12 @@ import {
   makePosition,
   positionRequirements,
   Random,
+  Translator,
   truncate,
   tuneThreshold,
 } from '../src/index.ts';
 import { tinyModel } from './support/models.ts';
+import { letterTokenizers } from './support/reversed-strings.ts';
 
 const context = { random: new Random(1, 'init'), device: 'reference' };
 const positionSizes = {
@@ -49,6 +51,12 @@ const calls: readonly (readonly [name: string, call: () => unknown, message: Reg
     'encodeSegments',
     () => encodeSegments(tinyModel(), [4, 5], { length: 2, pooling: 'maxx' as never }),
     /did you mean "max"/,
+  ],
+  [
+    'translate',
+    () =>
+      new Translator(tinyModel(), letterTokenizers()).translate(['ab'], { sample: { topPP: 1 } as never }),
+    /did you mean "topP"/,
   ],
   ['tuneThreshold', () => tuneThreshold([1], [true], 'f2' as never), /did you mean "f1"/],
   ['truncate', () => truncate([1, 2], 1, 'heed' as never), /did you mean "head"/],

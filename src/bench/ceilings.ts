@@ -1,5 +1,7 @@
 /** What this machine can do at most, measured by small probes: multiply-adds per second, and bytes per second. */
 import type { Device, KernelCall } from '../core/device.ts';
+import type { DType, TypedArray } from '../core/dtype.ts';
+import type { KernelCost, ProductUnit } from './kernel-costs.ts';
 
 /** Rates of memory whose working set has a size, all threads together. */
 export interface Bandwidth {
@@ -15,6 +17,8 @@ export interface Bandwidth {
 export interface Ceilings {
   /** GFLOP/s of fp32 multiply-adds by number of threads. */
   readonly gflops: ReadonlyMap<number, number>;
+  /** GFLOP/s of products in other numbers, all threads together; left out where fp32 multiplies them. */
+  readonly products: ReadonlyMap<ProductUnit, number>;
   /** From the smallest working set, which the caches next to the cores hold, to one that only memory holds. */
   readonly bandwidths: readonly Bandwidth[];
 }
@@ -43,6 +47,38 @@ function peakGflops(device: Device): number {
   device.launch(call);
   const flops = out[0]! * items;
   return flops / fastest(device, call, flops, 1e11) / 1e9;
+}
+
+/** Side of the square matrices of `peakProducts`: large enough to hide the rounding, and the caches hold them. */
+const SIDE = 512;
+
+/** As `peakGflops`, of the products themselves: nothing but their kernels reaches the units. */
+function peakProducts(device: Device): Map<ProductUnit, number> {
+  const flops = 2 * SIDE ** 3;
+  const made: TypedArray[] = [];
+  const make = (dtype: DType, one = 1, length = SIDE * SIDE): TypedArray => {
+    const array = device.allocate(dtype, length).fill(one);
+    made.push(array);
+    return array;
+  };
+  const call = (name: string, tensors: KernelCall['tensors'], ints: readonly number[]): KernelCall => ({
+    ...{ name, tensors: [make('float32'), ...tensors], ints, floats: [], items: 1 },
+  });
+  const calls: [ProductUnit, KernelCall][] = [];
+  if (device.bf16Unit !== undefined) {
+    const matrix = () => make('bfloat16', 0x3f80);
+    const ints = [0, 0, SIDE, SIDE, SIDE, SIDE, SIDE, SIDE, 0, 1, 0, 0, 0, 1, 1];
+    calls.push(['bf16', call('gemm_bf16', [matrix(), matrix(), null], ints)]);
+  }
+  if (device.supports('quantized_linear')) {
+    const tensors = [make('int8'), make('float32', 1, SIDE), make('float32'), null];
+    calls.push(['int8', call('quantized_linear', tensors, [SIDE, SIDE, SIDE, 8])]);
+  }
+  const peaks = calls.map(
+    ([unit, work]) => [unit, flops / fastest(device, work, flops, 1e12) / 1e9] as const,
+  );
+  for (const array of made) device.release(array);
+  return new Map(peaks);
 }
 
 function bandwidth(device: Device, bytes: number): Bandwidth {
@@ -88,7 +124,17 @@ export function measureCeilings(device: Device): Ceilings | undefined {
   }
   device.setThreads(threads);
   const sizes = [(threads * MIB) / 4, 8 * MIB, 24 * MIB, 192 * MIB];
-  return { gflops, bandwidths: sizes.map((bytes) => bandwidth(device, bytes)) };
+  return {
+    gflops,
+    products: peakProducts(device),
+    bandwidths: sizes.map((bytes) => bandwidth(device, bytes)),
+  };
+}
+
+/** Milliseconds of the operations of some work at the peak of what does them. */
+export function arithmeticOf({ gflops, products }: Ceilings, { flops, unit }: KernelCost): number {
+  const peak = (unit && products.get(unit)) ?? Math.max(...gflops.values());
+  return flops / peak / 1e6;
 }
 
 /**
@@ -97,7 +143,8 @@ export function measureCeilings(device: Device): Ceilings | undefined {
  *
  * @returns milliseconds
  */
-export function floorOf({ gflops, bandwidths }: Ceilings, flops: number, bytes: number): number {
-  const { read, triad } = bandwidths.find((level) => level.bytes >= bytes) ?? bandwidths.at(-1)!;
-  return Math.max(flops / Math.max(...gflops.values()), bytes / Math.max(read, triad)) / 1e6;
+export function floorOf(ceilings: Ceilings, cost: KernelCost): number {
+  const { bandwidths } = ceilings;
+  const { read, triad } = bandwidths.find(({ bytes }) => bytes >= cost.bytes) ?? bandwidths.at(-1)!;
+  return Math.max(arithmeticOf(ceilings, cost), cost.bytes / Math.max(read, triad) / 1e6);
 }

@@ -2,9 +2,15 @@
 import type { KernelCall } from '../core/device.ts';
 import { type Band, countPairs } from '../ops/attention/window.ts';
 
+/** What multiplies something else than fp32, each at a peak of its own; codes of four bits are multiplied as bytes. */
+export type ProductUnit = 'bf16' | 'int8';
+
 /** What a launch has to do at least. */
 export interface KernelCost {
+  /** Operations, as far as a rule counts them. */
   readonly flops: number;
+  /** Where they are not fp32. */
+  readonly unit?: ProductUnit;
   /** Every number that has to be read or written, once. */
   readonly bytes: number;
 }
@@ -19,8 +25,14 @@ function gemm({ ints }: KernelCall): KernelCost {
     ...[number, number, number, number, number, number],
   ];
   const times = (stride: number): number => (stride === 0 ? 1 : batch);
-  const numbers = times(strideA) * m * k + times(strideB) * k * n + batch * m * n * (accumulate ? 2 : 1);
-  return { flops: 2 * m * n * k * batch, bytes: 4 * numbers };
+  const [shortA = 0, shortB = 0] = ints.slice(13);
+  const operands = times(strideA) * m * k * (shortA ? 2 : 4) + times(strideB) * k * n * (shortB ? 2 : 4);
+  return { flops: 2 * m * n * k * batch, bytes: operands + 4 * batch * m * n * (accumulate ? 2 : 1) };
+}
+
+function quantizedLinear(call: KernelCall): KernelCost {
+  const [m, n, k] = call.ints as [number, number, number];
+  return { flops: 2 * m * n * k, bytes: sizeOfAll(call), unit: 'int8' };
 }
 
 /** Pairs of a query and a key that it sees, over all sequences. */
@@ -61,9 +73,9 @@ function decoderStep({ ints }: KernelCall): KernelCost {
   const [bits, isGated] = [ints[16] ?? 0, ints[17] ?? 0];
   const weights = layers * width * (3 * (keys + values) + (2 + isGated) * hidden) + vocab * width;
   const cached = rowCount * layers * (place + 1 + sources) * (keys + values);
-  // Whole numbers multiply faster than the fp32 probe.
-  const products = bits === 0 ? rowCount * weights : 0;
-  return { flops: 2 * (products + cached), bytes: ((bits || 32) / 8) * weights + 4 * cached };
+  const cost = { flops: 2 * (rowCount * weights + cached), bytes: ((bits || 32) / 8) * weights + 4 * cached };
+  // Attention stays fp32; at the faster peak the floor is a little too low.
+  return bits === 0 ? cost : { ...cost, unit: 'int8' };
 }
 
 /** What is written, and what is read for it: not the zeros. */
@@ -83,13 +95,11 @@ const alignmentSize = ({ ints: [entries, outputs, places] }: KernelCall): number
 /** Kernels whose arguments say more than the sizes of their tensors. */
 const costs: Readonly<Record<string, (call: KernelCall) => KernelCost>> = {
   gemm,
-  // Its unit multiplies faster than the fp32 probe, so that only its bytes bound it from below.
-  gemm_bf16: (call) => ({ ...gemm(call), flops: 0 }),
+  gemm_bf16: (call) => ({ ...gemm(call), unit: 'bf16' }),
   attention: (call) => attention(call, 6, 2, 1),
   attention_backward: (call) => attention(call, 7, 5, 2),
   decoder_step: decoderStep,
-  // Whole numbers multiply faster than the fp32 probe.
-  quantized_linear: (call) => ({ flops: 0, bytes: sizeOfAll(call) }),
+  quantized_linear: quantizedLinear,
   // Only the rows that are asked for are read.
   embedding: (call) => rows(call),
   gather_rows: (call) => rows(call),
@@ -110,10 +120,9 @@ function rows({ tensors: [target] }: KernelCall): KernelCost {
   return { flops: 0, bytes: 2 * target!.byteLength };
 }
 
-/** The cost of a launch; of a kernel without a rule, one operation an element and every tensor once. */
+/** The cost of a launch; of a kernel without a rule every tensor once, because nobody has counted its operations. */
 export function costOf(call: KernelCall): KernelCost {
-  const rule = costs[call.name];
-  return rule?.(call) ?? { flops: call.items * (call.workPerItem ?? 1), bytes: sizeOfAll(call) };
+  return costs[call.name]?.(call) ?? { flops: 0, bytes: sizeOfAll(call) };
 }
 
 /** What tells launches of a kernel apart: the shape of a matrix product. */

@@ -1,7 +1,19 @@
 /** Costs against slow counts, floors against arithmetic, and what a profile says of work that is known. */
 import { describe, expect, it } from 'vitest';
 import { needDevice } from '../../tests/support/devices.ts';
-import { attention, backward, getDevice, matmul, scope, sum, type Tensor, tensor } from '../index.ts';
+import {
+  attention,
+  backward,
+  getDevice,
+  matmul,
+  scope,
+  softmax,
+  sum,
+  type Tensor,
+  tensor,
+  withPrecision,
+} from '../index.ts';
+import { QuantizedMatrix } from '../nn/quantized-matrix.ts';
 import { type Ceilings, floorOf, measureCeilings } from './ceilings.ts';
 import { costOf, shapeOf } from './kernel-costs.ts';
 import { profile } from './profile.ts';
@@ -21,6 +33,30 @@ describe('costs of a launch', () => {
     expect(costOf({ ...call, ints: ints.with(8, 1) }).bytes).toBe(
       4 * (batch * m * k + k * n + 2 * batch * m * n),
     );
+  });
+
+  it('of a product in bf16: as many operations of another unit, and two bytes for a number that is stored so', () => {
+    const [m, n, k] = [3, 5, 7];
+    const ints = [0, 1, m, n, k, k, k, n, 0, 1, 0, 0, 0];
+    const call = { name: 'gemm_bf16', tensors: noTensors(4), ints: [...ints, 0, 0], floats: [], items: 1 };
+    const flops = 2 * m * n * k;
+    expect(costOf(call)).toEqual({ flops, bytes: 4 * (m * k + k * n + m * n), unit: 'bf16' });
+    const stored = { ...call, ints: [...ints, 0, 1] };
+    expect(costOf(stored).bytes).toBe(4 * m * k + 2 * k * n + 4 * m * n);
+    expect(shapeOf(stored)).toBe(' 3×5×7 Bᵀ bf16');
+  });
+
+  it.each([
+    [8, new Int8Array(16 * 32)],
+    [4, new Uint8Array(8 * 32)],
+  ])('of a product with codes of %i bits: counted multiply by multiply', (bits, codes) => {
+    const [m, n, k] = [3, 16, 32];
+    const tensors = [new Float32Array(m * n), codes, new Float32Array(16), new Float32Array(m * k), null];
+    const call = { name: 'quantized_linear', tensors, ints: [m, n, k, bits], floats: [], items: 1 };
+    let flops = 0;
+    for (let i = 0; i < m * n; i++) for (let p = 0; p < k; p++) flops += 2;
+    const bytes = 4 * (m * n + 16 + m * k) + (n * k * bits) / 8;
+    expect(costOf(call)).toEqual({ flops, bytes, unit: 'int8' });
   });
 
   it('of attention: counted pair by pair, also in segments', () => {
@@ -56,7 +92,8 @@ describe('costs of a launch', () => {
     // A gate is one matrix more in each layer; codes of eight bits are a byte each.
     const all = weights + layers * width * hidden;
     const gated = { ...call, ints: [...ints, 0, 0, 8, 1] };
-    expect(costOf(gated)).toEqual({ flops: 2 * cached, bytes: all + 4 * cached });
+    const flops = 2 * (rows * all + cached);
+    expect(costOf(gated)).toEqual({ flops, bytes: all + 4 * cached, unit: 'int8' });
   });
 
   it('of blocks that are copied: what is written, and what of it comes from elsewhere', () => {
@@ -90,34 +127,43 @@ describe('costs of a launch', () => {
     expect(costOf({ ...call, name: 'monotonic_alignment_backward' }).flops).toBe(8 * 30);
   });
 
-  it('of any other kernel: every tensor once', () => {
+  it('of any other kernel: every tensor once, and no operations, whatever the hint for the threads', () => {
     const call = {
       name: 'binary',
       tensors: [new Float32Array(6), null, new Float32Array(6)],
       ints: [],
       floats: [],
       items: 6,
+      workPerItem: 1e6,
     };
-    expect(costOf(call)).toEqual({ flops: 6, bytes: 48 });
+    expect(costOf(call)).toEqual({ flops: 0, bytes: 48 });
   });
 });
 
-it('the floor is the larger of arithmetic and memory, at the speed of the memory that holds it', () => {
-  const ceilings: Ceilings = {
-    gflops: new Map([
-      [1, 100],
-      [2, 180],
-    ]),
-    bandwidths: [
-      { bytes: 1000, read: 80, triad: 90 },
-      { bytes: 1e6, read: 20, triad: 15 },
-    ],
-  };
-  expect(floorOf(ceilings, 180e6, 0)).toBeCloseTo(1);
-  expect(floorOf(ceilings, 0, 900)).toBeCloseTo(900 / 90e6);
-  expect(floorOf(ceilings, 0, 1001)).toBeCloseTo(1001 / 20e6);
-  expect(floorOf(ceilings, 0, 2e7)).toBeCloseTo(1);
-  expect(floorOf(ceilings, 180e6, 4e7)).toBeCloseTo(2);
+const ceilings: Ceilings = {
+  gflops: new Map([
+    [1, 100],
+    [2, 180],
+  ]),
+  products: new Map([
+    ['bf16', 360],
+    ['int8', 720],
+  ]),
+  bandwidths: [
+    { bytes: 1000, read: 80, triad: 90 },
+    { bytes: 1e6, read: 20, triad: 15 },
+  ],
+};
+
+it('the floor is the larger of arithmetic and memory, at the speed of the unit and of the memory that holds it', () => {
+  expect(floorOf(ceilings, { flops: 180e6, bytes: 0 })).toBeCloseTo(1);
+  expect(floorOf(ceilings, { flops: 0, bytes: 900 })).toBeCloseTo(900 / 90e6);
+  expect(floorOf(ceilings, { flops: 0, bytes: 1001 })).toBeCloseTo(1001 / 20e6);
+  expect(floorOf(ceilings, { flops: 0, bytes: 2e7 })).toBeCloseTo(1);
+  expect(floorOf(ceilings, { flops: 180e6, bytes: 4e7 })).toBeCloseTo(2);
+  const inBf16 = { flops: 180e6, bytes: 0, unit: 'bf16' } as const;
+  expect(floorOf(ceilings, inBf16)).toBeCloseTo(0.5);
+  expect(floorOf({ ...ceilings, products: new Map() }, inBf16)).toBeCloseTo(1);
 });
 
 it('the probes compute what they say, on every number of threads', (context) => {
@@ -134,7 +180,10 @@ it('the probes compute what they say, on every number of threads', (context) => 
   );
   const ceilings = measureCeilings(device)!;
   expect([...ceilings.gflops.keys()].at(-1)).toBe(device.threads());
-  for (const rate of ceilings.gflops.values()) expect(rate).toBeGreaterThan(0.1);
+  expect(ceilings.products.has('bf16')).toBe(device.bf16Unit !== undefined);
+  expect(ceilings.products.has('int8')).toBe(true);
+  for (const rate of [...ceilings.gflops.values(), ...ceilings.products.values()])
+    expect(rate).toBeGreaterThan(0.1);
   for (const { read, triad } of ceilings.bandwidths) expect(Math.min(read, triad)).toBeGreaterThan(0.01);
 });
 
@@ -167,6 +216,35 @@ describe('a profile', () => {
     });
     expect(ops.every(({ rate }) => rate === undefined)).toBe(true);
     expect(scriptMilliseconds).toBeLessThanOrEqual(milliseconds);
+  });
+
+  it('rates products in bf16 and with codes by operations, a kernel that nobody has counted by bytes', (context) => {
+    needDevice(context, 'native');
+    const device = getDevice('native');
+    const side = 256;
+    const square = () => tensor(new Float32Array(side * side).fill(0.5), [side, side], { device });
+    const codes = new QuantizedMatrix(square(), 'int8');
+    const { ops } = profile(device, ceilings, 3, () =>
+      scope(() => {
+        const x = square();
+        codes.multiply(x);
+        softmax(x);
+        if (device.bf16Unit !== undefined) withPrecision('bf16', device, () => matmul(x, x));
+      }),
+    );
+    const found = new Map(ops.map((each) => [each.op, each]));
+    const products = new Map([['quantizedLinear', ceilings.products.get('int8')!]]);
+    if (device.bf16Unit !== undefined)
+      products.set('matmul 256×256×256 bf16', ceilings.products.get('bf16')!);
+    for (const [op, peak] of products) {
+      const { unit, rate, overFloor, milliseconds } = found.get(op)!;
+      expect(unit, op).toBe('GFLOP/s');
+      expect(rate! * milliseconds, op).toBeCloseTo((2 * side ** 3) / 1e6, 6);
+      expect(overFloor! * rate!, op).toBeCloseTo(peak, 6);
+    }
+    const { unit, rate, milliseconds } = found.get('softmax')!;
+    expect(unit).toBe('GB/s');
+    expect(rate! * milliseconds).toBeCloseTo((8 * side ** 2) / 1e6, 6);
   });
 
   it('accounts for all of the time, and leaves the device as it was', (context) => {

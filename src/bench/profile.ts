@@ -1,7 +1,7 @@
 /** Where the time of a piece of work goes, op by op, and how far each is from what the machine can do. */
 import type { Device, KernelCall } from '../core/device.ts';
 import { observeOps } from '../core/observer.ts';
-import { type Ceilings, floorOf } from './ceilings.ts';
+import { arithmeticOf, type Ceilings, floorOf } from './ceilings.ts';
 import { costOf, shapeOf } from './kernel-costs.ts';
 import { median } from './shapes.ts';
 
@@ -94,13 +94,13 @@ function add(
   ceilings: Ceilings | undefined,
 ): void {
   const entry = ops.get(op) ?? { calls: 0, milliseconds: 0, flops: 0, bytes: 0, floor: 0, arithmetic: 0 };
-  const { flops, bytes } = costOf(call);
+  const cost = costOf(call);
   entry.calls++;
   entry.milliseconds += milliseconds;
-  entry.flops += flops;
-  entry.bytes += bytes;
-  entry.floor += ceilings ? floorOf(ceilings, flops, bytes) : 0;
-  entry.arithmetic += ceilings ? floorOf(ceilings, flops, 0) : 0;
+  entry.flops += cost.flops;
+  entry.bytes += cost.bytes;
+  entry.floor += ceilings ? floorOf(ceilings, cost) : 0;
+  entry.arithmetic += ceilings ? arithmeticOf(ceilings, cost) : 0;
   ops.set(op, entry);
 }
 

@@ -36,17 +36,24 @@ export function printProfile({ name, works, device, runs, json }: ProfileOptions
   }
 }
 
-function ceilingLines({ gflops, bandwidths }: Ceilings): Readonly<Record<string, number>>[] {
+function ceilingLines({
+  gflops,
+  products,
+  bandwidths,
+}: Ceilings): Readonly<Record<string, string | number>>[] {
   return [
     ...[...gflops].map(([threads, rate]) => ({ threads, gflops: rate })),
+    ...[...products].map(([unit, rate]) => ({ unit, gflops: rate })),
     ...bandwidths.map(({ bytes, read, triad }) => ({ bytes, readGBs: read, triadGBs: triad })),
   ];
 }
 
-function printCeilings({ gflops, bandwidths }: Ceilings): void {
+function printCeilings({ gflops, products, bandwidths }: Ceilings): void {
   const peaks = [...gflops].map(([threads, rate]) => `${rate.toFixed(0)} on ${threads}`);
   const say = (text: string): void => void process.stdout.write(`${text}\n`);
   say(`ceilings: fp32 multiply-adds, GFLOP/s by threads: ${peaks.join(', ')}`);
+  for (const [unit, rate] of products)
+    say(`ceilings: ${unit} products, all threads: ${rate.toFixed(0)} GFLOP/s`);
   for (const { bytes, read, triad } of bandwidths) {
     const size = `${(bytes / 2 ** 20).toFixed(1)} MiB`.padStart(10);
     say(`ceilings: ${size} of working set: read ${read.toFixed(0)} GB/s, triad ${triad.toFixed(0)} GB/s`);

@@ -10,7 +10,7 @@ import { checkGuessing, type Guessing } from './parallel/guessing.ts';
 import { jacobiSearch } from './parallel/jacobi.ts';
 import { speculativeSearch } from './parallel/speculative.ts';
 import { sampleSearch } from './sample.ts';
-import type { SamplingOptions } from './sampling/options.ts';
+import { checkSamplingOptions, type SamplingOptions } from './sampling/options.ts';
 import { ModelSession, type SessionOptions } from './session.ts';
 
 /** Who guesses the tokens that the model reads in one pass. */
@@ -59,7 +59,8 @@ function checkWay(model: EncoderDecoder, options: BatchOptions, { sample, parall
   const wanted = sample ? 'sample' : parallel ? 'parallel' : isForced ? 'prefixes' : undefined;
   if (model.writeWhole && wanted)
     throw clash(wanted, 'none with a model that writes all tokens at once', 'some', 'leave it out');
-  if (!sample) checkBeamOptions(options);
+  if (sample) checkSamplingOptions(sample);
+  else checkBeamOptions(options);
 }
 
 /**

@@ -5,7 +5,7 @@ import { type Tensor, tensor } from '../core/tensor.ts';
 import { ConfigError } from '../errors.ts';
 import type { CausalLanguageModel } from '../models/language-model.ts';
 import type { TextCache } from '../models/text-cache.ts';
-import { type BlockSession, type DecodingSession, oneAtATime } from './session.ts';
+import { type BlockSession, type DecodingSession, keepsPlaces, oneAtATime } from './session.ts';
 
 /** Texts of a language model after their prompts; the last token of each prompt is the first that a search feeds. */
 export class LanguageModelSession implements BlockSession {
@@ -72,7 +72,7 @@ export class LanguageModelSession implements BlockSession {
   }
 
   select(places: readonly number[]): void {
-    this.cache.select(places);
+    if (!keepsPlaces(places, this.rows)) this.cache.select(places);
     this.rows = places.length;
   }
 

@@ -1,7 +1,10 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { countsOf, expectDrawnFrom } from '../../tests/support/chi-square.ts';
 import { gptGreedy, gptLogits, tinyGpt } from '../../tests/support/gpts.ts';
 import { rowOf } from '../../tests/support/numbers.ts';
+import type { Tensor } from '../core/tensor.ts';
+import type { AttentionCaches } from '../models/text-cache.ts';
+import type { KeyValueCache } from '../nn/attention/cache.ts';
 import { generate } from './language-model.ts';
 import { LanguageModelSession } from './language-model-session.ts';
 import { probabilitiesOf } from './sampling/distribution.ts';
@@ -66,3 +69,48 @@ describe('generate', () => {
     expect(generate(model, [], { maxNewTokens: 3 })).toEqual([]);
   });
 });
+
+describe('a selection of texts', () => {
+  /** A session of two texts, and the keys and values of all layers as they stand. */
+  function start() {
+    const begin = vi.spyOn(model, 'startDecoding');
+    const session = new LanguageModelSession(
+      model,
+      [
+        [3, 5, 4],
+        [7, 1, 2],
+      ],
+      4,
+    );
+    const { layers } = begin.mock.results[0]!.value as AttentionCaches;
+    begin.mockRestore();
+    return { session, kept: () => (layers as KeyValueCache[]).flatMap(({ keys, values }) => [keys, values]) };
+  }
+
+  test('that leaves each where it is copies nothing', () => {
+    const { session, kept } = start();
+    const before = kept();
+    session.select([0, 1]);
+    expect(before).toHaveLength(4);
+    expect(kept().filter((tensor, i) => tensor !== before[i])).toEqual([]);
+    session.dispose();
+  });
+
+  test('that moves, doubles or drops some takes keys and values along', () => {
+    const { session, kept } = start();
+    const [first, second] = [0, 1].map((text) => kept().map((tensor) => textOf(tensor, text)));
+    let texts = [first!, second!];
+    for (const places of [[1, 0], [0, 1, 1], [0, 1], [1]]) {
+      session.select(places);
+      texts = places.map((place) => texts[place]!);
+      expect([session.rows, ...kept().map(({ shape }) => shape[0])]).toEqual(Array(5).fill(places.length));
+      expect(texts.map((_, text) => kept().map((tensor) => textOf(tensor, text)))).toEqual(texts);
+    }
+    session.dispose();
+  });
+});
+
+/** What stands in a cache for a text of two tokens. */
+function textOf({ data, shape }: Tensor, text: number): number[] {
+  return rowOf(data, text, shape[1]! * shape[2]!).slice(0, 2 * shape[2]!);
+}

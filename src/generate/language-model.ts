@@ -10,7 +10,7 @@ import { jacobiSearch } from './parallel/jacobi.ts';
 import { speculativeSearch } from './parallel/speculative.ts';
 import type { ParallelResult } from './parallel/verify.ts';
 import { sampleSearch } from './sample.ts';
-import type { SamplingOptions } from './sampling/options.ts';
+import { checkSamplingOptions, type SamplingOptions } from './sampling/options.ts';
 
 /** How prompts are continued. */
 export interface GenerateOptions {
@@ -102,6 +102,7 @@ export function generate(
   options: GenerateOptions = {},
 ): Hypothesis[][] {
   checkWay(options);
+  if (options.sample) checkSamplingOptions(options.sample);
   const limits = new Map(
     prompts.map(({ length }) => [length, newTokensAfter(length, model, options)] as const),
   );

@@ -121,14 +121,18 @@ export class ModelSession implements BlockSession {
   }
 
   select(places: readonly number[]): void {
-    const unchanged = places.length === this.rows && places.every((place, i) => place === i);
-    if (!unchanged) this.state.select(places);
+    if (!keepsPlaces(places, this.rows)) this.state.select(places);
     this.rows = places.length;
   }
 
   dispose(): void {
     this.state.dispose();
   }
+}
+
+/** Whether a selection leaves each of the `rows` texts where it is, so that nothing has to be copied. */
+export function keepsPlaces(places: readonly number[], rows: number): boolean {
+  return places.length === rows && places.every((place, row) => place === row);
 }
 
 function withoutHeads(): HeedError {

@@ -4,6 +4,8 @@
  */
 import { type Activation, activationCode } from '../../src/ops/activate/index.ts';
 import { activations, type Numbers, noise } from './native-kernels.ts';
+import { rowOf } from './numbers.ts';
+import { randomCodes, slowRound } from './slow-quantized.ts';
 
 /** Sizes and choices of a step. */
 export interface StepSetup {
@@ -28,13 +30,23 @@ export interface StepSetup {
   readonly gated: boolean;
   /** Whether norms go by the root mean square alone. */
   readonly rms: boolean;
+  /** Of the codes of weights; 0 where these are numbers. */
+  readonly bits: 0 | 4 | 8;
 }
 
 type Vector = readonly number[];
 
-/** A matrix `[N, K]` with a bias `[N]`. */
+/** A matrix `[N, K]`. */
+interface Matrix {
+  readonly N: number;
+  readonly K: number;
+  readonly values: Float32Array | Float64Array;
+  /** What stands in memory for the values; absent where these do. */
+  readonly coded?: { readonly codes: Numbers; readonly scales: Float32Array };
+}
+/** A matrix with a bias `[N]`. */
 interface Affine {
-  readonly weight: Float32Array;
+  readonly weight: Matrix;
   readonly bias: Float32Array;
 }
 interface Norm {
@@ -44,15 +56,20 @@ interface Norm {
 }
 
 /** What grows from `seed`: matrices whose products keep the size of their input, gains near 1. */
-function maker(seed: number) {
+function maker(seed: number, bits: StepSetup['bits']) {
   let next = seed;
   const numbers = (n: number, size: number): Float32Array => noise(n, next++).map((value) => value * size);
+  const matrix = (N: number, K: number): Matrix => {
+    if (bits === 0) return { N, K, values: numbers(N * K, Math.sqrt(3 / K)) };
+    const size = 3 / (2 ** (bits - 1) * Math.sqrt(K));
+    const { values, ...coded } = randomCodes(N, K, bits, { seed: next, size });
+    next += 2;
+    return { N, K, values, coded };
+  };
   return {
     numbers,
-    affine: (N: number, K: number): Affine => ({
-      weight: numbers(N * K, Math.sqrt(3 / K)),
-      bias: numbers(N, 0.2),
-    }),
+    matrix,
+    affine: (N: number, K: number): Affine => ({ weight: matrix(N, K), bias: numbers(N, 0.2) }),
     norm: (C: number, rms: boolean): Norm => ({
       gain: numbers(C, 0.3).map((value) => 1 + value),
       bias: rms ? null : numbers(C, 0.2),
@@ -93,7 +110,7 @@ type Layer = ReturnType<typeof makeLayer>;
 /** Weights, caches with a past that beams have mixed, and the tokens of a step. */
 export function prepareStep(setup: StepSetup) {
   const { rows, C, V, S, place, position, preNorm, keyWidth } = setup;
-  const make = maker(1);
+  const make = maker(1, setup.bits);
   const room = place + 3;
   const hasTurns = position !== 'added';
   const angles = make.numbers((room * keyWidth) / 2, 3);
@@ -113,7 +130,7 @@ export function prepareStep(setup: StepSetup) {
     mask,
     forbidden: Uint8Array.from({ length: V }, (_, v) => Number(v % 11 === 3)),
     rotation: hasTurns ? tableOf(angles, keyWidth / 2) : null,
-    projection: make.affine(V, C).weight,
+    projection: make.matrix(V, C),
     finalNorm: preNorm ? make.norm(C, setup.rms) : null,
     layers: Array.from({ length: setup.layers }, () => makeLayer(make, setup, room)),
     eps: 1e-5,
@@ -132,16 +149,13 @@ function tableOf(angles: Float32Array, pairs: number): Float32Array {
   return Float32Array.from(rows.flatMap((row) => [...row.map(Math.cos), ...row.map(Math.sin)]));
 }
 
-const slice = (numbers: ArrayLike<number>, row: number, width: number): number[] =>
-  Array.from({ length: width }, (_, c) => numbers[row * width + c]!);
-
-function apply({ weight, bias }: Affine, x: Vector): number[] {
-  return Array.from(bias, (offset, n) => offset + dot(slice(weight, n, x.length), x));
-}
+/** `W x` for an x that was rounded where it has to be. */
+const times = ({ N, K, values }: Matrix, x: Vector): number[] =>
+  Array.from({ length: N }, (_, n) => dot(rowOf(values, n, K), x));
 
 const dot = (a: Vector, b: Vector): number => a.reduce((sum, value, i) => sum + value * b[i]!, 0);
 const product = (a: Vector, b: Vector): number[] => a.map((value, i) => value * b[i]!);
-const sum = (a: Vector, b: Vector): number[] => a.map((value, i) => value + b[i]!);
+const sum = (a: Vector, b: ArrayLike<number>): number[] => a.map((value, i) => value + b[i]!);
 
 /** `(x − mean) / √(variance + eps) · gain + bias`, or `x / √(mean(x²) + eps) · gain`. */
 function normalise({ gain, bias }: Norm, x: Vector, eps: number): number[] {
@@ -186,11 +200,21 @@ function turn(x: Vector, { keyWidth, position, place }: StepSetup, rotation: Flo
   return turned;
 }
 
+/** What becomes of a vector before a matrix multiplies it. */
+type Round = (x: Vector) => Vector;
+
 /** All texts through one layer; keys and values of this step are put into the caches. */
-function runLayer(setup: StepSetup, step: Step, layer: Layer, xs: readonly Vector[]): number[][] {
+function runLayer(
+  setup: StepSetup,
+  step: Step,
+  layer: Layer,
+  xs: readonly Vector[],
+  round: Round,
+): number[][] {
   const { H, keyWidth, valueWidth, place, S, preNorm, activation } = setup;
   const { room, slots, sources, mask, eps, scale } = step;
   const [keys, values] = [H * keyWidth, H * valueWidth];
+  const apply = ({ weight, bias }: Affine, x: Vector): number[] => sum(times(weight, round(x)), bias);
   const enter = (norm: Norm, x: Vector): Vector => (preNorm ? normalise(norm, x, eps) : x);
   const leave = (norm: Norm, x: Vector, y: Vector): number[] =>
     preNorm ? sum(x, y) : normalise(norm, sum(x, y), eps);
@@ -202,7 +226,7 @@ function runLayer(setup: StepSetup, step: Step, layer: Layer, xs: readonly Vecto
   return xs.map((start, r) => {
     const query = turn(apply(layer.query, enter(layer.selfNorm, start)), setup, step.rotation);
     const own = Array.from({ length: place + 1 }, (_, t) => slots[r * room + t]! * room + t);
-    const past = own.map((at) => [slice(layer.keys, at, keys), slice(layer.values, at, values)] as const);
+    const past = own.map((at) => [rowOf(layer.keys, at, keys), rowOf(layer.values, at, values)] as const);
     const context = attend(
       query,
       past.map(([key]) => key),
@@ -214,8 +238,8 @@ function runLayer(setup: StepSetup, step: Step, layer: Layer, xs: readonly Vecto
     const shown = Array.from({ length: S }, (_, s) => sources[r]! * S + s).filter((at) => mask[at] === 1);
     const seen = attend(
       apply(layer.crossQuery, enter(layer.crossNorm, x)),
-      shown.map((at) => slice(layer.memoryKeys, at, keys)),
-      shown.map((at) => slice(layer.memoryValues, at, values)),
+      shown.map((at) => rowOf(layer.memoryKeys, at, keys)),
+      shown.map((at) => rowOf(layer.memoryValues, at, values)),
       setup,
       scale,
     );
@@ -227,21 +251,26 @@ function runLayer(setup: StepSetup, step: Step, layer: Layer, xs: readonly Vecto
   });
 }
 
-/** The likeliest tokens of every text, their log-probabilities and then that of the wanted one (0 where none is). */
-export function slowStep(setup: StepSetup, step: Step) {
-  const { C, V, best, place } = setup;
+/**
+ * The likeliest tokens of every text, their log-probabilities and then that of the wanted one (0 where none is).
+ *
+ * @param nudge - what is added to every code of an activation before it is rounded
+ */
+export function slowStep(setup: StepSetup, step: Step, nudge = 0) {
+  const { C, best, place } = setup;
+  const round: Round = (x) => (setup.bits === 0 ? x : slowRound(x, nudge));
   const tokens: number[] = [];
   const scores: number[] = [];
   let xs: readonly number[][] = Array.from(step.tokens, (token) =>
-    slice(step.embedding, token, C).map(
+    rowOf(step.embedding, token, C).map(
       (value, c) => value * step.embeddingScale + (step.positions?.[place * C + c] ?? 0),
     ),
   );
-  for (const layer of step.layers) xs = runLayer(setup, step, layer, xs);
+  for (const layer of step.layers) xs = runLayer(setup, step, layer, xs, round);
   xs.forEach((x, r) => {
     const top = step.finalNorm ? normalise(step.finalNorm, x, step.eps) : x;
-    const logits = Array.from({ length: V }, (_, v) =>
-      step.forbidden[v] ? Number.NEGATIVE_INFINITY : dot(slice(step.projection, v, C), top),
+    const logits = times(step.projection, round(top)).map((logit, v) =>
+      step.forbidden[v] ? Number.NEGATIVE_INFINITY : logit,
     );
     const largest = Math.max(...logits);
     const total = largest + Math.log(logits.reduce((all, logit) => all + Math.exp(logit - largest), 0));
@@ -268,16 +297,20 @@ export function slowPanels(weight: Float32Array, N: number, K: number): Float32A
 /** The arguments of the kernel, see native/kernels/decoder_step.c; caches are written, so all tensors are outputs. */
 export function stepCall(setup: StepSetup, step: Step) {
   const { rows, C, H, keyWidth, valueWidth, F, layers, V, S, place, best, panels } = setup;
-  const matrix = (weight: Float32Array, K: number): Float32Array =>
-    panels ? slowPanels(weight, weight.length / K, K) : weight;
-  // The third is for the scales of codes.
-  const affine = (of: Affine | null): (Numbers | null)[] =>
-    of ? [matrix(of.weight, of.weight.length / of.bias.length), of.bias, null] : [null, null, null];
+  const numbers = ({ values, N, K }: Matrix): Float32Array =>
+    panels ? slowPanels(Float32Array.from(values), N, K) : Float32Array.from(values);
+  const matrix = (of: Matrix): [Numbers, Float32Array | null] =>
+    of.coded ? [of.coded.codes, of.coded.scales] : [numbers(of), null];
+  const affine = (of: Affine | null): (Numbers | null)[] => {
+    if (!of) return [null, null, null];
+    const [weight, scales] = matrix(of.weight);
+    return [weight, of.bias, scales];
+  };
   const norm = (of: Norm | null): (Numbers | null)[] => (of ? [of.gain, of.bias] : [null, null]);
   const outputs: (Numbers | null)[] = [
     ...[new Int32Array(rows * best).fill(-9), new Float32Array(rows * (best + 1)).fill(Number.NaN)],
     ...[step.tokens, step.wanted, step.embedding, step.positions, step.slots, step.sources, step.mask],
-    ...[step.forbidden, step.rotation, matrix(step.projection, C), null, ...norm(step.finalNorm)],
+    ...[step.forbidden, step.rotation, ...matrix(step.projection), ...norm(step.finalNorm)],
     ...step.layers.flatMap((layer) => [
       ...[...norm(layer.selfNorm), ...affine(layer.query), ...affine(layer.key), ...affine(layer.value)],
       ...[...affine(layer.output), layer.keys, layer.values, ...norm(layer.crossNorm)],
@@ -288,7 +321,7 @@ export function stepCall(setup: StepSetup, step: Step) {
   const ints = [
     ...[rows, C, H, keyWidth, valueWidth, F, layers, step.room, S, place, V, best],
     ...[activationCode(setup.activation), Number(setup.preNorm), Number(panels)],
-    ...[Number(setup.position === 'halves'), 0, Number(setup.gated)],
+    ...[Number(setup.position === 'halves'), setup.bits, Number(setup.gated)],
   ];
   const floats = [step.eps, step.scale, step.embeddingScale];
   return { kernel: 'decoder_step', outputs, ints, floats };

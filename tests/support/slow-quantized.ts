@@ -1,5 +1,6 @@
-/** Quantised weights read by the text of their layout, one number at a time. */
+/** Quantised weights read by the text of their layout, one number at a time, and the rounding of what they multiply. */
 import type { QuantizedType } from '../../src/index.ts';
+import { noise } from './native-kernels.ts';
 
 interface Stored {
   readonly data: ArrayLike<number>;
@@ -32,4 +33,42 @@ export function slowDequantize(matrix: {
     }
   }
   return values;
+}
+
+/** Codes of a matrix in memory, what scales them, and the row-major numbers that they stand for. */
+export interface CodedMatrix {
+  readonly codes: Int8Array | Uint8Array;
+  readonly scales: Float32Array;
+  readonly values: Float64Array;
+}
+
+/** Random bytes under random scales, also where a panel is wider than the matrix. */
+export function randomCodes(
+  rows: number,
+  columns: number,
+  bits: 8 | 4,
+  { seed, size = 1 }: { readonly seed: number; readonly size?: number },
+): CodedMatrix {
+  const [panels, groups] = [Math.ceil(rows / 16), Math.ceil(columns / 32)];
+  const bytes = Uint8Array.from(noise(panels * groups * 64 * bits, seed), (x) => Math.floor((x + 1) * 128));
+  const codes = bits === 8 ? Int8Array.from(bytes, (byte) => Math.max(-127, byte - 128)) : bytes;
+  const scales = noise(panels * 16 * (bits === 8 ? 1 : groups), seed + 1).map((scale) => scale * size);
+  const dtype = bits === 8 ? 'int8' : 'int4';
+  const values = slowDequantize({ codes: { data: codes }, scales: { data: scales }, rows, columns, dtype });
+  return { codes, scales, values };
+}
+
+/**
+ * What a kernel makes of the numbers that codes multiply: groups of 32, each a whole number of 127ths of its largest.
+ *
+ * @param nudge - what is added to every whole number before it is rounded
+ */
+export function slowRound(x: readonly number[], nudge = 0): number[] {
+  const units = Array.from({ length: Math.ceil(x.length / 32) }, (_, group) =>
+    x.slice(32 * group, 32 * group + 32).reduce((most, value) => Math.max(most, Math.abs(value) / 127), 0),
+  );
+  return x.map((value, i) => {
+    const unit = units[Math.floor(i / 32)]!;
+    return unit === 0 ? 0 : Math.round(value / unit + nudge) * unit;
+  });
 }

@@ -1,10 +1,14 @@
-/** A decoding step in one launch against loops over texts, heads and tokens; weights copied into panels. */
-import { describe, expect, test } from 'vitest';
+/**
+ * A decoding step in one launch against loops over texts, heads and tokens, with numbers and with codes for weights;
+ * weights copied into panels.
+ */
+import { describe, expect, type TestContext, test } from 'vitest';
 import {
   blank,
   expectClose,
   expectKernel,
   type KernelCase,
+  type Numbers,
   noise,
   runKernel,
 } from '../../../tests/support/native-kernels.ts';
@@ -20,8 +24,10 @@ import {
 const base: StepSetup = {
   ...{ rows: 13, C: 37, H: 3, keyWidth: 14, valueWidth: 9, F: 451, layers: 2, V: 1009, S: 61, place: 6 },
   ...{ best: 3, preNorm: false, activation: 'relu', position: 'added', panels: false },
-  ...{ gated: false, rms: false },
+  ...{ gated: false, rms: false, bits: 0 },
 };
+// Widths of whole groups, as codes of four bits need them.
+const fourBits: StepSetup = { ...base, C: 64, H: 2, valueWidth: 16, F: 288, layers: 1, bits: 4 };
 const setups: Readonly<Record<string, StepSetup>> = {
   'one text, its first token': { ...base, rows: 1, place: 0, S: 5 },
   'post-norm, rows of weights': base,
@@ -33,6 +39,15 @@ const setups: Readonly<Record<string, StepSetup>> = {
   'a vocabulary smaller than a block, a width of one': {
     ...{ ...base, rows: 2, C: 5, H: 1, keyWidth: 2, valueWidth: 1, F: 3, V: 19, best: 17 },
   },
+  'eight bits, no whole groups': { ...base, bits: 8, layers: 1 },
+  'eight bits, one text': { ...base, bits: 8, rows: 1, layers: 1, S: 5 },
+  'eight bits, gates, pre-norm, seven texts': {
+    ...{ ...base, bits: 8, rows: 7, layers: 1, preNorm: true, rms: true, gated: true },
+    ...{ activation: 'silu', position: 'halves' },
+  },
+  'four bits, thirteen texts': fourBits,
+  'four bits, two layers, three texts': { ...fourBits, rows: 3, layers: 2, preNorm: true },
+  'four bits, a gate, one text': { ...fourBits, rows: 1, gated: true, activation: 'gelu' },
 };
 
 /** Where the caches of a layer stand among the tensors of a launch. */
@@ -42,9 +57,9 @@ const cachesOf = (layer: number): readonly [keys: number, values: number] => [
 ];
 
 /** What the step gives, and the caches after it. */
-function wantedOf(setup: StepSetup) {
+function wantedOf(setup: StepSetup, nudge = 0) {
   const step = prepareStep(setup);
-  const { tokens, scores } = slowStep(setup, step);
+  const { tokens, scores } = slowStep(setup, step, nudge);
   return { tokens, scores, caches: step.layers.map(({ keys, values }) => [keys, values] as const) };
 }
 
@@ -66,6 +81,9 @@ function check(setup: StepSetup, wanted: ReturnType<typeof wantedOf>) {
   };
 }
 
+/** In codes, more than float32 moves an activation before it is rounded. */
+const DOUBT = 1e-4;
+
 describe('decoder_step', () => {
   for (const [name, setup] of Object.entries(setups)) {
     test(name, (context) => {
@@ -73,11 +91,20 @@ describe('decoder_step', () => {
     });
   }
 
-  const instead = (call: KernelCase, tensor: number, value: Int32Array | null): KernelCase => ({
+  const coded = Object.entries(setups).filter(([, { bits }]) => bits !== 0);
+  test.for(coded)(
+    'no activation is so near to the middle of two codes that either is right: %s',
+    ([, setup]) => {
+      expect(wantedOf(setup, -DOUBT), 'choose other sizes').toEqual(wantedOf(setup, DOUBT));
+    },
+  );
+
+  const instead = (call: KernelCase, tensor: number, value: Numbers | null): KernelCase => ({
     ...call,
     outputs: call.outputs.with(tensor, value),
   });
-  const bugs: Readonly<Record<string, (call: KernelCase) => KernelCase>> = {
+  type Bugs = Readonly<Record<string, (call: KernelCase) => KernelCase>>;
+  const bugs: Bugs = {
     'the mask of the sources': (call) => instead(call, 8, null),
     'which tokens are forbidden': (call) => instead(call, 9, null),
     'which past a beam has': (call) => instead(call, 6, new Int32Array(call.outputs[6]!.length)),
@@ -85,11 +112,29 @@ describe('decoder_step', () => {
     'the scale of scores': (call) => ({ ...call, floats: call.floats!.with(1, 1) }),
     'the place of the norms': (call) => ({ ...call, ints: call.ints!.with(13, 1) }),
   };
-  test.for(Object.entries(bugs))('the loops see a step that forgets %s', ([, plant], context) => {
-    const planted = plant(stepCall(base, prepareStep(base)));
-    const wanted = check(base, wantedOf(base));
+  const expectSeen = (context: TestContext, setup: StepSetup, plant: Bugs[string]): void => {
+    const planted = plant(stepCall(setup, prepareStep(setup)));
+    const wanted = check(setup, wantedOf(setup));
     expect(() => runKernel(context, planted, wanted)).toThrow(/: log-probabilities\[/);
-  });
+  };
+  test.for(Object.entries(bugs))('the loops see a step that forgets %s', ([, plant], context) =>
+    expectSeen(context, base, plant),
+  );
+
+  /** A tensor of the launch with other numbers. */
+  const changed = (call: KernelCase, tensor: number, change: (value: number, i: number) => number) =>
+    instead(call, tensor, call.outputs[tensor]!.map(change));
+  const [innerCodes, outerScales, projectionScales] = [43, 48, 12];
+  const codeBugs: Bugs = {
+    'halves of bytes exchanged': (call) =>
+      changed(call, innerCodes, (byte) => (byte >> 4) | ((byte & 15) << 4)),
+    'one scale doubled': (call) => changed(call, outerScales, (scale, i) => (i === 20 ? 2 * scale : scale)),
+    'scales of the projection by another row': (call) =>
+      changed(call, projectionScales, (_, i) => Number(call.outputs[projectionScales]!.at(i - 1))),
+  };
+  test.for(Object.entries(codeBugs))('the loops see codes with %s', ([, plant], context) =>
+    expectSeen(context, fourBits, plant),
+  );
 });
 
 describe('pack_panels', () => {

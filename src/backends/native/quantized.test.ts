@@ -1,13 +1,7 @@
 /** The kernel of quantised weights on every instruction set, against sums of whole numbers. */
 import { describe, expect, it } from 'vitest';
 import { blank, expectKernel, noise, runKernel } from '../../../tests/support/native-kernels.ts';
-import { slowDequantize } from '../../../tests/support/slow-quantized.ts';
-
-const bytes = (length: number, seed: number): Uint8Array =>
-  Uint8Array.from(noise(length, seed), (x) => Math.floor((x + 1) * 128));
-/** Every code but −128. */
-const signed = (length: number, seed: number): Int8Array =>
-  Int8Array.from(bytes(length, seed), (byte) => Math.max(-127, byte - 128));
+import { randomCodes } from '../../../tests/support/slow-quantized.ts';
 
 const sizes: readonly (readonly [M: number, N: number, K: number])[] = [
   [1, 1, 32],
@@ -22,31 +16,21 @@ const sizes: readonly (readonly [M: number, N: number, K: number])[] = [
 ];
 
 describe.each([8, 4] as const)('quantized_linear with %i bits', (bits) => {
-  const int8 = bits === 8;
-  const more = int8
-    ? ([
-        [5, 18, 45],
-        [2, 3, 1],
-        [0, 4, 32],
-      ] as const)
-    : [];
+  const more =
+    bits === 8
+      ? ([
+          [5, 18, 45],
+          [2, 3, 1],
+          [0, 4, 32],
+        ] as const)
+      : [];
   it.for([...sizes, ...more])('%i × %i × %i', ([M, N, K], context) => {
-    const [panels, groups] = [Math.ceil(N / 16), Math.ceil(K / 32)];
-    const codes = int8 ? signed(panels * groups * 512, N) : bytes(panels * groups * 256, N);
-    const scales = noise(int8 ? panels * 16 : panels * groups * 16, 3);
+    const { codes, scales, values: weights } = randomCodes(N, K, bits, { seed: N });
     // Sixteenths, of which every group has 127 at most and once: rounding the activations changes nothing.
     const x = Float32Array.from(noise(M * K, 7), (v, i) =>
       (i % K) % 32 === 0 ? -127 / 16 : Math.trunc(v * 127) / 16,
     );
     const bias = noise(N, 9);
-    const dtype = int8 ? 'int8' : 'int4';
-    const weights = slowDequantize({
-      codes: { data: codes },
-      scales: { data: scales },
-      rows: N,
-      columns: K,
-      dtype,
-    });
     const wanted = Float64Array.from({ length: M * N }, (_, i) => {
       const [m, n] = [Math.floor(i / N), i % N];
       let sum = bias[n]!;
@@ -61,7 +45,7 @@ describe.each([8, 4] as const)('quantized_linear with %i bits', (bits) => {
   it.for([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
     '%d spoils its row, and no other',
     (bad, context) => {
-      const [codes, scales] = int8 ? [signed(2 * 512, 1), noise(16, 3)] : [bytes(2 * 256, 1), noise(32, 3)];
+      const { codes, scales } = randomCodes(16, 64, bits, { seed: 1 });
       const x = noise(3 * 64, 5);
       x[64 + 40] = bad;
       const test = { kernel: 'quantized_linear', outputs: [blank(3 * 16)], inputs: [codes, scales, x, null] };
@@ -76,13 +60,12 @@ describe.each([8, 4] as const)('quantized_linear with %i bits', (bits) => {
 });
 
 describe.each([8, 4] as const)('quantized_embedding with %i bits', (bits) => {
-  const int8 = bits === 8;
   const sizes = [
     [16, 32],
     [1, 64],
     [35, 96],
     [50, 256],
-    ...(int8
+    ...(bits === 8
       ? [
           [33, 45],
           [2, 1],
@@ -90,16 +73,7 @@ describe.each([8, 4] as const)('quantized_embedding with %i bits', (bits) => {
       : []),
   ] as const;
   it.for(sizes)('a table %i × %i', ([V, C], context) => {
-    const [panels, groups] = [Math.ceil(V! / 16), Math.ceil(C! / 32)];
-    const codes = int8 ? signed(panels * groups * 512, V!) : bytes(panels * groups * 256, V!);
-    const scales = noise(int8 ? panels * 16 : panels * groups * 16, 3);
-    const table = slowDequantize({
-      codes: { data: codes },
-      scales: { data: scales },
-      rows: V!,
-      columns: C!,
-      dtype: int8 ? 'int8' : 'int4',
-    });
+    const { codes, scales, values: table } = randomCodes(V!, C!, bits, { seed: V! });
     for (const tokens of [0, 1, 90]) {
       const ids = Int32Array.from({ length: tokens }, (_, t) => (t * 7 + V! - 1) % V!);
       const wanted = Float64Array.from(

@@ -74,12 +74,11 @@ const rules: Readonly<Record<Field, Rule>> = {
   seed: { expected: 'a whole number', fits: Number.isSafeInteger },
 };
 
-/** What is wrong with the options. */
-function samplingIssues(options: SamplingOptions): ConfigIssue[] {
-  return Object.entries(options).flatMap(([path, value]: [string, number | undefined]) => {
-    if (!Object.hasOwn(rules, path))
-      return [{ path, message: `unknown option; ${suggest(path, Object.keys(rules))}` }];
-    const { expected, fits } = rules[path as Field];
+/** What is wrong with the values of options. */
+function valueIssues(options: SamplingOptions): ConfigIssue[] {
+  return (Object.keys(rules) as Field[]).flatMap((path) => {
+    const value = options[path];
+    const { expected, fits } = rules[path];
     return value === undefined || fits(value)
       ? []
       : [{ path, message: `expected ${expected}, got ${value}` }];
@@ -89,20 +88,27 @@ function samplingIssues(options: SamplingOptions): ConfigIssue[] {
 /**
  * Checks the options of sampling.
  *
- * @throws {ConfigError} listing every option that cannot be used
+ * @throws {ConfigError} listing every option that is unknown or cannot be used
  */
 export function checkSamplingOptions(options: SamplingOptions): void {
-  refuseIssues('sampling', samplingIssues(options));
+  const known = Object.keys(rules);
+  const unknown = Object.keys(options).filter((path) => !known.includes(path));
+  const message = (path: string): string => `unknown option; ${suggest(path, known)}`;
+  refuseIssues('sampling', [
+    ...unknown.map((path) => ({ path, message: message(path) })),
+    ...valueIssues(options),
+  ]);
 }
 
 /**
  * The processors of the options, in the order in which they apply.
  *
+ * @param options - other fields beside them are passed over
  * @param eos - id that ends a text
  * @throws {ConfigError} listing every option that cannot be used
  */
 export function processorsOf(options: SamplingOptions, eos: number): LogitsProcessor[] {
-  checkSamplingOptions(options);
+  refuseIssues('sampling', valueIssues(options));
   const { temperature = 1, presencePenalty = 0, frequencyPenalty = 0 } = options;
   const given = <T>(value: T | undefined, make: (value: T) => LogitsProcessor): LogitsProcessor[] =>
     value === undefined ? [] : [make(value)];
