@@ -25,14 +25,19 @@ export interface QuantizeReport extends Pick<Scoring, 'unit'> {
 /**
  * Quantises a loaded model in place and saves it as a model folder.
  *
- * @param options - `out` is the new folder; `scoring` what it is scored with before and after
+ * @param options - `out` is the new folder; `scoring` gives what it is scored with before and after, and is asked once the model has
+ *   been found fit
  * @throws {ConfigError} when it is quantised already, or a width does not fit; nothing has been written then
  */
 export function quantizeModel(
   { model, tokenizers, checkpoint: { facts, path } }: StoredModel,
-  options: { readonly dtype: QuantizedType; readonly out: string; readonly scoring: Scoring | undefined },
+  options: {
+    readonly dtype: QuantizedType;
+    readonly out: string;
+    readonly scoring: () => Scoring | undefined;
+  },
 ): QuantizeReport {
-  const { dtype, out, scoring } = options;
+  const { dtype, out } = options;
   if (facts.model.quantization !== undefined) {
     throw new ConfigError({
       where: path,
@@ -42,6 +47,7 @@ export function quantizeModel(
     });
   }
   checkWidths(model, dtype);
+  const scoring = options.scoring();
   const figures = (): ModelFigures => ({ bytes: modelBytes(model), metrics: scoring?.score() ?? {} });
   const before = figures();
   quantize(model, { dtype });

@@ -150,11 +150,11 @@ describe('--set', () => {
 
 describe('options', () => {
   it.each([
-    [['--seed', 'abc'], /^--seed: expected a whole number of at least 0, got "abc"$/],
+    [['--seed', 'abc'], /^--seed: .*got "abc"$/],
     [['--seed', '-1'], /^--seed: /],
     [['--threads', '0'], /^--threads: expected a number of threads from 1 to 256, got "0"; hint: /],
-    [['--threads', 'abc'], /^--threads: .*got "abc"$/],
-    [['--threads', '1e9'], /^--threads: .*got "1e9"$/],
+    [['--threads', 'abc'], /^--threads: .*got "abc"; hint: /],
+    [['--threads', '1e9'], /^--threads: .*got "1e9"; hint: /],
     [
       ['--device', 'reference', '--set', 'training.precision=bf16'],
       /^training\.precision: expected fp32 on this machine \(reference: .*\), got bf16; hint: .*AMX.*AVX-512 BF16/,

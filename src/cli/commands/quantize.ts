@@ -63,7 +63,11 @@ async function run(path: string, flags: QuantizeFlags): Promise<void> {
   }
   applyDeviceOptions(flags);
   const stored = loadStored(path, { onNote: (text) => note(`note: ${text}`) });
-  const report = quantizeModel(stored, { dtype, out: flags.out, scoring: scoring(path, stored, flags) });
+  const report = quantizeModel(stored, {
+    dtype,
+    out: flags.out,
+    scoring: () => scoring(path, stored, flags),
+  });
   if (flags.json) printJson({ out: flags.out, ...report });
   else process.stdout.write(table(report, flags.out));
 }
