@@ -113,11 +113,14 @@ static void column_panel(const matmul *g, int64_t j, int64_t width, lines_ahead 
   }
 }
 
-enum { K_BLOCK = 512, COPY_MIN_ROWS = 8 * MR, ALIASING = 256 };
+enum { K_BLOCK = 512, COPY_MIN_ROWS = 8 * MR, ALIASING = 256, MANY_ROWS = 32 * MR, MANY_PAGES = 192, NEARLY_A_PAGE = 768 };
 
-// Rows of B that are a multiple of a kilobyte apart share few places of a cache: a panel that many rows of A need is
-// copied first.
-static int wants_copy(const matmul *g) { return g->M >= COPY_MIN_ROWS && g->bk % ALIASING == 0 && g->N >= NR; }
+// A panel that many rows of A need is copied first where rows of B are a multiple of a kilobyte apart, which share few
+// places of a cache, and where they lie on many pages, almost every one on its own.
+static int wants_copy(const matmul *g) {
+  int isFarApart = g->bk >= NEARLY_A_PAGE && g->K >= MANY_PAGES && g->M >= MANY_ROWS;
+  return g->N >= NR && g->M >= COPY_MIN_ROWS && (g->bk % ALIASING == 0 || isFarApart);
+}
 
 static void copied_panel(const matmul *part, const float *bias, int64_t j, float *panel) {
   matmul own = *part;
