@@ -1,5 +1,6 @@
 /** Runs either half of a work as a process of its own and reads its JSON lines; notes what is missing. */
 import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import type { Line, Measurer } from './compare.ts';
 import { findProgram, type Missing, type Program, reasonOf, type SearchOptions } from './programs.ts';
 import type { PeerName, Requirement, Variant, Work } from './works.ts';
@@ -71,13 +72,15 @@ export class ProcessMeasurer implements Measurer {
       String(work.threads),
       '--json',
     ];
-    return this.run({ command, args: [] }, args, work.name, work);
+    return this.run({ command }, args, work.name, work);
   }
 
   theirs(work: Work, variant: Variant): readonly Line[] | undefined {
     const program = this.programOf(variant.peer);
     if ('missing' in program) return this.skip(variant.peer, program.missing, work);
-    const args = this.argumentsOf(work, variant);
+    const [first, ...rest] = variant.args as [string, ...string[]];
+    const named = program.scripts === undefined ? first : join(program.scripts, first);
+    const args = [named, ...rest, ...this.dataOf(work)];
     const lines = this.run(program, args, `${variant.peer} ${variant.name}`.trim(), work);
     const version = lines?.[0]?.version;
     if (typeof version === 'string') this.versions.set(variant.peer, version);
@@ -86,12 +89,6 @@ export class ProcessMeasurer implements Measurer {
 
   private dataOf(work: Work): string[] {
     return work.needs === 'text file' && this.options.data ? ['--data', this.options.data] : [];
-  }
-
-  private argumentsOf(work: Work, { peer, args }: Variant): string[] {
-    const own = [...args, ...this.dataOf(work)];
-    if (peer !== 'PyTorch') return own;
-    return [`${this.options.folder}/${own[0]}`, ...own.slice(1)];
   }
 
   private programOf(peer: PeerName): Program | Missing {
@@ -106,7 +103,7 @@ export class ProcessMeasurer implements Measurer {
     name: string,
     work: Work,
   ): readonly Line[] | undefined {
-    const given = [...program.args, ...args, ...(program.trailing ?? [])];
+    const given = [...args, ...(program.trailing ?? [])];
     const env = { ...process.env, ...program.env };
     const done = spawnSync(program.command, given, { encoding: 'utf8', env, timeout: MINUTES * 60_000 });
     const lines = done.status === 0 ? jsonLinesOf(done.stdout) : [];
