@@ -5,12 +5,12 @@ import type { Line, Measurer } from './compare.ts';
 import { findProgram, type Missing, type Program, reasonOf, type SearchOptions } from './programs.ts';
 import type { PeerName, Requirement, Variant, Work } from './works.ts';
 
-/** What could not be measured, and why. */
+/** What could not be measured, or not in every round, and why. */
 export interface Skip {
   /** The work, or the peer. */
   readonly name: string;
   readonly reason: string;
-  /** Works for which it would have been measured. */
+  /** Of which works. */
   readonly works: readonly string[];
 }
 
@@ -24,11 +24,16 @@ export interface MeasurerOptions extends SearchOptions {
   readonly data?: string | undefined;
 }
 
+/** The user has pressed Ctrl-C, which the process that was running got as well. */
+export class Interrupted extends Error {}
+
 const MINUTES = 30;
 
 function isRecord(value: unknown): value is Line {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+const successKey = (name: string, work: string): string => `${work}: ${name}`;
 
 /** The JSON objects among the lines of a program's output. */
 export function jsonLinesOf(text: string): Line[] {
@@ -48,15 +53,22 @@ export class ProcessMeasurer implements Measurer {
   readonly versions = new Map<string, string>();
   private readonly options: MeasurerOptions;
   private readonly programs = new Map<PeerName, Program | Missing>();
-  private readonly skips = new Map<string, { name: string; reason: string; works: Set<string> }>();
+  private readonly failures = new Map<string, { name: string; reason: string; works: Set<string> }>();
+  /** Name and work of what was measured at least once. */
+  private readonly successes = new Set<string>();
 
   constructor(options: MeasurerOptions) {
     this.options = options;
   }
 
-  /** What was skipped, by name. */
+  /** What has no figures, by name and reason. */
   get skipped(): Skip[] {
-    return [...this.skips.values()].map(({ works, ...rest }) => ({ ...rest, works: [...works] }));
+    return this.failuresWhere((key) => !this.successes.has(key));
+  }
+
+  /** What failed in some rounds and has figures of others, by name and reason. */
+  get failed(): Skip[] {
+    return this.failuresWhere((key) => this.successes.has(key));
   }
 
   ours(work: Work): readonly Line[] | undefined {
@@ -107,7 +119,11 @@ export class ProcessMeasurer implements Measurer {
     const env = { ...process.env, ...program.env };
     const done = spawnSync(program.command, given, { encoding: 'utf8', env, timeout: MINUTES * 60_000 });
     const lines = done.status === 0 ? jsonLinesOf(done.stdout) : [];
-    if (lines.length > 0) return lines;
+    if (lines.length > 0) {
+      this.successes.add(successKey(name, work.name));
+      return lines;
+    }
+    if (done.signal === 'SIGINT') throw new Interrupted();
     const failure = done.error ?? {
       stderr: done.stderr,
       message: `it ended with ${done.signal ?? done.status}`,
@@ -116,9 +132,19 @@ export class ProcessMeasurer implements Measurer {
   }
 
   private skip(name: string, reason: string, work: Work): undefined {
-    const known = this.skips.get(name) ?? { name, reason, works: new Set<string>() };
+    const key = `${name}: ${reason}`;
+    const known = this.failures.get(key) ?? { name, reason, works: new Set<string>() };
     known.works.add(work.name);
-    this.skips.set(name, known);
+    this.failures.set(key, known);
     return undefined;
+  }
+
+  private failuresWhere(fits: (key: string) => boolean): Skip[] {
+    return [...this.failures.values()]
+      .map(({ name, reason, works }) => ({
+        ...{ name, reason },
+        works: [...works].filter((work) => fits(successKey(name, work))),
+      }))
+      .filter(({ works }) => works.length > 0);
   }
 }
