@@ -16,22 +16,50 @@ function verdict({ goal, ratio }) {
   return `${ratio.toFixed(2)}×${goal ? ` (${goal.atLeast}×)` : ''}`;
 }
 
-function tableRow({ label, unit, ours, comparisons, limit }) {
+function roundsOf({ ours, incomplete = {} }) {
+  const fewer = Object.entries(incomplete).map(([name, rounds]) => `${name} ${rounds}`);
+  return `${ours.values.length}${fewer.length === 0 ? '' : ` (${fewer.join(', ')})`}`;
+}
+
+function tableRow(row) {
+  const { label, text, unit, ours, comparisons, limit } = row;
   const peers = comparisons.map(({ best, median }) => `${best} ${quantity(median, unit)}`);
   const verdicts = limit ? [`(at most ${limit.atMost})`] : comparisons.map(verdict);
-  const rounds = String(ours.values.length);
-  const cells = [label, quantity(ours.median, unit), peers.join('; ') || '—', verdicts.join('; '), rounds];
+  const work = text === undefined ? label : `${label}, text ${text}`;
+  const cells = [
+    work,
+    quantity(ours.median, unit),
+    peers.join('; ') || '—',
+    verdicts.join('; '),
+    roundsOf(row),
+  ];
   return `| ${cells.join(' | ')} |`;
 }
 
+/** The commit that was measured; of several how many rows each has. Older files name none. */
+function commitsOf(rows) {
+  const counts = new Map();
+  for (const { measured } of rows) {
+    const commit = measured.commit ?? 'unknown';
+    counts.set(commit, (counts.get(commit) ?? 0) + 1);
+  }
+  const [[first]] = counts;
+  if (counts.size === 1) return first === 'unknown' ? '' : ` Commit ${first}.`;
+  const each = [...counts].map(([commit, count]) => `${commit} (${count} rows)`);
+  return ` Rows are of different commits: ${each.join(', ')}.`;
+}
+
+const named = (title, skips) =>
+  skips.length === 0 ? '' : ` ${title}: ${[...new Set(skips.map(({ name }) => name))].join(', ')}.`;
+
 /** The text between the markers. */
-export function speedTable({ machine, versions, rows, skipped }) {
+export function speedTable({ machine, versions, rows, skipped, failed = [] }) {
   const dates = [...new Set(rows.map(({ measured }) => measured.date))].sort();
   const load = Math.max(...rows.map(({ measured }) => measured.load));
   const known = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
-  const left = skipped.length === 0 ? '' : ` Not measured: ${skipped.map(({ name }) => name).join(', ')}.`;
+  const left = `${named('Not measured', skipped)}${named('Failed in some rounds', failed)}`;
   return [
-    `${machine.cpu}, ${machine.cores} processors, ${machine.memoryGiB} GiB, ${machine.system}, load at most ${load} at the start; ${dates.join(', ')}; ${known.join(', ')}. Medians of rounds in turns.${left}`,
+    `${machine.cpu}, ${machine.cores} processors, ${machine.memoryGiB} GiB, ${machine.system}, load at most ${load} at the start; ${dates.join(', ')}; ${known.join(', ')}. Medians of rounds in turns.${commitsOf(rows)}${left}`,
     '',
     '| work | heed | peers | ratio (goal) | rounds |',
     '| --- | --- | --- | --- | --- |',

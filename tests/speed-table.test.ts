@@ -77,6 +77,37 @@ describe('the table', () => {
     );
   });
 
+  it('says which text was learnt from', () => {
+    const [row] = results.rows;
+    const text = { ...results, rows: [{ ...row!, text: 'tinyshakespeare.txt' }] };
+    expect(speedTable(text).split('\n')[4]).toMatch(/^\| training, text tinyshakespeare.txt \| 3,521 /);
+  });
+
+  it('says how many rounds a peer has that failed in some', () => {
+    const [row] = results.rows;
+    const failed = [{ name: 'PyTorch sdpa', reason: 'killed', works: ['train-x'] }];
+    const table = speedTable({
+      ...{ ...results, failed },
+      rows: [{ ...row!, incomplete: { 'PyTorch sdpa': 2, 'PyTorch compile': 1 } }],
+    });
+    expect(table).toMatch(/ Failed in some rounds: PyTorch sdpa\.\n/);
+    expect(table).toMatch(/\| 3 \(PyTorch sdpa 2, PyTorch compile 1\) \|$/);
+  });
+
+  it('names the commit that was measured, and says when there are several', () => {
+    const withCommits = (...commits: (string | undefined)[]) => {
+      const rows = commits.map((commit, i) => {
+        return { ...results.rows[i]!, measured: { ...measured, ...(commit && { commit }) } };
+      });
+      return speedTable({ ...results, rows, skipped: [] }).split('\n')[0];
+    };
+    expect(withCommits('a9cb451', 'a9cb451')).toMatch(/in turns\. Commit a9cb451\.$/);
+    expect(withCommits('a9cb451', 'dc96709+', 'a9cb451', undefined)).toMatch(
+      /Rows are of different commits: a9cb451 \(2 rows\), dc96709\+ \(1 rows\), unknown \(1 rows\)\.$/,
+    );
+    expect(withCommits(undefined, undefined)).toMatch(/in turns\.$/);
+  });
+
   it('replaces what stands between the markers, and nothing else', () => {
     const readme = 'before\n<!-- speed: begin -->\nold\n<!-- speed: end -->\nafter\n';
     const written = withSpeedTable(readme, results);

@@ -1,8 +1,6 @@
-/** Writes a GPT-2 of random weights as GGUF, for llama.cpp: speed does not depend on what the weights say. */
-import { closeSync, existsSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
+/** A GPT-2 of random weights as GGUF, for llama.cpp. */
+import { fillRandom, fillRandomBytes, gpt2Size as size } from './gpt2.mjs';
 
-const size = { layers: 12, width: 768, heads: 12, vocab: 50257, context: 1024 };
 const ALIGNMENT = 32;
 
 /** Tensor types: their code in the format, and the bytes and numbers of one block. */
@@ -85,25 +83,20 @@ const byteLength = (shape, type) => (shape.reduce((a, b) => a * b) / types[type]
 /** Small weights around 0, around 1 for the factors of norms; blocks get a small scale and random digits. */
 function content(name, length, type) {
   const data = Buffer.alloc(padded(length));
-  let state = 1;
-  const next = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0);
   if (type === 'f32') {
     const values = new Float32Array(data.buffer, data.byteOffset, length / 4);
-    const centre = name.endsWith('norm.weight') ? 1 : 0;
-    for (let i = 0; i < values.length; i++) values[i] = centre + (next() / 2 ** 32 - 0.5) * 0.07;
+    fillRandom(values, name.endsWith('norm.weight') ? 1 : 0);
     return data;
   }
   const { bytes } = types[type];
   const half = type === 'q8_0' ? 0x0a8e : 0x1a25; // 2e-4 and 3e-3 as 16-bit floats
-  for (let i = 0; i < length; i++) data[i] = next() >>> 24;
+  fillRandomBytes(data.subarray(0, length));
   for (let block = 0; block < length; block += bytes) data.writeUInt16LE(half, block);
   return data;
 }
 
-/** Writes the file unless it is there. */
-export function writeGguf(path, type) {
-  if (existsSync(path)) return;
-  mkdirSync(dirname(path), { recursive: true });
+/** The buffers of the file, one after the other. */
+export function* ggufFile(type) {
   const all = tensors(type);
   let offset = 0;
   const infos = all.map(([name, shape, own]) => {
@@ -120,10 +113,6 @@ export function writeGguf(path, type) {
     ...entries,
     ...infos,
   ]);
-  const fresh = `${path}.${process.pid}`;
-  const file = openSync(fresh, 'w');
-  writeSync(file, Buffer.concat([head, Buffer.alloc(padded(head.length) - head.length)]));
-  for (const [name, shape, own] of all) writeSync(file, content(name, byteLength(shape, own), own));
-  closeSync(file);
-  renameSync(fresh, path);
+  yield Buffer.concat([head, Buffer.alloc(padded(head.length) - head.length)]);
+  for (const [name, shape, own] of all) yield content(name, byteLength(shape, own), own);
 }

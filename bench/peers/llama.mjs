@@ -1,17 +1,14 @@
 /** llama.cpp on a GPT-2 of random weights: PROGRAM TYPE THREADS ROUNDS FOLDER; a prompt of 512 tokens, then 64. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { getLlama } from 'node-llama-cpp';
-import { writeGguf } from './gguf.mjs';
-import { packagePath } from './matmul.mjs';
-
-const PROMPT = 512;
-const NEW_TOKENS = 64;
+import { ggufFile } from './gguf.mjs';
+import { measureGpt2, NEW_TOKENS, PROMPT, prompt, writeOnce } from './gpt2.mjs';
+import { versionOf } from './report.mjs';
 
 const [type, threadText, roundText, folder] = process.argv.slice(2);
-const [threads, rounds] = [Number(threadText), Number(roundText)];
+const threads = Number(threadText);
 const modelPath = join(folder, `gpt2-${type}.gguf`);
-writeGguf(modelPath, type);
+writeOnce(modelPath, () => ggufFile(type));
 
 const llama = await getLlama({
   gpu: false,
@@ -27,9 +24,7 @@ const context = await model.createContext({
   batchSize: PROMPT,
 });
 const sequence = context.getSequence();
-const prompt = Array.from({ length: PROMPT }, (_, i) => (i * 37) % 50_000);
 
-/** Milliseconds of the prompt, then of each new token. */
 async function round() {
   await sequence.clearHistory();
   const start = performance.now();
@@ -46,17 +41,10 @@ async function round() {
   return { prefill, tokens };
 }
 
-const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
-await round();
-const done = [];
-for (let i = 0; i < rounds; i++) done.push(await round());
-const { version } = JSON.parse(readFileSync(join(packagePath('node-llama-cpp'), 'package.json'), 'utf8'));
-const line = {
+const facts = {
   variant: type,
   precision: { f32: 'fp32', q8_0: 'int8', q4_0: 'int4' }[type],
   threads,
-  prefillTokensPerSecond: (1000 * PROMPT) / median(done.map(({ prefill }) => prefill)),
-  decodeTokensPerSecond: 1000 / median(done.flatMap(({ tokens }) => tokens)),
-  version: `node-llama-cpp ${version}`,
+  version: `node-llama-cpp ${versionOf('node-llama-cpp')}`,
 };
-process.stdout.write(`${JSON.stringify(line)}\n`, () => process.exit(0));
+await measureGpt2(facts, Number(roundText), round);

@@ -1,14 +1,5 @@
-/** What the matrix products of the JavaScript peers share: operands, a check, times and the JSON line. */
-import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-const here = dirname(fileURLToPath(import.meta.url));
-
-/** Where npm has put a package of this folder. */
-export const packagePath = (name) => join(here, 'node_modules', name);
-
-const versionOf = (name) => JSON.parse(readFileSync(join(packagePath(name), 'package.json'), 'utf8')).version;
+/** What the matrix products of the JavaScript peers share: operands, a check and times. */
+import { report, versionOf } from './report.mjs';
 
 /**
  * Measures `multiply`, which must wait for its numbers: PROGRAM M N K ROUNDS.
@@ -32,9 +23,7 @@ export async function measureMatmul(packageName, start) {
   seconds.sort((x, y) => x - y);
   const rate = (time) => (2 * m * n * k) / time / 1e9;
   const line = { m, n, k, threads: 1, gflops: rate(seconds[0]), medianGflops: rate(seconds[rounds >> 1]) };
-  process.stdout.write(`${JSON.stringify({ ...line, version: versionOf(packageName) })}\n`, () =>
-    process.exit(0),
-  );
+  report({ ...line, version: versionOf(packageName) });
 }
 
 function expectProduct(values, a, b, n, k) {

@@ -1,6 +1,7 @@
 /** TensorFlow.js on its WebAssembly backend, one thread. */
 import { createRequire } from 'node:module';
-import { measureMatmul, packagePath } from './matmul.mjs';
+import { measureMatmul } from './matmul.mjs';
+import { packagePath } from './report.mjs';
 
 const require = createRequire(import.meta.url);
 

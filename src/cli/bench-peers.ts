@@ -1,9 +1,11 @@
 /** `heed bench --peers`: heed and its peers in turns, a line for each figure, and a file of results. */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import {
   chooseWorks,
+  Interrupted,
   measurePeers,
+  mergeResults,
   type PeerResults,
   peersFolder,
   type Requirement,
@@ -37,12 +39,31 @@ function lacks(data: string | undefined): (need: Requirement) => string | undefi
   };
 }
 
-/** Measures, prints and writes. */
-export function benchPeers({ rounds, only, python, data: named, out, json }: PeerFlags): void {
+/** Measures, prints, and writes the results whenever a work is done. */
+export function benchPeers(flags: PeerFlags): void {
+  const { only, data: named } = flags;
   const readsText = chooseWorks(only).some(({ needs }) => needs === 'text file');
   const data = named || (readsText ? dictionaryText() : undefined);
-  if (readsText && data !== undefined) note(`text of char-gpt: ${data}`);
-  const results = measurePeers({
+  // What Ctrl-C ends is the process that is being measured; then this one has something to tidy up.
+  const outlive = (): void => {};
+  process.on('SIGINT', outlive);
+  try {
+    if (readsText && data !== undefined) note(`text of char-gpt: ${data}`);
+    printSummary(measure(flags, data), flags.out);
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    note(`interrupted; works that were finished are in ${flags.out}`);
+    process.exitCode = 130;
+  } finally {
+    process.off('SIGINT', outlive);
+    if (data !== undefined && data !== named) rmSync(dirname(data), { recursive: true });
+  }
+}
+
+function measure({ rounds, only, python, out, json }: PeerFlags, data: string | undefined): PeerResults {
+  const before = existsSync(out) ? (JSON.parse(readFileSync(out, 'utf8')) as PeerResults) : undefined;
+  const done = new Set<string>();
+  return measurePeers({
     rounds,
     only,
     data,
@@ -51,24 +72,30 @@ export function benchPeers({ rounds, only, python, data: named, out, json }: Pee
     heed: [process.execPath, process.argv[1]!],
     lacks: lacks(data),
     onRound: (work, round) => note(`${work}: round ${round + 1} of ${rounds}`),
-    onRows: (rows) => {
+    onWork: (work, rows, results) => {
+      done.add(work);
+      write(out, mergeResults(before, results, done));
       for (const row of rows) json ? printJson(row) : printRow(row);
     },
   });
-  for (const { name, reason, works } of results.skipped)
-    note(`skipped: ${name} (${reason}), in ${works.length === 1 ? works[0] : `${works.length} works`}`);
-  if (data !== undefined && data !== named) rmSync(dirname(data), { recursive: true });
-  write(out, results, only);
-  const reached = results.rows.flatMap(({ comparisons, limit }) =>
+}
+
+function printSummary({ rows, skipped, failed = [] }: PeerResults, out: string): void {
+  const inWorks = (works: readonly string[]): string =>
+    works.length === 1 ? `in ${works[0]}` : `in ${works.length} works`;
+  for (const { name, reason, works } of skipped) note(`skipped: ${name} (${reason}), ${inWorks(works)}`);
+  for (const { name, reason, works } of failed)
+    note(`failed in some rounds: ${name} (${reason}), ${inWorks(works)}`);
+  const reached = rows.flatMap(({ comparisons, limit }) =>
     [...comparisons, ...(limit ? [limit] : [])].flatMap(({ reached: is }) => is ?? []),
   );
   const missed = reached.filter((is) => !is).length;
   note(
-    `${results.rows.length} figures: ${reached.length - missed} goals reached, ${missed} missed, ${results.skipped.length} skipped; ${out}`,
+    `${rows.length} figures: ${reached.length - missed} goals reached, ${missed} missed, ${skipped.length} skipped; ${out}`,
   );
 }
 
-function printRow({ label, work, unit, ours, comparisons, limit }: Row): void {
+function printRow({ label, work, unit, ours, comparisons, incomplete = {}, limit }: Row): void {
   const say = (text: string): void => void process.stdout.write(`${text}\n`);
   const bound = limit ? ` (at most ${limit.atMost}, ${limit.reached ? 'reached' : 'missed'})` : '';
   say(`${work.padEnd(28)} ${label}: heed ${figure(ours.median)} ${unit}${bound}`);
@@ -80,32 +107,17 @@ function printRow({ label, work, unit, ours, comparisons, limit }: Row): void {
     const mark = reached === null ? '' : reached ? ', reached' : ', missed';
     say(`${' '.repeat(29)}${best} ${figure(median)}: ${verdict} (${wanted}${mark})`);
   }
+  for (const [name, rounds] of Object.entries(incomplete))
+    say(`${' '.repeat(29)}${name}: ${rounds} of ${ours.values.length} rounds`);
 }
 
 function figure(value: number): string {
   return value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3);
 }
 
-/** A run of some works keeps what the file has of the others. */
-function merged(
-  before: PeerResults | undefined,
-  results: PeerResults,
-  chosen: ReadonlySet<string>,
-): PeerResults {
-  const order = chooseWorks(undefined).map(({ name }) => name);
-  const kept = before?.rows.filter(({ work }) => !chosen.has(work)) ?? [];
-  const stillSkipped = before?.skipped.filter(({ works }) => !works.some((work) => chosen.has(work))) ?? [];
-  return {
-    ...results,
-    versions: { ...before?.versions, ...results.versions },
-    rows: [...kept, ...results.rows].sort((a, b) => order.indexOf(a.work) - order.indexOf(b.work)),
-    skipped: [...stillSkipped, ...results.skipped],
-  };
-}
-
-function write(out: string, results: PeerResults, only: string | undefined): void {
-  const before = existsSync(out) ? (JSON.parse(readFileSync(out, 'utf8')) as PeerResults) : undefined;
-  const chosen = new Set(chooseWorks(only).map(({ name }) => name));
+/** By way of another file: a run that is stopped leaves either the old results or the new ones. */
+function write(out: string, results: PeerResults): void {
   mkdirSync(dirname(out), { recursive: true });
-  writeFileSync(out, `${JSON.stringify(merged(before, results, chosen), null, 2)}\n`);
+  writeFileSync(`${out}.part`, `${JSON.stringify(results, null, 2)}\n`);
+  renameSync(`${out}.part`, out);
 }

@@ -1,10 +1,11 @@
 /** `heed bench`: what it prints, what it writes, and what it refuses. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { needDevice } from '../support/devices.ts';
-import { expectMistake, heed, jsonLines } from '../support/heed-binary.ts';
+import { expectMistake, heed, heedScript, jsonLines, outcomeOf } from '../support/heed-binary.ts';
 
 let cwd: string;
 beforeAll(() => {
@@ -13,6 +14,30 @@ beforeAll(() => {
 afterAll(() => rmSync(cwd, { recursive: true, force: true }));
 
 const bench = (...args: string[]) => heed(['bench', ...args], { cwd });
+
+/** `heed bench --peers`, and Ctrl-C once it has said something: every process of the group gets it. */
+async function interrupted(
+  args: readonly string[],
+  said: RegExp,
+  env: Readonly<Record<string, string>>,
+  before: () => void,
+) {
+  const child = spawn(process.execPath, [heedScript(), 'bench', '--peers', ...args], {
+    ...{ cwd, detached: true },
+    env: { ...process.env, ...env },
+  });
+  let stderr = '';
+  let again: NodeJS.Timeout | undefined;
+  child.stderr.on('data', (text: Buffer) => {
+    stderr += text;
+    if (again || !said.test(stderr)) return;
+    before();
+    // The measured process may only be about to start.
+    again = setInterval(() => process.kill(-child.pid!, 'SIGINT'), 200);
+  });
+  child.on('exit', () => clearInterval(again));
+  return outcomeOf(child);
+}
 
 describe('heed bench', () => {
   it.each([
@@ -122,5 +147,37 @@ describe('heed bench', () => {
       'gemm-256x256x256-2',
     ]);
     expect(joined.rows[0]).toEqual(written.rows[0]);
+  });
+
+  it('--peers writes after every work, and Ctrl-C leaves what was finished', async () => {
+    const out = join(cwd, 'stopped.json');
+    const works = (): string[] => {
+      const { rows } = JSON.parse(readFileSync(out, 'utf8')) as { rows: { work: string }[] };
+      return rows.map(({ work }) => work);
+    };
+    const args = ['--only', 'gemm-256x256x256', '--rounds', '5', '--out', out];
+    let during: string[] = [];
+    const { code, stderr } = await interrupted(args, /^gemm-256x256x256-2: round 1 /m, {}, () => {
+      during = works();
+    });
+    expect(during, stderr).toEqual(['gemm-256x256x256-1']);
+    expect(code).toBe(130);
+    expect(stderr).toMatch(/^interrupted; works that were finished are in /m);
+    expect(works()).toEqual(during);
+  });
+
+  it('--peers removes the text that it made, also on Ctrl-C', async () => {
+    const temporary = join(cwd, 'temporary');
+    mkdirSync(temporary);
+    const args = ['--only', 'char-gpt', '--rounds', '1', '--out', join(cwd, 'none.json')];
+    const made = (): string[] => readdirSync(temporary).filter((name) => name.startsWith('heed-bench-'));
+    let during: string[] = [];
+    const env = { TMPDIR: temporary, HEED_BENCH_TEXT: '' };
+    const { code, stderr } = await interrupted(args, /^char-gpt: round 1 /m, env, () => {
+      during = made();
+    });
+    expect(during, stderr).toHaveLength(1);
+    expect(code).toBe(130);
+    expect(made()).toEqual([]);
   });
 });

@@ -106,6 +106,30 @@ describe('a work beside its peers', () => {
     expect(loss!.comparisons[0]!.ratio).toBeCloseTo(0.11);
   });
 
+  it('keeps the rounds that were finished when our half fails', () => {
+    const { measurer, order } = scripted(
+      [oursOf(60, 1), oursOf(70, 1), undefined, oursOf(80, 1)],
+      theirLines,
+    );
+    const [speed] = measureWork(work, 4, measurer)!;
+    expect(speed!.ours.values).toEqual([60, 70]);
+    expect(speed!.peers.map(({ values }) => values.length)).toEqual([2, 2, 2]);
+    expect(order.at(-1)).toBe('ours');
+  });
+
+  it('says how many rounds a peer has that failed in some', () => {
+    const some = new Map(theirLines).set(compiled, [theirLines.get(compiled)![0]!]);
+    const [speed, time] = measureWork(
+      work,
+      3,
+      scripted([oursOf(60, 1), oursOf(60, 1), oursOf(60, 1)], some).measurer,
+    )!;
+    expect(speed!.incomplete).toEqual({ 'PyTorch compile': 1 });
+    expect(time!.incomplete).toEqual({ 'PyTorch compile': 1 });
+    const whole = scripted([oursOf(60, 1)], theirLines).measurer;
+    expect(measureWork(work, 1, whole)![0]!.incomplete).toEqual({});
+  });
+
   it('wants a loss that is near, not a lower one', () => {
     const verdict = (loss: number) =>
       measureWork(work, 1, scripted([oursOf(60, 1, loss)], theirLines).measurer)![2]!.comparisons[0]!.reached;

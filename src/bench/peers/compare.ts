@@ -5,7 +5,7 @@ import type { Contender, Figure, Goal, PeerName, Variant, Work } from './works.t
 /** One JSON line of a measurement. */
 export type Line = Readonly<Record<string, unknown>>;
 
-/** The values of all rounds. */
+/** The values of all rounds that did not fail. */
 export interface Series {
   readonly median: number;
   readonly values: readonly number[];
@@ -40,20 +40,26 @@ export interface Row {
   readonly ours: Series;
   readonly peers: readonly PeerSeries[];
   readonly comparisons: readonly Comparison[];
+  /** Variants that failed in some of heed's rounds: how many they have. Absent in older files. */
+  readonly incomplete?: Readonly<Record<string, number>>;
   /** What heed's median may be at most, and whether it is; null where peers say what is enough. */
   readonly limit: { readonly atMost: number; readonly reached: boolean } | null;
-  /** When it was measured, and how many processes wanted to run in the minute before. */
+  /** The file name of the text that was learnt from, where there was one. */
+  readonly text?: string;
   readonly measured: Measured;
 }
 
-/** A day, and the load of the machine at the beginning. */
+/** Of what, and when. */
 export interface Measured {
   readonly date: string;
+  /** How many processes wanted to run in the minute before the first work. */
   readonly load: number;
+  /** The commit of heed, with a `+` where sources differed from it; absent without git and in older files. */
+  readonly commit?: string;
 }
 
-/** A row before anybody says when it was measured. */
-export type Figures = Omit<Row, 'measured'>;
+/** A row before anybody says of what and when. */
+export type Figures = Omit<Row, 'measured' | 'text'>;
 
 /** Measures heed or a variant once; undefined where it is missing or failed, which the measurer notes. */
 export interface Measurer {
@@ -78,6 +84,11 @@ function seriesOf(figure: Figure, rounds: readonly (readonly Line[])[]): Series 
   return values.length === 0 ? undefined : { median: median(values), values };
 }
 
+/** `PyTorch sdpa`; the peer alone where it has one way only. */
+function variantName({ peer, variant }: Pick<PeerSeries, 'peer' | 'variant'>): string {
+  return variant === '' ? peer : `${peer} ${variant}`;
+}
+
 function compare(
   figure: Figure,
   ours: Series,
@@ -94,8 +105,7 @@ function compare(
   const ratio = isNear ? ours.median - best.median : quotient;
   const reached =
     goal === null ? null : 'within' in goal ? Math.abs(ratio) <= goal.within : ratio >= goal.atLeast;
-  const name = best.variant === '' ? best.peer : `${best.peer} ${best.variant}`;
-  return [{ contender: contender.name, best: name, median: best.median, ratio, goal, reached }];
+  return [{ contender: contender.name, best: variantName(best), median: best.median, ratio, goal, reached }];
 }
 
 /** Only the contenders that a figure has a goal for, and those that no figure has: they are shown. */
@@ -106,8 +116,9 @@ function contendersOf(work: Work, figure: Figure): Contender[] {
 
 /**
  * Measures one work: in every round heed, then every variant, so that what else the machine does meets all alike.
+ * Where heed's half fails, the rounds before count.
  *
- * @returns one row per figure, or undefined where heed's half could not be measured
+ * @returns one row per figure, or undefined where heed's half could not be measured once
  */
 export function measureWork(
   work: Work,
@@ -122,13 +133,14 @@ export function measureWork(
   for (let round = 0; round < rounds; round++) {
     onRound(round);
     const lines = measurer.ours(work);
-    if (!lines) return undefined;
+    if (!lines) break;
     ours.push(lines);
     for (const variant of variants) {
       const found = measurer.theirs(work, variant);
       if (found) theirs.set(variant, [...(theirs.get(variant) ?? []), found]);
     }
   }
+  if (ours.length === 0) return undefined;
   return work.figures.flatMap((figure) => rowOf(work, figure, ours, theirs) ?? []);
 }
 
@@ -148,7 +160,10 @@ function rowOf(
     }),
   );
   const comparisons = contenders.flatMap((contender) => compare(figure, ours, contender, peers));
+  const short = peers.filter(({ values }) => values.length < ours.values.length);
+  const incomplete = Object.fromEntries(short.map((series) => [variantName(series), series.values.length]));
   const { label, unit, better, atMost } = figure;
   const limit = atMost === undefined ? null : { atMost, reached: ours.median <= atMost };
-  return { work: work.name, label, unit, better, threads: work.threads, ours, peers, comparisons, limit };
+  const facts = { work: work.name, label, unit, better, threads: work.threads };
+  return { ...facts, ours, peers, comparisons, incomplete, limit };
 }

@@ -1,29 +1,20 @@
 /** Heed beside its peers: measured in turns on this machine, written to one file. */
 import os from 'node:os';
+import { basename } from 'node:path';
 import { ConfigError, suggest } from '../../errors.ts';
 import { heedVersion } from '../../version.ts';
+import { commitOf } from './commit.ts';
 import { type Measured, measureWork, type Row } from './compare.ts';
-import { type MeasurerOptions, ProcessMeasurer, type Skip } from './measurer.ts';
+import { type MeasurerOptions, ProcessMeasurer } from './measurer.ts';
+import { packageRoot } from './programs.ts';
+import type { PeerResults } from './results.ts';
 import { type Work, works } from './works.ts';
 
 export type { Comparison, Row } from './compare.ts';
-export type { Skip } from './measurer.ts';
+export { Interrupted, type Skip } from './measurer.ts';
 export { peersFolder } from './programs.ts';
+export { mergeResults, type PeerResults } from './results.ts';
 export { type Requirement, works } from './works.ts';
-
-/** `bench/results.json`. Each row says when it was measured: a run of some works keeps the rows of others. */
-export interface PeerResults {
-  readonly machine: {
-    readonly cpu: string;
-    readonly cores: number;
-    readonly memoryGiB: number;
-    readonly system: string;
-  };
-  /** Of heed, Node and the peers. */
-  readonly versions: Readonly<Record<string, string>>;
-  readonly rows: readonly Row[];
-  readonly skipped: readonly Skip[];
-}
 
 /** What `measurePeers` is told. */
 export interface PeerOptions extends MeasurerOptions {
@@ -31,8 +22,8 @@ export interface PeerOptions extends MeasurerOptions {
   /** Names of works, or how they begin; all of them where it is absent. */
   readonly only?: string | undefined;
   readonly onRound?: (work: string, round: number) => void;
-  /** Called with the rows of a work when it is done. */
-  readonly onRows?: (rows: readonly Row[]) => void;
+  /** Called when a work is done, with its rows and the results of all works so far. */
+  readonly onWork?: (work: string, rows: readonly Row[], results: PeerResults) => void;
 }
 
 /**
@@ -56,20 +47,16 @@ export function chooseWorks(only: string | undefined): readonly Work[] {
   });
 }
 
-/** Measures works beside their peers. */
-export function measurePeers(options: PeerOptions): PeerResults {
-  const { rounds, only, onRound = () => {}, onRows = () => {} } = options;
-  const measurer = new ProcessMeasurer(options);
-  const measured: Measured = {
+function measuredNow(): Measured {
+  const commit = commitOf(packageRoot);
+  return {
     date: new Date().toISOString().slice(0, 10),
     load: Number(os.loadavg()[0]!.toFixed(1)),
+    ...(commit === undefined ? {} : { commit }),
   };
-  const rows = chooseWorks(only).flatMap((work) => {
-    const figures = measureWork(work, rounds, measurer, (round) => onRound(work.name, round)) ?? [];
-    const found = figures.map((row) => ({ ...row, measured }));
-    onRows(found);
-    return found;
-  });
+}
+
+function resultsOf(measurer: ProcessMeasurer, rows: readonly Row[]): PeerResults {
   return {
     machine: {
       cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
@@ -80,5 +67,26 @@ export function measurePeers(options: PeerOptions): PeerResults {
     versions: { heed: heedVersion, Node: process.versions.node, ...Object.fromEntries(measurer.versions) },
     rows,
     skipped: measurer.skipped,
+    failed: measurer.failed,
   };
+}
+
+/**
+ * Measures works beside their peers.
+ *
+ * @throws {Interrupted} on Ctrl-C; `onWork` has given what was finished
+ */
+export function measurePeers(options: PeerOptions): PeerResults {
+  const { rounds, only, data, onRound = () => {}, onWork = () => {} } = options;
+  const measurer = new ProcessMeasurer(options);
+  const measured = measuredNow();
+  const all: Row[] = [];
+  for (const work of chooseWorks(only)) {
+    const text = work.needs === 'text file' && data !== undefined ? { text: basename(data) } : {};
+    const figures = measureWork(work, rounds, measurer, (round) => onRound(work.name, round)) ?? [];
+    const rows = figures.map((row) => ({ ...row, ...text, measured }));
+    all.push(...rows);
+    onWork(work.name, rows, resultsOf(measurer, [...all]));
+  }
+  return resultsOf(measurer, all);
 }

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../errors.ts';
 import { benches } from '../index.ts';
 import { chooseWorks } from './index.ts';
-import { jsonLinesOf, ProcessMeasurer } from './measurer.ts';
+import { Interrupted, jsonLinesOf, ProcessMeasurer } from './measurer.ts';
 import { findProgram, peerNames } from './programs.ts';
 import { works } from './works.ts';
 
@@ -77,6 +77,31 @@ describe('a process measurer', () => {
     const silent = new ProcessMeasurer({ heed: [echo('silent', '')], lacks: () => undefined, folder });
     expect(silent.ours(work)).toBeUndefined();
     expect(silent.skipped[0]!.reason).toBe('it printed no figures');
+  });
+
+  it('counts what fails in some rounds apart from what has no figures', () => {
+    const flag = join(folder, 'second');
+    const python = echo(
+      'sometimes',
+      `const fs = require('node:fs');
+      if (process.argv[2] === '-c') process.exit(0);
+      if (fs.existsSync(${JSON.stringify(flag)})) { console.error('MemoryError'); process.exit(1); }
+      fs.writeFileSync(${JSON.stringify(flag)}, '');
+      console.log('{"speed":1}');`,
+    );
+    const measurer = new ProcessMeasurer({ heed: [], lacks: () => undefined, folder, python });
+    expect(measurer.theirs(work, variant)).toEqual([{ speed: 1 }]);
+    expect(measurer.theirs(work, variant)).toBeUndefined();
+    expect(measurer.theirs(works[1]!, variant)).toBeUndefined();
+    const failure = { name: `PyTorch ${variant.name}`, reason: 'MemoryError' };
+    expect(measurer.failed).toEqual([{ ...failure, works: [work.name] }]);
+    expect(measurer.skipped).toEqual([{ ...failure, works: [works[1]!.name] }]);
+  });
+
+  it('ends with the process that Ctrl-C ends', () => {
+    const heed = [echo('ended', "process.kill(process.pid, 'SIGINT'); setTimeout(() => {}, 10_000);")];
+    const measurer = new ProcessMeasurer({ heed, lacks: () => undefined, folder });
+    expect(() => measurer.ours(work)).toThrow(Interrupted);
   });
 
   it('finds no peer in an empty folder, and says of each why', () => {

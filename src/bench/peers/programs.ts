@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { PeerName } from './works.ts';
 
-/** A program to start: command, leading arguments, environment. */
+/** A program to start: command, arguments around those of a variant, environment. */
 export interface Program {
   readonly command: string;
-  readonly args: readonly string[];
+  /** Where the script is that a variant's first argument names. */
+  readonly scripts?: string;
   /** Arguments that follow those of a variant. */
   readonly trailing?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -27,7 +28,8 @@ export interface SearchOptions {
   readonly folder?: string;
 }
 
-const packageRoot = fileURLToPath(new URL('../../../', import.meta.url));
+/** The folder of heed. */
+export const packageRoot = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** The folder of the peers' halves in a checkout. */
 export const peersFolder = join(packageRoot, 'bench', 'peers');
@@ -48,7 +50,7 @@ function pyTorch(folder: string, python?: string): Program | Missing {
     return { missing: `${command}: ${reasonOf(error)}` };
   }
   // Threads that wait by spinning collapse when anything else runs.
-  return { command, args: [], env: { OMP_WAIT_POLICY: 'passive', GOMP_SPINCOUNT: '0' } };
+  return { command, scripts: folder, env: { OMP_WAIT_POLICY: 'passive', GOMP_SPINCOUNT: '0' } };
 }
 
 /** Compiles a C program against a library of the system, once. */
@@ -65,38 +67,31 @@ function compiled(folder: string, name: string, flags: readonly string[], debian
       return { missing: `does not compile (Debian: ${debian}): ${reasonOf(error)}` };
     }
   }
-  return { command: target, args: [] };
+  return { command: target };
 }
 
-function script(
-  folder: string,
-  packageName: string,
-  file: string,
-  node = process.execPath,
-): Program | Missing {
+function scripts(folder: string, packageName: string, command = process.execPath): Program | Missing {
   if (!existsSync(join(folder, 'node_modules', packageName))) {
     return { missing: `${packageName} is not installed in bench/peers (npm install there)` };
   }
-  return { command: node, args: [join(folder, file)] };
+  // Models that are written once go into the last argument.
+  return { command, scripts: folder, trailing: [buildFolder] };
 }
 
 function jaxJs(folder: string): Program | Missing {
   const own = join(folder, 'node_modules', '.bin', 'node');
   const isOld = Number(process.versions.node.split('.')[0]) < 22;
   if (isOld && !existsSync(own)) return { missing: 'it needs Node 22 (npm install in bench/peers)' };
-  return script(folder, '@jax-js/jax', 'jax-js.mjs', isOld ? own : process.execPath);
+  return scripts(folder, '@jax-js/jax', isOld ? own : process.execPath);
 }
 
 const finders: Readonly<Record<PeerName, (folder: string, python?: string) => Program | Missing>> = {
   PyTorch: pyTorch,
   OpenBLAS: (folder) => compiled(folder, 'gemm_openblas', ['-lopenblas'], 'libopenblas-dev'),
   oneDNN: (folder) => compiled(folder, 'gemm_onednn', ['-fopenmp', '-ldnnl'], 'libdnnl-dev'),
-  'llama.cpp': (folder) => {
-    const found = script(folder, 'node-llama-cpp', 'llama.mjs');
-    return 'missing' in found ? found : { ...found, trailing: [buildFolder] };
-  },
-  'ONNX Runtime': (folder) => script(folder, 'onnxruntime-node', 'onnxruntime.mjs'),
-  'TensorFlow.js': (folder) => script(folder, '@tensorflow/tfjs-backend-wasm', 'tfjs.mjs'),
+  'llama.cpp': (folder) => scripts(folder, 'node-llama-cpp'),
+  'ONNX Runtime': (folder) => scripts(folder, 'onnxruntime-node'),
+  'TensorFlow.js': (folder) => scripts(folder, '@tensorflow/tfjs-backend-wasm'),
   'jax-js': jaxJs,
 };
 

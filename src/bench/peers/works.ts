@@ -16,7 +16,7 @@ export interface Variant {
   readonly peer: PeerName;
   /** `sdpa`, `q8_0`; empty where there is only one. */
   readonly name: string;
-  /** Arguments of the peer's program. */
+  /** Arguments of the peer's program; the first one names its script, where it has several. */
   readonly args: readonly string[];
 }
 
@@ -130,10 +130,16 @@ const decoding: Work = {
 
 function gpt2(): Work {
   const pair = 'PyTorch or llama.cpp';
+  const precisions = ['fp32', 'int8', 'int4'] as const;
   const llama = (['f32', 'q8_0', 'q4_0'] as const).map((type) => ({
     peer: 'llama.cpp' as const,
     name: type,
-    args: [type, String(THREADS), REPEATS.gpt2],
+    args: ['llama.mjs', type, String(THREADS), REPEATS.gpt2],
+  }));
+  const onnx = precisions.map((precision) => ({
+    peer: 'ONNX Runtime' as const,
+    name: precision,
+    args: ['onnxruntime-gpt2.mjs', precision, String(THREADS), REPEATS.gpt2],
   }));
   const torch = pyTorch('torch_gpt2', ['--rounds', REPEATS.gpt2], ['eager', 'sdpa']);
   return {
@@ -143,9 +149,10 @@ function gpt2(): Work {
     contenders: [
       { name: pair, variants: [...torch, ...llama] },
       { name: 'PyTorch', variants: torch },
+      { name: 'ONNX Runtime', variants: onnx },
     ],
     figures: [
-      ...(['fp32', 'int8', 'int4'] as const).map((precision) => ({
+      ...precisions.map((precision) => ({
         ...tokenRate('decodeTokensPerSecond', `GPT-2-124M decoding, ${precision}`),
         where: { precision },
         goals: { [pair]: { atLeast: 1.1 } },
@@ -203,7 +210,9 @@ function gemm(shape: GemmShape, threads: number): Work {
   const isSquare = m === 1024 && n === m && k === m && threads === 1;
   const onnx: Contender = {
     name: 'ONNX Runtime',
-    variants: [{ peer: 'ONNX Runtime', name: '', args: [...[m, n, k].map(String), rounds] }],
+    variants: [
+      { peer: 'ONNX Runtime', name: '', args: ['onnxruntime.mjs', ...[m, n, k].map(String), rounds] },
+    ],
   };
   return {
     name: `gemm-${shapeName(shape)}-${threads}`,
@@ -225,9 +234,14 @@ const wasmGemm: Work = {
   threads: 1,
   ours: ['gemm', '--shape', '1024x1024x1024', '--device', 'wasm', '--rounds', '9'],
   needs: 'wasm',
-  contenders: (['TensorFlow.js', 'jax-js'] as const).map((peer) => ({
+  contenders: (
+    [
+      ['TensorFlow.js', 'tfjs.mjs'],
+      ['jax-js', 'jax-js.mjs'],
+    ] as const
+  ).map(([peer, script]) => ({
     name: peer,
-    variants: [{ peer, name: '', args: ['1024', '1024', '1024', '9'] }],
+    variants: [{ peer, name: '', args: [script, '1024', '1024', '1024', '9'] }],
   })),
   figures: [
     {
