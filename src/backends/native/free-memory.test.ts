@@ -61,5 +61,11 @@ test('a tensor larger than what this machine has left is an error of its own', (
   needDevice(context, 'native');
   const left = freeMemory();
   if (left === Number.POSITIVE_INFINITY) return context.skip('this system does not say what it has left');
-  expect(() => getDevice('native').allocate('float32', Math.ceil(left / 2))).toThrow(OutOfMemoryError);
+  const allocate = () => getDevice('native').allocate('float32', Math.ceil(left / 2));
+  expect(allocate).toThrow(OutOfMemoryError);
+  expect(allocate).toThrow(
+    expect.objectContaining({
+      cause: expect.objectContaining({ message: expect.stringMatching(/bytes left$/) }),
+    }),
+  );
 });

@@ -36,8 +36,10 @@ const boxAt = ({ data }: Tensor, row: number): Box =>
   Array.from(data.subarray(4 * row, 4 * row + 4)) as never;
 
 describe('the loss of a detector (M14)', () => {
-  it('equals its formula with the matches, which cost least', () => {
-    const given = answers(1);
+  const draws = Array.from({ length: 20 }, (_, draw) => 100 + draw);
+
+  it.each(draws)('equals its formula with the matches, which cost least, draw %d', (draw) => {
+    const given = answers(draw);
     const [queryOf, ofNothing] = matchQueries(given, images);
     expect(ofNothing).toEqual([]);
     const probs = (row: number): number[] => {
