@@ -102,20 +102,19 @@ function training(shape: 'base256' | 'tiny', precision: 'fp32' | 'bf16', atLeast
   };
 }
 
+/** Run as it is written, and compiled beforehand, in time that nobody counts. */
+function writtenAndCompiled(script: string, args: readonly string[]): Contender[] {
+  return [
+    { name: 'PyTorch', variants: pyTorch(script, args, ['eager', 'sdpa']) },
+    { name: 'compiled', variants: pyTorch(script, args, ['compile']) },
+  ];
+}
+
 const decoding: Work = {
   name: 'decode-base256',
   threads: THREADS,
   ours: ['decode-base256', '--rounds', REPEATS.decode],
-  contenders: [
-    {
-      name: 'PyTorch',
-      variants: pyTorch(
-        'torch_seq2seq',
-        ['decode', 'base256', '--rounds', REPEATS.decode],
-        ['eager', 'sdpa'],
-      ),
-    },
-  ],
+  contenders: writtenAndCompiled('torch_seq2seq', ['decode', 'base256', '--rounds', REPEATS.decode]),
   figures: (
     [
       [1, 4],
@@ -171,7 +170,7 @@ const charGpt: Work = {
   threads: THREADS,
   ours: ['char-gpt'],
   needs: 'text file',
-  contenders: [{ name: 'PyTorch', variants: pyTorch('torch_char_gpt', [], ['eager', 'sdpa']) }],
+  contenders: writtenAndCompiled('torch_char_gpt', []),
   figures: [
     {
       label: 'char-GPT, 2000 steps',
