@@ -70,31 +70,34 @@ def median(values):
     return sorted(values)[len(values) // 2]
 
 
-def run(model, prompt):
+def run(model, next_id, prompt):
     """Seconds of the prompt, then of each new token."""
     caches = model.caches()
-    next_id = lambda ids, position: model.step(ids, position, caches).argmax(-1, keepdim=True)
-    prefill, token = timed(lambda: next_id(prompt, 0))
+    prefill, token = timed(lambda: next_id(prompt, 0, caches))
     seconds = []
     for position in range(PROMPT, PROMPT + NEW_TOKENS):
-        took, token = timed(lambda: next_id(token, position))
+        took, token = timed(lambda: next_id(token, position, caches))
         seconds.append(took)
     return prefill, seconds
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--variant", choices=["eager", "sdpa"], default="eager")
+    parser.add_argument("--variant", choices=["eager", "sdpa", "compile"], default="eager")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(1)
     with torch.inference_mode():
-        model = Gpt2(fused=options.variant == "sdpa")
+        model = Gpt2(fused=options.variant != "eager")
         prompt = torch.randint(0, VOCAB, (1, PROMPT))
-        run(model, prompt)
-        done = [run(model, prompt) for _ in range(options.rounds)]
+        next_id = lambda ids, position, caches: model.step(ids, position, caches).argmax(-1, keepdim=True)
+        if options.variant == "compile":
+            # Compiled for the prompt and for one token at any position, in the round that is not counted.
+            next_id = torch.compile(next_id)
+        run(model, next_id, prompt)
+        done = [run(model, next_id, prompt) for _ in range(options.rounds)]
     line = dict(
         variant=options.variant,
         threads=options.threads,

@@ -159,23 +159,35 @@ def train(model, shape, options):
     return dict(msPerStep=1000 * seconds, targetTokensPerSecond=tokens / seconds)
 
 
-def decode(model, shape, batch, rounds):
+def decode(model, shape, batch, options):
     """Greedy decoding with caches, encoding included; tokens per second."""
     source = torch.randint(4, shape["vocab"], (batch, shape["source"]))
     heads, depth = shape["heads"], shape["width"] // shape["heads"]
     room = lambda: torch.empty(batch, heads, NEW_TOKENS, depth)
 
-    def run():
+    def prepare(source):
         encoded = model.encode(source)
-        caches = [((room(), room()), layer.cross_attention.memory(encoded)) for layer in model.decoder]
+        return encoded, [layer.cross_attention.memory(encoded) for layer in model.decoder]
+
+    def next_ids(ids, encoded, caches, position):
+        return model.decode(ids, encoded, caches, position)[:, -1].argmax(-1, keepdim=True)
+
+    if options.variant == "compile":
+        # Compiled for this batch and for any position, in the run that is not counted.
+        torch.compiler.reset()
+        prepare, next_ids = torch.compile(prepare), torch.compile(next_ids)
+
+    def run():
+        encoded, memories = prepare(source)
+        caches = [((room(), room()), memory) for memory in memories]
         ids = torch.full((batch, 1), 2)
         for position in range(NEW_TOKENS):
-            ids = model.decode(ids, encoded, caches, position)[:, -1].argmax(-1, keepdim=True)
+            ids = next_ids(ids, encoded, caches, position)
 
     model.eval()
     with torch.inference_mode():
         run()
-        seconds = median([timed(run) for _ in range(rounds)])
+        seconds = median([timed(run) for _ in range(options.rounds)])
     return dict(batch=batch, tokensPerSecond=batch * NEW_TOKENS / seconds)
 
 
@@ -200,7 +212,7 @@ def main():
         print(json.dumps({**facts, "precision": options.precision, **figures}))
         return
     for batch in (1, 32):
-        print(json.dumps({**facts, **decode(model, shape, batch, options.rounds)}), flush=True)
+        print(json.dumps({**facts, **decode(model, shape, batch, options)}), flush=True)
 
 
 main()
