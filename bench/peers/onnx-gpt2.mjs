@@ -11,9 +11,15 @@ const precisions = {
 };
 
 const layerCaches = (layer) =>
-  ['key', 'value'].map((part) => ({ past: `past.${layer}.${part}`, present: `present.${layer}.${part}` }));
+  ['key', 'value'].map((part, i) => ({
+    past: `past.${layer}.${part}`,
+    present: `present.${layer}.${part}`,
+    // Query, key and value of the new tokens, and which third of them it is.
+    parts: `parts.${layer}`,
+    third: i + 1,
+  }));
 
-/** Names of the caches: what goes in and what comes out are to be one buffer [1, H, room, D]. */
+/** Names of every layer's caches. */
 export const cacheNames = (layers) => Array.from({ length: layers }, (_, layer) => layerCaches(layer)).flat();
 
 /** Nodes and constants in the order in which they are made. */
@@ -91,7 +97,7 @@ function addLayer(graph, layer, { normed, residual }, nextNorm, { width, heads }
   const bias = (name, size) => graph.weights(at(`${name}.bias`), [size]);
   const [key, val] = layerCaches(layer);
   const product = graph.linear(at('attention.in'), normed, width, 3 * width);
-  const parts = graph.add('Add', [product, bias('attention.in', 3 * width)], [at('parts')]);
+  const parts = graph.add('Add', [product, bias('attention.in', 3 * width)], [key.parts]);
   const mixed = graph.own(
     'GroupQueryAttention',
     [parts, '', '', key.past, val.past, 'last', 'total'],
@@ -126,7 +132,7 @@ function addHead(graph, normed, { width, vocab }) {
  * The buffers of a model.
  *
  * Inputs: `ids` [1, T], `positions` [T], `last`, the last of them, `total`, how many tokens there are then, and the
- * caches. Outputs: `next` [1, 1], `logits` [1, V], and the caches.
+ * caches [1, H, room, D]. Outputs: `next` [1, 1], `logits` [1, V], the caches, and what is new in them, [1, T, 3C].
  */
 export function gpt2Model(size, precision) {
   const { layers, width, heads, vocab, context } = size;
@@ -154,6 +160,9 @@ export function gpt2Model(size, precision) {
       value('next', 'int64', [1, 1]),
       value('logits', 'float32', [1, vocab]),
       ...caches.map(({ present }) => cache(present)),
+      ...Array.from({ length: layers }, (_, i) =>
+        value(layerCaches(i)[0].parts, 'float32', [1, 'T', 3 * width]),
+      ),
     ],
   });
 }
