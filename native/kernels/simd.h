@@ -32,6 +32,20 @@ typedef float vf_memory __attribute__((vector_size(VL * 4), aligned(4), may_alia
 #include "simd_portable.h"
 #endif
 
+#if VL == 4
+// The four floats at p.
+ALWAYS_INLINE vf load_quads(const float *p, int64_t step, int quads) {
+  (void)step;
+  (void)quads;
+  return (vf)*(const vf_memory *)p;
+}
+// a0 b0 a1 b1, a2 b2 a3 b3, a0 a1 b0 b1 and a2 a3 b2 b3.
+ALWAYS_INLINE vf interleave_low(vf a, vf b) { return SHUFFLE4(a, b, 0, 4, 1, 5); }
+ALWAYS_INLINE vf interleave_high(vf a, vf b) { return SHUFFLE4(a, b, 2, 6, 3, 7); }
+ALWAYS_INLINE vf low_pairs(vf a, vf b) { return SHUFFLE4(a, b, 0, 1, 4, 5); }
+ALWAYS_INLINE vf high_pairs(vf a, vf b) { return SHUFFLE4(a, b, 2, 3, 6, 7); }
+#endif
+
 // Runs the body over [0, n) in steps of VL with `W` lanes each; only the last step can have fewer. The body is
 // compiled twice so that W is a constant in the common case.
 #define FOR_VECTORS(i, n, ...)                                    \

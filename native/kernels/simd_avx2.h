@@ -26,6 +26,16 @@ ALWAYS_INLINE vmask less_int(vi a, vi b) { return (vi)(a < b); }
 ALWAYS_INLINE vf choose(vmask mask, vf yes, vf no) {
   return (vf)_mm256_blendv_ps((__m256)no, (__m256)yes, (__m256)mask);
 }
+// Halves of four floats, `step` apart; `quads` (a constant) of them.
+ALWAYS_INLINE vf load_quads(const float *p, int64_t step, int quads) {
+  __m256 v = _mm256_castps128_ps256(_mm_loadu_ps(p));
+  return (vf)(quads > 1 ? _mm256_insertf128_ps(v, _mm_loadu_ps(p + step), 1) : v);
+}
+// In each half a0 b0 a1 b1, a2 b2 a3 b3, a0 a1 b0 b1 and a2 a3 b2 b3.
+ALWAYS_INLINE vf interleave_low(vf a, vf b) { return (vf)_mm256_unpacklo_ps((__m256)a, (__m256)b); }
+ALWAYS_INLINE vf interleave_high(vf a, vf b) { return (vf)_mm256_unpackhi_ps((__m256)a, (__m256)b); }
+ALWAYS_INLINE vf low_pairs(vf a, vf b) { return (vf)_mm256_shuffle_ps((__m256)a, (__m256)b, 0x44); }
+ALWAYS_INLINE vf high_pairs(vf a, vf b) { return (vf)_mm256_shuffle_ps((__m256)a, (__m256)b, 0xee); }
 // The sum of the vector's halves, four floats.
 ALWAYS_INLINE v4 fold_sum(vf v) {
   return (v4)_mm_add_ps(_mm256_castps256_ps128((__m256)v), _mm256_extractf128_ps((__m256)v, 1));

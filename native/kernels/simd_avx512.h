@@ -35,6 +35,19 @@ ALWAYS_INLINE vmask load_mask(const uint8_t *p, int w) {
   __m128i bytes = _mm_maskz_loadu_epi8((__mmask16)((1u << w) - 1), p);
   return _mm_test_epi8_mask(bytes, bytes);
 }
+// Quarters of four floats, `step` apart; `quads` (a constant) of them.
+ALWAYS_INLINE vf load_quads(const float *p, int64_t step, int quads) {
+  __m512 v = _mm512_castps128_ps512(_mm_loadu_ps(p));
+  if (quads > 1) v = _mm512_mask_broadcast_f32x4(v, 0x00f0, _mm_loadu_ps(p + step));
+  if (quads > 2) v = _mm512_mask_broadcast_f32x4(v, 0x0f00, _mm_loadu_ps(p + 2 * step));
+  if (quads > 3) v = _mm512_mask_broadcast_f32x4(v, 0xf000, _mm_loadu_ps(p + 3 * step));
+  return (vf)v;
+}
+// In each quarter a0 b0 a1 b1, a2 b2 a3 b3, a0 a1 b0 b1 and a2 a3 b2 b3.
+ALWAYS_INLINE vf interleave_low(vf a, vf b) { return (vf)_mm512_unpacklo_ps((__m512)a, (__m512)b); }
+ALWAYS_INLINE vf interleave_high(vf a, vf b) { return (vf)_mm512_unpackhi_ps((__m512)a, (__m512)b); }
+ALWAYS_INLINE vf low_pairs(vf a, vf b) { return (vf)_mm512_shuffle_ps((__m512)a, (__m512)b, 0x44); }
+ALWAYS_INLINE vf high_pairs(vf a, vf b) { return (vf)_mm512_shuffle_ps((__m512)a, (__m512)b, 0xee); }
 // The sum of the vector's quarters, four floats.
 ALWAYS_INLINE v4 fold_sum(vf v) {
   __m256 half = _mm256_add_ps(_mm512_castps512_ps256((__m512)v), _mm512_extractf32x8_ps((__m512)v, 1));

@@ -1,30 +1,72 @@
-// Attention of one query for each row and head to keys and values that lie anywhere in a cache.
+// Attention of one query for each row and head to keys and values that lie anywhere in a cache. All heads of a place are
+// read before the next place, and what comes some places later is fetched: a cache in main memory is read two to five
+// times as fast as head by head.
 #include "decoder_step.h"
 #include "rows.h"
 
-// scores[n] = scale query · key of place n
-static void score(float *scores, const float *query, const float *keys, const int64_t *places, int64_t count,
-                  int64_t row, int64_t width, float scale) {
-  int64_t n = 0;
-  for (; n + 4 <= count; n += 4) {
-    const float *k[4];
-    vf sums[4];
-    UNROLL for (int i = 0; i < 4; i++) {
-      k[i] = keys + places[n + i] * row;
-      sums[i] = splat(0);
-    }
-    FOR_VECTORS(c, width, {
-      vf q = load(query + c, W);
-      UNROLL for (int i = 0; i < 4; i++) sums[i] += q * load(k[i] + c, W);
-    });
-    v4 four = lane_sums(sums[0], sums[1], sums[2], sums[3]);
-    UNROLL for (int i = 0; i < 4; i++) scores[n + i] = four[i] * scale;
+enum { LINE = 64 / sizeof(float), AHEAD_NUMBERS = 1 << 11 };
+
+typedef struct {
+  const step_attention *s;
+  int64_t perTask; // heads of one row or of several
+} attention_job;
+
+// The keys or the values of a group of heads: `width` numbers at each place.
+typedef struct {
+  const float *at;
+  const int64_t *places;
+  int64_t count, row, width; // row: what is between a place and the next one
+  int64_t ahead;             // places from one that is read to the one that is fetched
+} cached;
+
+// Heads of one row that are beside each other.
+typedef struct {
+  const float *query;
+  float *out;
+  int64_t heads, keyWidth, valueWidth; // of each head
+  cached keys, values;
+} head_group;
+
+static const float *at_place(const cached *c, int64_t n) { return c->at + c->places[n] * c->row; }
+
+// Fetches what is read some places after place n: of `now`, or of what is read after it.
+ALWAYS_INLINE void fetch_ahead(const cached *now, const cached *next, int64_t n) {
+  n += now->ahead;
+  const cached *from = n < now->count ? now : next;
+  if (from == next) n -= now->count;
+  if (n >= from->count) return;
+  const float *line = at_place(from, n);
+  for (int64_t c = 0; c < from->width; c += LINE) __builtin_prefetch(line + c, 0, 2);
+}
+
+// scores[i * stride] = scale query · key of `some` (a constant) heads
+ALWAYS_INLINE void score_some(int some, float *scores, int64_t stride, const float *query, const float *key, int64_t width,
+                              float scale) {
+  vf sums[4] = {splat(0), splat(0), splat(0), splat(0)};
+  UNROLL for (int i = 0; i < some; i++) {
+    FOR_VECTORS(c, width, sums[i] += load(query + i * width + c, W) * load(key + i * width + c, W););
   }
-  for (; n < count; n++) {
-    const float *key = keys + places[n] * row;
-    vf sum = splat(0);
-    FOR_VECTORS(c, width, sum += load(query + c, W) * load(key + c, W););
-    scores[n] = lane_sum(sum) * scale;
+  if (some == 4) {
+    v4 four = lane_sums(sums[0], sums[1], sums[2], sums[3]);
+    UNROLL for (int i = 0; i < 4; i++) scores[i * stride] = four[i] * scale;
+  } else {
+    scores[0] = lane_sum(sums[0]) * scale;
+  }
+}
+
+// scores[h * stride + n] = scale query · key of head h at place n
+static void score(const head_group *g, float *scores, int64_t stride, float scale) {
+  int64_t width = g->keyWidth;
+  for (int64_t n = 0; n < g->keys.count; n++) {
+    const float *key = at_place(&g->keys, n);
+    fetch_ahead(&g->keys, &g->values, n);
+    int64_t h = 0;
+    for (; h + 4 <= g->heads; h += 4) {
+      score_some(4, scores + h * stride + n, stride, g->query + h * width, key + h * width, width, scale);
+    }
+    for (; h < g->heads; h++) {
+      score_some(1, scores + h * stride + n, stride, g->query + h * width, key + h * width, width, scale);
+    }
   }
 }
 
@@ -40,54 +82,68 @@ static float weigh(float *scores, int64_t count) {
   return lane_sum(sum);
 }
 
-// out = sum over n of weights[n] value of place n, / total, for `vectors` (a constant) of its vectors, the last of w lanes
-ALWAYS_INLINE void average_vectors(int vectors, int w, float *out, const float *weights, float factor, const float *values,
-                                   const int64_t *places, int64_t count, int64_t row) {
-  vf sums[4];
-  UNROLL for (int v = 0; v < vectors; v++) sums[v] = splat(0);
-  for (int64_t n = 0; n < count; n++) {
-    const float *value = values + places[n] * row;
-    UNROLL for (int v = 0; v < vectors; v++) sums[v] += weights[n] * load(value + v * VL, v == vectors - 1 ? w : VL);
-  }
-  UNROLL for (int v = 0; v < vectors; v++) store(out + v * VL, sums[v] * factor, v == vectors - 1 ? w : VL);
-}
-
-static void average(float *out, const float *weights, float total, const float *values, const int64_t *places,
-                    int64_t count, int64_t row, int64_t width) {
-  float factor = count == 0 ? 0 : 1 / total;
-  int64_t c = 0;
-  for (; c + 4 * VL <= width; c += 4 * VL) average_vectors(4, VL, out + c, weights, factor, values + c, places, count, row);
-  for (; c < width; c += VL) {
-    average_vectors(1, (int)min64(VL, width - c), out + c, weights, factor, values + c, places, count, row);
+// out += weights[h * stride + n] value of head h, over all places n
+static void add_values(const head_group *g, const float *weights, int64_t stride, const cached *next) {
+  for (int64_t n = 0; n < g->values.count; n++) {
+    const float *value = at_place(&g->values, n);
+    fetch_ahead(&g->values, next, n);
+    for (int64_t h = 0; h < g->heads; h++) {
+      vf weight = splat(weights[h * stride + n]);
+      const float *from = value + h * g->valueWidth;
+      float *to = g->out + h * g->valueWidth;
+      FOR_VECTORS(c, g->valueWidth, store(to + c, load(to + c, W) + weight * load(from + c, W), W););
+    }
   }
 }
 
-typedef struct {
-  const step_attention *s;
-  int64_t perTask;
-} attention_job;
+// out = softmax(scores) values, and 0 for a row that sees nothing. A row of scores has room for one number more, which
+// becomes 1 / their sum.
+static void attend(const head_group *g, float *scores, int64_t stride, float scale, const cached *next) {
+  int64_t count = g->keys.count;
+  score(g, scores, stride, scale);
+  for (int64_t h = 0; h < g->heads; h++) scores[h * stride + count] = count == 0 ? 0 : 1 / weigh(scores + h * stride, count);
+  FOR_VECTORS(c, g->values.width, store(g->out + c, splat(0), W););
+  add_values(g, scores, stride, next);
+  for (int64_t h = 0; h < g->heads; h++) {
+    float *out = g->out + h * g->valueWidth, factor = scores[h * stride + count];
+    FOR_VECTORS(c, g->valueWidth, store(out + c, load(out + c, W) * factor, W););
+  }
+}
+
+static cached cached_of(const step_attention *s, int64_t row, int64_t h, int64_t heads, const float *cache, int64_t width) {
+  int64_t own = heads * width;
+  return (cached){cache + h * width, s->places + row * s->stride, s->counts[row], s->heads * width, own,
+                  AHEAD_NUMBERS / max64(own, 1) + 1};
+}
+
+// The heads [item, last) of all rows, as far as they are of one.
+static head_group group_of(const step_attention *s, int64_t item, int64_t last) {
+  int64_t row = item / s->heads, h = item % s->heads, heads = min64(last - item, s->heads - h);
+  if (heads <= 0) return (head_group){0};
+  return (head_group){s->query + item * s->keyWidth, s->out + item * s->valueWidth, heads, s->keyWidth, s->valueWidth,
+                      cached_of(s, row, h, heads, s->keys, s->keyWidth), cached_of(s, row, h, heads, s->values, s->valueWidth)};
+}
 
 static void attend_items(void *context, int64_t task) {
   const attention_job *job = context;
   const step_attention *s = job->s;
-  int64_t keyRow = s->heads * s->keyWidth, valueRow = s->heads * s->valueWidth;
-  float *scores = heed_scratch(HEED_SCRATCH_C, (size_t)(s->stride + VL) * sizeof(float));
+  int64_t stride = s->stride + 1;
+  float *scores = heed_scratch(HEED_SCRATCH_C, (size_t)(s->heads * stride) * sizeof(float));
   if (!scores) return;
-  int64_t last = min64((task + 1) * job->perTask, s->rows * s->heads);
-  for (int64_t item = task * job->perTask; item < last; item++) {
-    int64_t r = item / s->heads, h = item % s->heads, count = s->counts[r];
-    const int64_t *places = s->places + r * s->stride;
-    score(scores, s->query + r * keyRow + h * s->keyWidth, s->keys + h * s->keyWidth, places, count, keyRow,
-          s->keyWidth, s->scale);
-    float total = count == 0 ? 1 : weigh(scores, count);
-    average(s->out + r * valueRow + h * s->valueWidth, scores, total, s->values + h * s->valueWidth, places, count,
-            valueRow, s->valueWidth);
+  int64_t all = s->rows * s->heads, item = task * job->perTask, last = min64(item + job->perTask, all);
+  while (item < last) {
+    head_group g = group_of(s, item, last);
+    item += g.heads;
+    head_group next = group_of(s, item, item < last ? last : all); // most often the same thread's
+    attend(&g, scores, stride, s->scale, &next.keys);
   }
 }
 
+// Whole rows to a task where every thread gets several, equal parts of one where there are few.
 void attend_step(const step_attention *s) {
-  enum { TASK_PRODUCTS = 1 << 15 };
-  int64_t each = max64(1, s->stride * (s->keyWidth + s->valueWidth));
-  attention_job job = {s, max64(1, TASK_PRODUCTS / each)};
+  enum { TASK_PRODUCTS = 1 << 15, ROWS_OF_A_THREAD = 4 };
+  int64_t each = max64(1, s->stride * (s->keyWidth + s->valueWidth)), threads = heed_threads();
+  int64_t together = s->rows >= ROWS_OF_A_THREAD * threads ? s->heads : ceil_div(s->heads, threads);
+  attention_job job = {s, ceil_div(max64(1, TASK_PRODUCTS / each), together) * together};
   heed_parallel_for(ceil_div(s->rows * s->heads, job.perTask), attend_items, &job);
 }

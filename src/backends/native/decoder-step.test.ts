@@ -36,6 +36,9 @@ const setups: Readonly<Record<string, StepSetup>> = {
   'gates, norms by the root mean square': { ...base, gated: true, rms: true, activation: 'silu' },
   'gates, panels, pre-norm': { ...base, gated: true, panels: true, preNorm: true, activation: 'sigmoid' },
   'pre-norm, five texts, one best token': { ...base, preNorm: true, rows: 5, best: 1, layers: 1 },
+  // Heads are scored four at a time, and parts of a text's heads are tasks where texts are few.
+  'six heads': { ...base, H: 6, layers: 1 },
+  'one text, eleven heads': { ...base, rows: 1, H: 11, keyWidth: 20, layers: 1, S: 300 },
   'a vocabulary smaller than a block, a width of one': {
     ...{ ...base, rows: 2, C: 5, H: 1, keyWidth: 2, valueWidth: 1, F: 3, V: 19, best: 17 },
   },
@@ -138,6 +141,14 @@ describe('decoder_step', () => {
 });
 
 describe('pack_panels', () => {
+  // A last panel of each width, in more columns than a transpose takes at a time.
+  test('every number of rows', (context) => {
+    for (let N = 1; N <= 33; N++) {
+      const weight = noise(N * 71);
+      const packed = { kernel: 'pack_panels', outputs: [blank(N * 71)], inputs: [weight], ints: [N, 71] };
+      expectKernel(context, packed, [slowPanels(weight, N, 71)], {});
+    }
+  });
   for (const [N, K] of [
     [0, 3],
     [1, 1],
