@@ -21,6 +21,7 @@ import {
   type Stored,
 } from './decoder-parts.ts';
 import type { BestQuery, BestTokens, DecodingState } from './encoder-decoder.ts';
+import { StepMemory } from './step-memory.ts';
 
 /** Most tokens for each text that the kernel keeps sorted. */
 const MOST_BEST = 64;
@@ -83,9 +84,7 @@ export class FusedDecoder implements DecodingState {
   private lasting: { readonly hasPanels: boolean; readonly data: readonly (TypedArray | null)[] } | undefined;
   private readonly mask: Tensor | null;
   private readonly sourceLength: number;
-  private slots: Int32Array;
-  private sources: Int32Array;
-  private capacity: number;
+  private memory: StepMemory;
 
   /** Whether the kernel knows this model: plain layers, positions that are added or turn, nobody looking inside. */
   static knows(model: DecoderModel, count: number): boolean {
@@ -107,10 +106,9 @@ export class FusedDecoder implements DecodingState {
     this.room = room;
     this.sourceLength = length;
     this.rows = batch;
-    this.capacity = batch;
     this.mask = mask ? keptMask(mask) : null;
-    this.slots = new Int32Array(batch * room);
-    this.sources = Int32Array.from({ length: batch }, (_, row) => row);
+    this.memory = new StepMemory(batch, room, this.device);
+    for (let row = 0; row < batch; row++) this.memory.sources[row] = row;
     this.own = this.cachesFor(batch);
     this.ofSources = model.decoder.layers.map(({ crossAttention }) => {
       const { keys, values } = crossAttention.project(memory);
@@ -137,7 +135,7 @@ export class FusedDecoder implements DecodingState {
     const { parts, rows, room, length } = this;
     const table = parts.positions ?? parts.rotation?.table;
     if (table && length >= table.shape[0]!) throw tooManyPositions('decoder', length + 1, table.shape[0]!);
-    for (let row = 0; row < rows; row++) this.slots[row * room + length] = row;
+    for (let row = 0; row < rows; row++) this.memory.slots[row * room + length] = row;
     const count = Math.min(query.count, parts.vocabSize);
     const result = scope(() => this.launch(tokens, { ...query, count }));
     this.length++;
@@ -145,30 +143,24 @@ export class FusedDecoder implements DecodingState {
   }
 
   private launch(tokens: readonly number[], { count, forbidden, wanted }: BestQuery): BestTokens {
-    const { parts, rows, room, device } = this;
-    const given = (dtype: 'int32' | 'bool', values: ArrayLike<number>): Tensor => {
-      const tensor = Tensor.empty([values.length], dtype, device);
-      tensor.data.set(values);
-      return tensor;
-    };
-    const best = Tensor.empty([rows, count], 'int32', device);
-    const scores = Tensor.empty([rows, count + 1], 'float32', device);
+    const { parts, rows, memory } = this;
+    memory.ids.data.set(tokens);
+    memory.wanted.set(wanted);
+    const results = memory.results(count);
     const hasPanels = rows >= PANEL_ROWS && parts.bits === 0;
-    const { ids, table } = this.vectors(given('int32', tokens));
-    const tensors = [
-      ...[best, scores, ids, given('int32', wanted), table, parts.positions],
-      given('int32', this.slots.subarray(0, rows * room)),
-      given('int32', this.sources.subarray(0, rows)),
-      ...[this.mask, forbidden.length > 0 ? given('bool', this.flags(forbidden)) : null],
-    ];
-    device.launch({
+    const { ids, table } = this.vectors(memory.ids);
+    const tensors = [results.tokens.data, results.scores.data, ids.data, memory.wanted, table.data];
+    const positions = parts.positions?.data ?? null;
+    const flags = memory.flags(forbidden, parts.vocabSize)?.data ?? null;
+    const places = [memory.slots, memory.sources, this.mask?.data ?? null, flags];
+    this.device.launch({
       name: 'decoder_step',
-      tensors: [...tensors.map((tensor) => tensor?.data ?? null), ...this.lastingData(hasPanels)],
+      tensors: [...tensors, positions, ...places, ...this.lastingData(hasPanels)],
       ints: [...this.sizes(count), Number(hasPanels), ...this.switches()],
       floats: [parts.normEps, parts.attentionScale, parts.embedding.scale],
       items: 1,
     });
-    return split(best.data as Int32Array, scores.data as Float32Array, rows, count);
+    return split(results.tokens.data as Int32Array, results.scores.data as Float32Array, rows, count);
   }
 
   /** Where the vectors of the tokens stand; rows of codes are made numbers here, and counted from 0. */
@@ -217,24 +209,16 @@ export class FusedDecoder implements DecodingState {
     return [Number(rotation?.layout === 'halves'), bits, Number(isGated)];
   }
 
-  private flags(ids: readonly number[]): Uint8Array {
-    const flags = new Uint8Array(this.parts.vocabSize);
-    for (const id of ids) flags[id] = 1;
-    return flags;
-  }
-
   /** Keeps the texts at `places`, in that order; one may appear several times or not at all. */
   select(places: readonly number[]): void {
     const { room, length } = this;
-    if (places.length > this.capacity) this.grow(places.length);
-    const slots = new Int32Array(this.capacity * room);
-    const sources = new Int32Array(this.capacity);
+    const before = { slots: this.memory.slots.slice(), sources: this.memory.sources.slice() };
+    if (places.length > this.memory.rows) this.grow(places.length);
+    const { slots, sources } = this.memory;
     places.forEach((place, row) => {
-      slots.set(this.slots.subarray(place * room, place * room + length), row * room);
-      sources[row] = this.sources[place]!;
+      slots.set(before.slots.subarray(place * room, place * room + length), row * room);
+      sources[row] = before.sources[place]!;
     });
-    this.slots = slots;
-    this.sources = sources;
     this.rows = places.length;
   }
 
@@ -246,12 +230,14 @@ export class FusedDecoder implements DecodingState {
       values.data.set(before.layers[l]!.values.data);
     }
     before.memory.dispose();
-    this.capacity = rows;
+    this.memory.dispose();
+    this.memory = new StepMemory(rows, this.room, this.device);
     this.lasting = undefined;
   }
 
   dispose(): void {
     this.mask?.dispose();
+    this.memory.dispose();
     if (this.ownsPanels) disposeAll(this.panels);
     this.own.memory.dispose();
     for (const { keys, values } of this.ofSources) {
