@@ -19,6 +19,7 @@ SHAPES = {
 }
 DROPOUT = 0.1
 NEW_TOKENS = 32
+WARM_UP_SECONDS = 1
 
 
 class Attention(nn.Module):
@@ -187,6 +188,9 @@ def decode(model, shape, batch, options):
     model.eval()
     with torch.inference_mode():
         run()
+        begin = time.perf_counter()
+        while time.perf_counter() - begin < WARM_UP_SECONDS:
+            run()
         seconds = median([timed(run) for _ in range(options.rounds)])
     return dict(batch=batch, tokensPerSecond=batch * NEW_TOKENS / seconds)
 

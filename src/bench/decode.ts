@@ -35,7 +35,10 @@ export function decodingRun(
   };
 }
 
-/** Tokens per second, median over `rounds`, encoding included. */
+/** Until the runtime has compiled what runs often. */
+const WARM_UP_MS = 1000;
+
+/** Tokens per second, median over `rounds` after a second that is not counted, encoding included. */
 export function benchDecoding(
   shape: BenchShape,
   device: Device,
@@ -44,7 +47,9 @@ export function benchDecoding(
   dtype?: QuantizedType,
 ): number {
   const decode = decodingRun(shape, device, batch, dtype);
-  decode();
+  const begin = performance.now();
+  do decode();
+  while (performance.now() - begin < WARM_UP_MS);
   const times = Array.from({ length: rounds }, () => {
     const start = performance.now();
     decode();
