@@ -36,6 +36,43 @@ function tableRow(row) {
   return `| ${cells.join(' | ')} |`;
 }
 
+const productWork = /^gemm-(\d+)x(\d+)x(\d+)(At)?(Bt)?-(\d+)$/;
+
+/** `GFLOP/s (ratio peer, …)` */
+function productCell({ ours, comparisons }) {
+  const ratios = comparisons.map(({ best, ratio }) => `${ratio.toFixed(2)}× ${best}`);
+  return `${digits(ours.median)} (${ratios.join(', ')})`;
+}
+
+const counted = (threads) => `${threads} thread${threads === 1 ? '' : 's'}`;
+
+/** Matrix products: a row for each shape, a column for each number of threads; nothing where there are none. */
+function productTable(rows) {
+  if (rows.length === 0) return [];
+  const threads = [...new Set(rows.map((row) => row.threads))];
+  const shapes = new Map();
+  for (const row of rows) {
+    const [, m, n, k, transposeA, transposeB] = productWork.exec(row.work);
+    const name = `${m} × ${n} × ${k}${transposeA ? ', Aᵀ' : ''}${transposeB ? ', Bᵀ' : ''}`;
+    shapes.set(name, [...(shapes.get(name) ?? []), row]);
+  }
+  const goals = rows[0].comparisons
+    .filter(({ goal }) => goal)
+    .map(({ best, goal }) => `${goal.atLeast}× ${best}`);
+  const cells = (own) =>
+    threads
+      .map((count) => own.find((row) => row.threads === count))
+      .map((row) => (row ? productCell(row) : '—'));
+  return [
+    '',
+    `Products of matrices in fp32, GFLOP/s; goals ${goals.join(' and ')}. Medians of ${[...new Set(rows.map(roundsOf))].join(' or ')} rounds.`,
+    '',
+    `| M × N × K | ${threads.map(counted).join(' | ')} |`,
+    `| --- |${' --- |'.repeat(threads.length)}`,
+    ...[...shapes].map(([name, own]) => `| ${[name, ...cells(own)].join(' | ')} |`),
+  ];
+}
+
 /** The commit that was measured; of several how many rows each has. Older files name none. */
 function commitsOf(rows) {
   const counts = new Map();
@@ -57,13 +94,15 @@ export function speedTable({ machine, versions, rows, skipped, failed = [] }) {
   const dates = [...new Set(rows.map(({ measured }) => measured.date))].sort();
   const load = Math.max(...rows.map(({ measured }) => measured.load));
   const known = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  const shown = rows.filter(({ comparisons, limit }) => comparisons.length > 0 || limit);
   const left = `${named('Not measured', skipped)}${named('Failed in some rounds', failed)}`;
   return [
     `${machine.cpu}, ${machine.cores} processors, ${machine.memoryGiB} GiB, ${machine.system}, load at most ${load} at the start; ${dates.join(', ')}; ${known.join(', ')}. Medians of rounds in turns.${commitsOf(rows)}${left}`,
     '',
     '| work | heed | peers | ratio (goal) | rounds |',
     '| --- | --- | --- | --- | --- |',
-    ...rows.filter(({ comparisons, limit }) => comparisons.length > 0 || limit).map(tableRow),
+    ...shown.filter(({ work }) => !productWork.test(work)).map(tableRow),
+    ...productTable(shown.filter(({ work }) => productWork.test(work))),
   ].join('\n');
 }
 

@@ -71,6 +71,38 @@ describe('the table', () => {
     ]);
   });
 
+  it('has products in a table of their own, a row for each shape', () => {
+    const product = (threads: number, median: number, ratio: number) => ({
+      ...{
+        work: `gemm-4x5x6At-${threads}`,
+        label: 'product',
+        unit: 'GFLOP/s',
+        better: 'higher' as const,
+        threads,
+      },
+      ...{ peers: [], ours: { median, values: [1, 2, 3] }, limit: null, measured },
+      comparisons: [
+        {
+          ...{ contender: 'oneDNN', best: 'oneDNN', median: 100, ratio },
+          ...{ goal: { atLeast: 0.95 }, reached: ratio >= 0.95 },
+        },
+      ],
+    });
+    const other = { ...product(2, 300, 3), work: 'gemm-7x8x9-2' };
+    const rows = [...results.rows.slice(0, 1), product(1, 98, 0.98), product(2, 201, 2.01), other];
+    const lines = speedTable({ ...results, rows }).split('\n');
+    expect(lines.slice(4)).toEqual([
+      '| training | 3,521 tokens/s | PyTorch sdpa 2,000 tokens/s | 1.76× (1.5×) | 3 |',
+      '',
+      'Products of matrices in fp32, GFLOP/s; goals 0.95× oneDNN. Medians of 3 rounds.',
+      '',
+      '| M × N × K | 1 thread | 2 threads |',
+      '| --- | --- | --- |',
+      '| 4 × 5 × 6, Aᵀ | 98.0 (0.98× oneDNN) | 201 (2.01× oneDNN) |',
+      '| 7 × 8 × 9 | — | 300 (3.00× oneDNN) |',
+    ]);
+  });
+
   it('says on what machine, with what versions and what is missing', () => {
     expect(speedTable(results).split('\n')[0]).toBe(
       'Some CPU, 2 processors, 24 GiB, Linux, load at most 0.3 at the start; 2026-11-21, 2026-11-22; heed 1.0.0, PyTorch 2.13.0. Medians of rounds in turns. Not measured: jax-js.',

@@ -19,7 +19,7 @@ static int rows_collide(const matmul *g) {
 static int is_direct(const matmul *g, const gemm_engine *engine) {
   if (g->K == 0) return 1;
   if (g->bj != 1) return 0;
-  int isSmall = engine == &engine_fp32 ? g->M * g->K <= DIRECT_MAX_A && !rows_collide(g)
+  int isSmall = engine == &engine_fp32 ? g->M * g->K <= DIRECT_MAX_A && !rows_collide(g) && !exceeds_caches(g)
                                        : 2.0 * (double)g->M * (double)g->N * (double)g->K <= DIRECT_MAX_FLOPS;
   return g->M <= DIRECT_MAX_ROWS || isSmall;
 }

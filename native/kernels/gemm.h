@@ -17,6 +17,12 @@ typedef struct {
   int streams; // the rows of B have no gaps, and what lies behind the last one is needed next
 } matmul;
 
+// Whether no cache holds the result: logits. It is best written once, past them, as packed products do.
+static inline int exceeds_caches(const matmul *g) {
+  enum { CACHED_NUMBERS = 3 << 20 };
+  return g->M * g->N > CACHED_NUMBERS;
+}
+
 // The address of a number of an operand.
 static inline const float *number_at(const float *operand, int isShort, int64_t place) {
   return isShort ? (const float *)((const uint16_t *)operand + place) : operand + place;

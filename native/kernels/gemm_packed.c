@@ -113,11 +113,20 @@ static void pack_b(void *context, int64_t panel) {
        (int)min64(s->e->columns, g->N - j), g->K);
 }
 
+// Of columns of A, the rows [first, last) for some k.
+ALWAYS_INLINE void fetch_columns(const matmul *g, int64_t first, int64_t last, int64_t k, int64_t end) {
+  enum { LINE = 64 / sizeof(float) };
+  for (; k < end; k++) {
+    for (int64_t i = first; i < last; i += LINE) __builtin_prefetch(g->A + i + k * g->ak, 0, 2);
+  }
+}
+
 static void pack_a(const packed_job *s, char *dst, int64_t first, int64_t last, int64_t k, int64_t kc) {
   const matmul *g = &s->g;
   pack_function *pack = g->shortA ? s->e->pack_short_a : s->e->pack_a;
   int64_t strip = g->ai == 1 ? max64(STRIP, s->e->depth) : kc; // where columns of A lie in memory, few pages at a time
   for (int64_t from = 0; from < kc; from += strip) {
+    if (strip < kc && !g->shortA) fetch_columns(g, first, last, k + from + strip, k + min64(kc, from + 2 * strip));
     for (int64_t i = first; i < last; i += s->e->rows) {
       int64_t at = (i - first) * whole_groups(s, kc) + from * s->e->rows;
       pack(dst + at * s->e->bytes, number_at(g->A, g->shortA, i * g->ai + (k + from) * g->ak), g->ai, g->ak,
@@ -175,11 +184,10 @@ static void compute_tile(void *context, int64_t task) {
   if (s->pastCache) finish_stores();
 }
 
-// A result that no cache can hold (logits) is written once, without being read first.
+// Whether the result is written once, without being read first.
 static int is_past_cache(const matmul *g, const gemm_engine *e) {
-  enum { CACHED_BYTES = 12 << 20 };
   int aligned = (uintptr_t)g->C % (VL * 4) == 0 && g->ldc % VL == 0;
-  return aligned && !g->accumulate && g->K <= e->kc && g->M * g->N > CACHED_BYTES / 4;
+  return aligned && !g->accumulate && g->K <= e->kc && exceeds_caches(g);
 }
 
 // The smallest multiple of `unit` that divides `size` into as many parts as tiles of `largest` would.

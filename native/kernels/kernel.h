@@ -12,6 +12,7 @@
 #include "../kernels.def"
 #undef KERNEL_ENTRY
 
+// Also for functions that only fetch: GCC takes their calls for calls without effect and drops them.
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 // Registers cannot be indexed: loops over an array of vectors must be unrolled whole.
 #ifdef __clang__

@@ -16,16 +16,26 @@ export interface GemmShape {
   readonly transposeB?: boolean;
 }
 
+/** Of M, N and K. */
+const sizes = [
+  [256, 256, 256],
+  [512, 512, 512],
+  [1024, 1024, 1024],
+  [2048, 2048, 2048],
+  [2048, 4096, 1024],
+  [4096, 1024, 256],
+  [4096, 2048, 512],
+  [4096, 4096, 1024],
+  [1024, 8000, 256],
+] as const;
+
+/** Every size with both operands as they are and with either of them transposed, and two that gradients of weights have. */
 export const gemmShapes: readonly GemmShape[] = [
-  { m: 256, n: 256, k: 256 },
-  { m: 512, n: 512, k: 512 },
-  { m: 1024, n: 1024, k: 1024 },
-  { m: 2048, n: 2048, k: 2048 },
-  { m: 2048, n: 4096, k: 1024 },
-  { m: 4096, n: 1024, k: 256 },
-  { m: 4096, n: 2048, k: 512 },
-  { m: 4096, n: 4096, k: 1024 },
-  { m: 1024, n: 8000, k: 256, transposeB: true },
+  ...sizes.flatMap(([m, n, k]) => [
+    { m, n, k },
+    { m, n, k, transposeA: true },
+    { m, n, k, transposeB: true },
+  ]),
   { m: 256, n: 1024, k: 1024, transposeA: true },
   { m: 8000, n: 256, k: 1024, transposeA: true },
 ];
