@@ -84,7 +84,7 @@ static const dot_function oneColumn[] = {one_1, one_2};
 #endif
 
 // One part of `parts` of the columns [j, j + DOT_COLUMNS) on its way into the cache.
-static void fetch_ahead(const matmul *g, int64_t j, int64_t part, int64_t parts) {
+ALWAYS_INLINE void fetch_ahead(const matmul *g, int64_t j, int64_t part, int64_t parts) {
   enum { LINE = 16 };
   if (j + DOT_COLUMNS > g->N) return;
   int64_t first = part * g->K / parts, last = (part + 1) * g->K / parts;
@@ -93,13 +93,14 @@ static void fetch_ahead(const matmul *g, int64_t j, int64_t part, int64_t parts)
   }
 }
 
-// All rows of a few columns, in blocks of nearly equal height. While they are computed the next columns come from
-// memory: four short rows at a time are too little for the processor to foresee them.
+// All rows of a few columns, in blocks of nearly equal height. While many are computed the next columns come from memory;
+// for few rows the processor foresees them better by itself.
 static void dot_columns(const matmul *g, const dot_function *functions, int64_t j) {
+  enum { MANY_ROWS = 32 };
   int64_t blocks = ceil_div(g->M, DOT_ROWS), i = 0;
   for (int64_t b = 0; b < blocks; b++) {
     int64_t rows = (g->M - i) / (blocks - b);
-    fetch_ahead(g, j + DOT_COLUMNS, b, blocks);
+    if (g->M >= MANY_ROWS) fetch_ahead(g, j + DOT_COLUMNS, b, blocks);
     functions[rows - 1](g, i, j);
     i += rows;
   }
