@@ -10,8 +10,6 @@
 #define IN_REGISTER(v) (void)0
 #endif
 
-enum { LINE = 64 / sizeof(float) };
-
 // Memory that is needed after a panel, two cache lines for each k: at + k * step, and as much as `other` further on.
 typedef struct {
   const float *at; // or NULL

@@ -85,7 +85,6 @@ static const dot_function oneColumn[] = {one_1, one_2};
 
 // One part of `parts` of the columns [j, j + DOT_COLUMNS) on its way into the cache.
 ALWAYS_INLINE void fetch_ahead(const matmul *g, int64_t j, int64_t part, int64_t parts) {
-  enum { LINE = 16 };
   if (j + DOT_COLUMNS > g->N) return;
   int64_t first = part * g->K / parts, last = (part + 1) * g->K / parts;
   for (int c = 0; c < DOT_COLUMNS; c++) {

@@ -115,10 +115,7 @@ static void pack_b(void *context, int64_t panel) {
 
 // Of columns of A, the rows [first, last) for some k.
 ALWAYS_INLINE void fetch_columns(const matmul *g, int64_t first, int64_t last, int64_t k, int64_t end) {
-  enum { LINE = 64 / sizeof(float) };
-  for (; k < end; k++) {
-    for (int64_t i = first; i < last; i += LINE) __builtin_prefetch(g->A + i + k * g->ak, 0, 2);
-  }
+  for (; k < end; k++) fetch_lines(g->A + first + k * g->ak, last - first);
 }
 
 static void pack_a(const packed_job *s, char *dst, int64_t first, int64_t last, int64_t k, int64_t kc) {

@@ -4,7 +4,7 @@
 #include "decoder_step.h"
 #include "rows.h"
 
-enum { LINE = 64 / sizeof(float), AHEAD_NUMBERS = 1 << 11 };
+enum { AHEAD_NUMBERS = 1 << 11 };
 
 typedef struct {
   const step_attention *s;
@@ -34,9 +34,7 @@ ALWAYS_INLINE void fetch_ahead(const cached *now, const cached *next, int64_t n)
   n += now->ahead;
   const cached *from = n < now->count ? now : next;
   if (from == next) n -= now->count;
-  if (n >= from->count) return;
-  const float *line = at_place(from, n);
-  for (int64_t c = 0; c < from->width; c += LINE) __builtin_prefetch(line + c, 0, 2);
+  if (n < from->count) fetch_lines(at_place(from, n), from->width);
 }
 
 // scores[i * stride] = scale query · key of `some` (a constant) heads

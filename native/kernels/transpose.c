@@ -2,7 +2,7 @@
 #include "transpose.h"
 #include "simd.h"
 
-enum { LINE = 64 / sizeof(float), BLOCK_COLUMNS = 4 * LINE };
+enum { BLOCK_COLUMNS = 4 * LINE };
 
 // 4 * quads rows become adjacent columns; quads is a constant. What GCC makes of it is twice as fast as a function of its
 // own than within the loops that call it.
@@ -47,18 +47,11 @@ static void transpose_rows(float *dst, int64_t dstRow, const float *src, int64_t
   }
 }
 
-// Most often the rows behind are next.
-ALWAYS_INLINE void fetch_behind(const float *src, int64_t srcRow, int64_t rows, int64_t columns) {
-  for (int64_t r = rows; r < 2 * rows; r++) {
-    for (int64_t c = 0; c < columns; c += LINE) __builtin_prefetch(src + r * srcRow + c, 0, 2);
-  }
-}
-
 // So few columns at a time that what they become stays in the first cache for the next rows.
 void transpose(float *dst, int64_t dstRow, const float *src, int64_t srcRow, int64_t rows, int64_t columns) {
   for (int64_t c = 0; c < columns; c += BLOCK_COLUMNS) {
     int64_t here = min64(BLOCK_COLUMNS, columns - c);
-    fetch_behind(src + c, srcRow, rows, here);
+    for (int64_t r = rows; r < 2 * rows; r++) fetch_lines(src + r * srcRow + c, here); // most often they are next
     for (int64_t r = 0; r < rows; r += VL) {
       transpose_rows(dst + c * dstRow + r, dstRow, src + r * srcRow + c, srcRow, min64(VL, rows - r), here);
     }
