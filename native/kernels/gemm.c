@@ -8,7 +8,9 @@ static const int64_t DIRECT_MAX_A = 1 << 19;
 // The same for engines that are faster than the direct way.
 static const double DIRECT_MAX_FLOPS = 2.0 * 96 * 96 * 96;
 
-static int is_rows(const matmul *g) { return g->ak == 1 && g->bk == 1 && g->bj != 1 && (g->M <= FEW_ROWS || g->N < 8); }
+static int is_rows(const matmul *g) {
+  return g->ak == 1 && g->bk == 1 && g->bj != 1 && g->K > 0 && (g->M <= FEW_ROWS || g->N < 8);
+}
 
 // Whether rows of A lie a multiple of a page apart, so that twelve of them share the eight places of one set of the
 // first cache, and the product is large enough to pay for packing them.
@@ -18,7 +20,7 @@ static int rows_collide(const matmul *g) {
 
 static int is_direct(const matmul *g, const gemm_engine *engine) {
   if (g->K == 0) return 1;
-  if (g->bj != 1) return 0;
+  if (is_rows(g)) return 0;
   int isSmall = engine == &engine_fp32 ? g->M * g->K <= DIRECT_MAX_A && !rows_collide(g) && !exceeds_caches(g)
                                        : 2.0 * (double)g->M * (double)g->N * (double)g->K <= DIRECT_MAX_FLOPS;
   return g->M <= DIRECT_MAX_ROWS || isSmall;
@@ -43,7 +45,15 @@ static void compute_part(void *context, int64_t task) {
   s->compute(&part);
 }
 
-enum { MANY_PARTS = 16 };
+enum { MANY_PARTS = 16, ROWS_OF_A_COPY = 16 * MR };
+
+// Panels of B that are copied are read by enough rows to be worth it.
+static void compute_copying(const matmul *g) {
+  int64_t parts = ceil_div(g->N, NR) >= MANY_PARTS ? 1 : max64(1, g->M / ROWS_OF_A_COPY), rows = ceil_div(g->M, parts);
+  split_job s = {g, matmul_direct, ceil_div(rows, MR) * MR, NR, 0};
+  s.rowTasks = ceil_div(g->M, s.rows);
+  heed_parallel_for(s.rowTasks * ceil_div(g->N, NR), compute_part, &s);
+}
 
 // Splits C into parts worth a task each: first its columns, so that B is read once, then, where these are few, its rows.
 static void compute_split(const matmul *g, void (*compute)(const matmul *g)) {
@@ -69,7 +79,8 @@ static void multiply(const matmul *whole, const gemm_engine *engine) {
   matmul g = *whole;
   if (g.M == 0 || g.N == 0) return;
   if ((g.shortA || g.shortB) && !reads_short(&g, engine) && !matmul_widen(&g)) return;
-  if (is_direct(&g, engine)) compute_split(&g, matmul_direct);
+  if (is_direct(&g, engine) && g.bj != 1) compute_copying(&g);
+  else if (is_direct(&g, engine)) compute_split(&g, matmul_direct);
   else if (is_rows(&g)) compute_split(&g, matmul_rows);
   else matmul_packed(&g, engine);
 }

@@ -40,12 +40,11 @@ static inline const float *number_at(const float *operand, int isShort, int64_t 
 #endif
 enum { NV = 2, NR = NV * VL };
 
-// For small products, on the calling thread. `direct` reads both operands where they are and needs bj = 1; so does `dot`,
-// which needs ak = bk = 1; `panels` copies B panel by panel.
+// For small products, on the calling thread. `direct` reads both operands where they are, or B from copies of its panels;
+// `dot` needs ak = bk = 1.
 void HEED_NAME(matmul_direct)(const matmul *g);
 void HEED_NAME(matmul_dot)(const matmul *g);
-void HEED_NAME(matmul_panels)(const matmul *g);
-// The better of dot and panels for few rows of A times rows of B (ak = bk = 1).
+// The better of direct and dot for few rows of A times rows of B (ak = bk = 1).
 void HEED_NAME(matmul_rows)(const matmul *g);
 
 // How a block of C is computed from packed operands: in fp32, or with bf16 products and fp32 sums.
@@ -93,7 +92,6 @@ void HEED_NAME(pack_panel)(float *dst, int width, const float *src, int64_t si, 
 
 #define matmul_direct HEED_NAME(matmul_direct)
 #define matmul_dot HEED_NAME(matmul_dot)
-#define matmul_panels HEED_NAME(matmul_panels)
 #define matmul_rows HEED_NAME(matmul_rows)
 #define matmul_widen HEED_NAME(matmul_widen)
 #define matmul_packed HEED_NAME(matmul_packed)

@@ -120,19 +120,23 @@ static int wants_copy(const matmul *g) {
   return g->N >= NR && g->M >= COPY_MIN_ROWS && (g->bk % ALIASING == 0 || isFarApart);
 }
 
+// The columns of one panel, from a copy of them.
 static void copied_panel(const matmul *part, const float *bias, int64_t j, float *panel) {
+  int64_t width = min64(NR, part->N - j);
   matmul own = *part;
   own.B = panel;
   own.bk = NR;
   own.C = part->C + j;
   own.bias = bias ? bias + j : NULL;
-  pack_panel(panel, NR, part->B + j, 1, part->bk, NR, part->K);
-  column_panel(&own, 0, NR, (lines_ahead){part->B + j + NR, part->bk, LINE});
+  pack_panel(panel, NR, part->B + j * part->bj, part->bj, part->bk, (int)width, part->K);
+  column_panel(&own, 0, width, (lines_ahead){part->bj == 1 ? part->B + j + NR : NULL, part->bk, LINE});
 }
 
 void matmul_direct(const matmul *g) {
   matmul part = *g;
-  float *panel = wants_copy(g) ? heed_scratch(HEED_SCRATCH_B, NR * K_BLOCK * sizeof(float)) : NULL;
+  int copies = g->bj != 1 || wants_copy(g);
+  float *panel = copies ? heed_scratch(HEED_SCRATCH_B, NR * K_BLOCK * sizeof(float)) : NULL;
+  if (g->bj != 1 && !panel) return;
   int64_t k = 0;
   do { // at least once: K = 0 leaves the bias
     part.K = min64(K_BLOCK, g->K - k);
@@ -140,7 +144,7 @@ void matmul_direct(const matmul *g) {
     part.B = g->B + k * g->bk;
     lines_ahead next = {g->streams ? part.B + part.K * part.bk : NULL, LINE, part.K * LINE};
     for (int64_t j = 0; j < g->N; j += NR) {
-      if (panel && g->N - j >= NR) copied_panel(&part, g->bias, j, panel);
+      if (panel && (g->bj != 1 || g->N - j >= NR)) copied_panel(&part, g->bias, j, panel);
       else column_panel(&part, j, min64(NR, g->N - j), next);
     }
     part.accumulate = 1;
@@ -148,35 +152,8 @@ void matmul_direct(const matmul *g) {
   } while (k < g->K);
 }
 
-enum { PANEL_DEPTH = 128 };
-
-// Panels of B that fit the first cache serve all rows of A at once. Better than dot products where these are short,
-// because each ends in a sum over lanes.
-void matmul_panels(const matmul *g) {
-  float *panel = heed_scratch(HEED_SCRATCH_B, NR * PANEL_DEPTH * sizeof(float));
-  if (!panel) return;
-  for (int64_t j = 0; j < g->N; j += NR) {
-    int64_t width = min64(NR, g->N - j), k = 0;
-    matmul part = *g;
-    part.N = width;
-    part.B = panel;
-    part.bk = NR;
-    part.bj = 1;
-    part.C = g->C + j;
-    if (g->bias) part.bias = g->bias + j;
-    do { // at least once: K = 0 leaves the bias
-      part.K = min64(PANEL_DEPTH, g->K - k);
-      part.A = g->A + k * g->ak;
-      pack_panel(panel, NR, g->B + j * g->bj + k * g->bk, g->bj, g->bk, (int)width, part.K);
-      matmul_direct(&part);
-      part.accumulate = 1;
-      k += PANEL_DEPTH;
-    } while (k < g->K);
-  }
-}
-
 void matmul_rows(const matmul *g) {
-  enum { PANEL_MIN_ROWS = 24 };
-  if (g->M >= PANEL_MIN_ROWS && g->N >= NR && g->K <= PANEL_DEPTH) matmul_panels(g);
+  enum { PANEL_MIN_ROWS = 24, PANEL_MAX_DEPTH = 128 };
+  if (g->M >= PANEL_MIN_ROWS && g->N >= NR && g->K <= PANEL_MAX_DEPTH) matmul_direct(g);
   else matmul_dot(g);
 }
