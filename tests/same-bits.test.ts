@@ -60,7 +60,7 @@ it.for<Precision>(['fp32', 'bf16'])(
     const device = needPrecision(context, precision);
     const first = await train(device, 2, precision);
     const product = precision === 'bf16' ? 'gemm_bf16' : 'gemm';
-    for (const kernel of [product, 'bias_activation_dropout', 'layer_norm', 'attention', 'adam'])
+    for (const kernel of [product, 'bias_activation_dropout', 'dropout_residual_norm', 'attention', 'adam'])
       expect(first.calls.get(kernel), `divided launches of ${kernel}`).toBeGreaterThanOrEqual(8);
     for (let again = 1; again < 3; again++)
       expect((await train(device, 2, precision)).files).toEqual(first.files);

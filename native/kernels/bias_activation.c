@@ -104,21 +104,11 @@ KERNEL(bias_activation_dropout_backward) {
 // tensors y, x [rows, C], bias[C] or NULL, residual[rows, C] or NULL; ints C, k0, k1; floats p; items = rows
 KERNEL(bias_dropout_residual) {
   int64_t C = a->i[0];
-  const float *bias = a->t[2];
-  int dropping = a->f[0] > 0;
   dropout drop = dropout_of(a->f[0], a->i[1], a->i[2]);
   for (int64_t row = begin; row < end; row++) {
-    float *y = (float *)a->t[0] + row * C;
-    const float *x = (const float *)a->t[1] + row * C;
-    const float *residual = a->t[3] ? (const float *)a->t[3] + row * C : NULL;
-    uint32_t n = (uint32_t)(row * C);
-    FOR_VECTORS(c, C, {
-      vf v = load(x + c, W);
-      if (bias) v = v + load(bias + c, W);
-      if (dropping) v = dropout_apply(&drop, v, n + (uint32_t)c);
-      if (residual) v = load(residual + c, W) + v;
-      store(y + c, v, W);
-    });
+    int64_t n = row * C;
+    add_dropped_row((float *)a->t[0] + n, (const float *)a->t[1] + n, a->t[2], a->t[3] ? (const float *)a->t[3] + n : NULL,
+                    C, a->f[0] > 0 ? &drop : NULL, (uint32_t)n);
   }
 }
 

@@ -24,3 +24,15 @@ ALWAYS_INLINE vf dropout_apply(const dropout *d, vf v, uint32_t n) {
   // A select, not a product: a dropped infinity is 0.
   return choose(less_int((vi)(h >> 8), (vi)splat_u(d->threshold)), splat(0), v * d->scale);
 }
+
+// y = residual + dropout(x + bias) for a row whose first element is the n-th; bias, residual and drop may be NULL.
+ALWAYS_INLINE void add_dropped_row(float *y, const float *x, const float *bias, const float *residual, int64_t C,
+                                   const dropout *drop, uint32_t n) {
+  FOR_VECTORS(c, C, {
+    vf v = load(x + c, W);
+    if (bias) v = v + load(bias + c, W);
+    if (drop) v = dropout_apply(drop, v, n + (uint32_t)c);
+    if (residual) v = load(residual + c, W) + v;
+    store(y + c, v, W);
+  });
+}

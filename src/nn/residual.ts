@@ -75,8 +75,12 @@ export class Residual extends Module {
     const params = { p, key: p > 0 ? nextDropoutKey() : ([0, 0] as const) };
     const inner = this.placement === 'pre' ? this.norm.forward(x, visible) : x;
     const branch = scaled(this.expose('sublayer', sublayer(inner)), branchScale);
-    const sum = dropoutResidual(branch, null, scaled(x, this.inputScale), params);
-    return this.expose('output', this.placement === 'pre' ? sum : this.norm.forward(sum, visible));
+    const residual = scaled(x, this.inputScale);
+    const output =
+      this.placement === 'pre'
+        ? dropoutResidual(branch, null, residual, params)
+        : this.norm.afterDropout(branch, residual, params, visible);
+    return this.expose('output', output);
   }
 }
 

@@ -23,6 +23,7 @@ export { unfold, type WindowParams, windowCount } from './convolution/unfold.ts'
 export { type CrossEntropyParams, crossEntropy } from './cross-entropy/index.ts';
 export { type DropoutKey, type DropoutParams, dropout } from './dropout/index.ts';
 export { dropoutResidual } from './dropout-residual/index.ts';
+export { type DropoutNormParams, dropoutResidualNorm } from './dropout-residual-norm/index.ts';
 export { add, div, maximum, minimum, mul, sub } from './elementwise/binary.ts';
 export { scale } from './elementwise/scale.ts';
 export { sign } from './elementwise/sign.ts';

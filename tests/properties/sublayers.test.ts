@@ -3,10 +3,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   argmax,
+  backward,
+  dropoutResidual,
+  dropoutResidualNorm,
+  layerNorm,
   matmul,
   noGrad,
   Random,
   softmax,
+  type Tensor,
   Transformer,
   type TransformerConfig,
 } from '../../src/index.ts';
@@ -19,6 +24,7 @@ import {
   layerNormEqualsLoops,
   layerNormNormalises,
   linearEqualsLoops,
+  postNormDropsTheSublayer,
   reluHasItsGradient,
   residualAdds,
   residualPassesTheGradient,
@@ -26,7 +32,7 @@ import {
 import { layersHaveTheirOwnParameters, sharedGradientIsTheSum } from '../support/checks/model.ts';
 import { itOnEachDevice, needDevice } from '../support/devices.ts';
 import { logitsOf, padded, tinyModel, trainOn } from '../support/models.ts';
-import { expectNear, leaf, norm, rowOf } from '../support/numbers.ts';
+import { expectNear, gradientOf, leaf, norm, rowOf } from '../support/numbers.ts';
 import {
   encodePairs,
   letterTokenizers,
@@ -35,6 +41,8 @@ import {
 } from '../support/reversed-strings.ts';
 import { slowProduct } from '../support/slow.ts';
 import { meanLoss, trainOnPairs } from '../support/train-pairs.ts';
+
+type Four = [Tensor, Tensor, Tensor, Tensor];
 
 const small = (most: number): fc.Arbitrary<number> => fc.integer({ min: 1, max: most });
 
@@ -81,9 +89,28 @@ describe('activations (A5)', () => {
 describe('feed-forward, residual, norm', () => {
   it('FFN: each position for itself, W₂ max(0, W₁x + b₁) + b₂ (H1)', feedForwardIsPositionWise);
   it('residual: x + F(x), the identity or the norm when F is 0 (H2)', residualAdds);
+  it('residual: the norm of x + Dropout(F(x)) in training', postNormDropsTheSublayer);
   it('residual: dL/dx = g + Fᵀg (H2, g8)', residualPassesTheGradient);
   it('layer norm: the formula and its gradient (H3)', layerNormEqualsLoops);
   it('layer norm: mean 0, variance 1, blind to a·x + b, each token alone (H3, g13)', layerNormNormalises);
+
+  itOnEachDevice('dropout, residual and norm at once have the bits of one after the other', (device) => {
+    const dropping = { p: 0.3, key: [3, 4] as const };
+    const passes = [
+      (x: Tensor, y: Tensor, w: Tensor, b: Tensor) =>
+        dropoutResidualNorm(x, y, w, b, { ...dropping, eps: 1e-5 }),
+      (x: Tensor, y: Tensor, w: Tensor, b: Tensor) =>
+        layerNorm(dropoutResidual(x, null, y, dropping), w, b, 1e-5),
+    ];
+    const [together, apart] = passes.map((pass) => {
+      const shapes = [[70, 37], [70, 37], [37], [37]];
+      const [x, y, w, b] = shapes.map((shape, i) => leaf(shape, i, 'operand', device)) as Four;
+      const output = pass(x, y, w, b);
+      backward(output, { grad: leaf([70, 37], 9, 'upstream', device).detach() });
+      return [output.data, ...[x, y, w, b].map(gradientOf)].map((values) => Array.from(values));
+    });
+    expect(together).toEqual(apart);
+  });
 });
 
 describe('dropout (H8)', () => {

@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { blank, expectKernel, needBinding, noise, runKernel } from '../../../tests/support/native-kernels.ts';
+import {
+  blank,
+  dropoutFactor,
+  expectKernel,
+  needBinding,
+  noise,
+  runKernel,
+} from '../../../tests/support/native-kernels.ts';
 import { call } from './binding.ts';
 
 const inf = Number.POSITIVE_INFINITY;
@@ -78,57 +85,70 @@ function normalize(row: number[], eps: number) {
   return { mean, rstd: 1 / Math.sqrt(variance + eps) };
 }
 
+/** Layer norm of rows of C in float64. */
+function slowNorm(
+  x: ArrayLike<number>,
+  C: number,
+  w: Float32Array | null,
+  b: Float32Array | null,
+  eps: number,
+) {
+  const stats: { mean: number; rstd: number }[] = [];
+  const normal = eachRow(x, C, (row, r) => {
+    const { mean, rstd } = (stats[r] = normalize(row, eps));
+    return row.map((value) => (value - mean) * rstd);
+  });
+  const y = eachRow(normal, C, (row) => row.map((n, c) => n * (w?.[c] ?? 1) + (b?.[c] ?? 0)));
+  return { y, normal, means: stats.map(({ mean }) => mean), rstds: stats.map(({ rstd }) => rstd) };
+}
+
+/** Gradients of `slowNorm` for those of its result. */
+function slowNormGradients(
+  { normal, rstds }: ReturnType<typeof slowNorm>,
+  C: number,
+  w: Float32Array | null,
+  dy: Float32Array,
+) {
+  const dx = eachRow(normal, C, (row, r) => {
+    const g = row.map((_, c) => dy[r * C + c]! * (w?.[c] ?? 1));
+    const product = sum(row.map((n, c) => n * g[c]!)) / C;
+    return row.map((n, c) => (g[c]! - sum(g) / C - n * product) * rstds[r]!);
+  });
+  const dw = new Float64Array(C);
+  const db = new Float64Array(C);
+  dy.forEach((value, at) => {
+    dw[at % C]! += value * normal[at]!;
+    db[at % C]! += value;
+  });
+  return { dx, dw, db };
+}
+
 describe('layer_norm', () => {
   const eps = 1e-5;
+  const tolerance = { absolute: 2e-5, relative: 2e-5 };
   for (const [rows, C] of shapes) {
     for (const affine of [true, false]) {
+      const x = noise(rows * C);
+      const w = affine ? noise(C, 2) : null;
+      const b = affine ? noise(C, 3) : null;
+      const slow = slowNorm(x, C, w, b, eps);
+
       test(`${rows} x ${C}${affine ? '' : ', without weight and bias'}`, (context) => {
-        const x = noise(rows * C);
-        const w = affine ? noise(C, 2) : null;
-        const b = affine ? noise(C, 3) : null;
-        const stats = Array.from({ length: rows }, (_, r) =>
-          normalize([...x.subarray(r * C, (r + 1) * C)], eps),
-        );
-        const means = stats.map(({ mean }) => mean);
-        const rstds = stats.map(({ rstd }) => rstd);
-        const normal = eachRow(x, C, (row, r) => row.map((value) => (value - means[r]!) * rstds[r]!));
-        const y = eachRow(normal, C, (row) => row.map((n, c) => n * (w?.[c] ?? 1) + (b?.[c] ?? 0)));
         const outputs = [blank(rows * C), blank(rows), blank(rows)];
-        const forward = {
-          kernel: 'layer_norm',
-          outputs,
-          inputs: [x, w, b],
-          ints: [C],
-          floats: [eps],
-          items: rows,
-        };
-        expectKernel(context, forward, [y, means, rstds], { absolute: 5e-6, relative: 1e-5 });
+        const inputs = [x, w, b];
+        const forward = { kernel: 'layer_norm', outputs, inputs, ints: [C], floats: [eps], items: rows };
+        const wanted = [slow.y, slow.means, slow.rstds];
+        expectKernel(context, forward, wanted, { absolute: 5e-6, relative: 1e-5 });
       });
 
       test(`gradients, ${rows} x ${C}${affine ? '' : ', without weight'}`, (context) => {
-        const x = noise(rows * C);
-        const w = affine ? noise(C, 2) : null;
         const dy = noise(rows * C, 4);
-        const stats = Array.from({ length: rows }, (_, r) =>
-          normalize([...x.subarray(r * C, (r + 1) * C)], eps),
-        );
-        const normal = eachRow(x, C, (row, r) => row.map((v) => (v - stats[r]!.mean) * stats[r]!.rstd));
-        const dx = eachRow(normal, C, (row, r) => {
-          const g = row.map((_, c) => dy[r * C + c]! * (w?.[c] ?? 1));
-          const product = sum(row.map((n, c) => n * g[c]!)) / C;
-          return row.map((n, c) => (g[c]! - sum(g) / C - n * product) * stats[r]!.rstd);
-        });
-        const column = (f: (at: number) => number, c: number) =>
-          sum(Array.from({ length: rows }, (_, r) => f(r * C + c)));
-        const dw = Array.from({ length: C }, (_, c) => column((at) => dy[at]! * normal[at]!, c));
-        const db = Array.from({ length: C }, (_, c) => column((at) => dy[at]!, c));
-        const mean = Float32Array.from(stats, (s) => s.mean);
-        const rstd = Float32Array.from(stats, (s) => s.rstd);
+        const { dx, dw, db } = slowNormGradients(slow, C, w, dy);
         const test = {
           ...{ kernel: 'layer_norm_backward', outputs: [blank(rows * C), blank(C), blank(C)] },
-          ...{ inputs: [x, w, mean, rstd, dy], ints: [rows, C] },
+          ...{ inputs: [x, w, Float32Array.from(slow.means), Float32Array.from(slow.rstds), dy] },
+          ints: [rows, C],
         };
-        const tolerance = { absolute: 2e-5, relative: 2e-5 };
         expectKernel(context, test, [dx, dw, db], tolerance);
         expectKernel(context, { ...test, outputs: [blank(rows * C), null, null] }, [dx], tolerance);
         expectKernel(context, { ...test, outputs: [null, blank(C), null] }, [null, dw], tolerance);
@@ -189,6 +209,50 @@ describe('layer_norm', () => {
       ]);
     });
   });
+});
+
+describe('dropout_residual_norm', () => {
+  const [eps, k0, k1] = [1e-5, 0xdecade, 0xbeaded];
+  const tolerance = { absolute: 2e-5, relative: 2e-5 };
+  for (const [rows, C] of shapes) {
+    for (const p of [0, 0.3]) {
+      const items = rows * C;
+      const [x, residual, dy] = [noise(items), noise(items, 5), noise(items, 4)];
+      const [w, b] = p > 0 ? [noise(C, 2), noise(C, 3)] : [null, null];
+      const factor = (n: number) => dropoutFactor(n, p, k0, k1);
+      const total = Float64Array.from(x, (value, n) => residual[n]! + factor(n) * value);
+      const slow = slowNorm(total, C, w, b, eps);
+
+      test(`${rows} x ${C}, p = ${p}`, (context) => {
+        const outputs = [blank(items), blank(items), blank(rows), blank(rows)];
+        const given = { kernel: 'dropout_residual_norm', outputs, inputs: [x, residual, w, b] };
+        const wanted = [slow.y, total, slow.means, slow.rstds];
+        expectKernel(
+          context,
+          { ...given, ints: [C, k0, k1], floats: [p, eps], items: rows },
+          wanted,
+          tolerance,
+        );
+      });
+
+      test(`gradients, ${rows} x ${C}, p = ${p}`, (context) => {
+        const { dx: dTotal, dw, db } = slowNormGradients(slow, C, w, dy);
+        const dx = dTotal.map((value, n) => value * factor(n));
+        const inputs = [total, slow.means, slow.rstds].map((values) => Float32Array.from(values));
+        const test = {
+          ...{ kernel: 'dropout_residual_norm_backward', ints: [rows, C, k0, k1], floats: [p] },
+          inputs: [inputs[0]!, w, inputs[1]!, inputs[2]!, dy],
+        };
+        const all = [blank(items), blank(items), blank(C), blank(C)];
+        const wanted = [dx, dTotal, dw, db];
+        for (const kept of [[0, 1, 2, 3], [0], [1], [0, 1], [2, 3]]) {
+          const only = <T>(values: readonly T[]) =>
+            values.map((value, i) => (kept.includes(i) ? value : null));
+          expectKernel(context, { ...test, outputs: only(all) }, only(wanted), tolerance);
+        }
+      });
+    }
+  }
 });
 
 describe('cross_entropy', () => {

@@ -1,5 +1,7 @@
 /** Layer normalisation with its learned gain and bias. */
 import type { Tensor } from '../../core/tensor.ts';
+import type { DropoutParams } from '../../ops/dropout/index.ts';
+import { dropoutResidualNorm } from '../../ops/dropout-residual-norm/index.ts';
 import { layerNorm } from '../../ops/layer-norm/index.ts';
 import { constant } from '../initializers.ts';
 import { type ModuleContext, type Parameter, parameter } from '../module.ts';
@@ -20,5 +22,11 @@ export class LayerNorm extends Norm {
 
   forward(x: Tensor): Tensor {
     return layerNorm(x, this.weight, this.bias, this.eps);
+  }
+
+  override afterDropout(x: Tensor, residual: Tensor, dropout: DropoutParams): Tensor {
+    // Without dropout both inputs have one gradient, which single ops share instead of writing it twice.
+    if (dropout.p === 0) return super.afterDropout(x, residual, dropout);
+    return dropoutResidualNorm(x, residual, this.weight, this.bias, { ...dropout, eps: this.eps });
   }
 }

@@ -1,6 +1,6 @@
 /** Bias, dropout and the residual connection in one pass over memory: the end of every sublayer. */
 import { defineOp } from '../../core/op.ts';
-import { formatShape, sameShape, sizeOf } from '../../core/shape.ts';
+import { formatShape, type Shape, sameShape, sizeOf } from '../../core/shape.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import { ShapeError } from '../../errors.ts';
 import { checkRate, type DropoutParams, dropout } from '../dropout/index.ts';
@@ -12,6 +12,17 @@ type ResidualInputs = readonly [x: Tensor, bias: Tensor | null, residual: Tensor
 
 const key = [7, 8] as const;
 
+/** A sublayer's output and its input have one shape. */
+export function checkResidual(where: string, x: Shape, residual: Shape): void {
+  if (sameShape(x, residual)) return;
+  throw new ShapeError({
+    where,
+    expected: `residual of shape ${formatShape(x)}, like x`,
+    got: formatShape(residual),
+    hint: 'a sublayer must return the width of its input (attention needs its output projection)',
+  });
+}
+
 const op = defineOp<ResidualInputs, DropoutParams>({
   name: 'dropoutResidual',
   samples: [
@@ -22,14 +33,7 @@ const op = defineOp<ResidualInputs, DropoutParams>({
     { inputs: [[0, 4], [4], [0, 4]], params: { p: 0.1, key } },
   ],
   shape: ([x, bias, residual]) => {
-    if (!sameShape(x, residual)) {
-      throw new ShapeError({
-        where: 'dropoutResidual',
-        expected: `residual of shape ${formatShape(x)}, like x`,
-        got: formatShape(residual),
-        hint: 'a sublayer must return the width of its input (attention needs its output projection)',
-      });
-    }
+    checkResidual('dropoutResidual', x, residual);
     if (bias && (bias.length !== 1 || bias[0] !== x.at(-1))) {
       throw new ShapeError({
         where: 'dropoutResidual',

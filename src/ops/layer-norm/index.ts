@@ -22,6 +22,22 @@ function rowsOf(x: Shape): number {
   return sizeOf(x.slice(0, -1));
 }
 
+/** Gain and bias have one entry for each channel. */
+export function checkAffine(where: string, x: Shape, weight: Shape | null, bias: Shape | null): void {
+  for (const [name, shape] of [
+    ['weight', weight],
+    ['bias', bias],
+  ] as const) {
+    if (!shape || (shape.length === 1 && shape[0] === x.at(-1))) continue;
+    throw new ShapeError({
+      where,
+      expected: `${name} of shape [${x.at(-1)}] for x of shape ${formatShape(x)}`,
+      got: formatShape(shape),
+      hint: `${name} has one entry for each channel of the last axis of x`,
+    });
+  }
+}
+
 const op = defineOp<LayerNormInputs, LayerNormParams>({
   name: 'layerNorm',
   samples: [
@@ -34,19 +50,7 @@ const op = defineOp<LayerNormInputs, LayerNormParams>({
     { inputs: [[300, 16], [16], [16]], params: { eps: 1e-5 }, note: 'several blocks of rows' },
   ],
   shape: ([x, weight, bias]) => {
-    for (const [name, shape] of [
-      ['weight', weight],
-      ['bias', bias],
-    ] as const) {
-      if (shape && (shape.length !== 1 || shape[0] !== x.at(-1))) {
-        throw new ShapeError({
-          where: 'layerNorm',
-          expected: `${name} of shape [${x.at(-1)}] for x of shape ${formatShape(x)}`,
-          got: formatShape(shape),
-          hint: `${name} has one entry for each channel of the last axis of x`,
-        });
-      }
-    }
+    checkAffine('layerNorm', x, weight, bias);
     return x;
   },
   flops: ([x]) => 8 * sizeOf(x),

@@ -299,6 +299,20 @@ export function residualAdds(): void {
   );
 }
 
+/** `Norm(x + Dropout(F(x)))`: post-norm in training. */
+export function postNormDropsTheSublayer(): void {
+  fc.assert(
+    fc.property(fc.nat(), (seed) => {
+      const options = { dModel: 4, placement: 'post', dropout: 0.3, normEps: 1e-5 } as const;
+      const residual = disturb(new Residual(options, context(seed)), seed);
+      const x = leaf([2, 3, 4], seed, 'x');
+      const output = withDropoutKeys(1, 1, () => residual.forward(x, (y) => scale(y, 2)));
+      const dropped = withDropoutKeys(1, 1, () => new Dropout(0.3).forward(scale(x, 2)));
+      expectNear(output.data, residual.norm.forward(add(x, dropped)).data, 1e-13);
+    }),
+  );
+}
+
 /** `dL/dx = g + Fᵀg`: the gradient of the skip and that of the sublayer. */
 export function residualPassesTheGradient(): void {
   const options = { dModel: 4, placement: 'pre', dropout: 0, normEps: 1e-5 } as const;

@@ -4,10 +4,12 @@ import {
   type CrossEntropyParams,
   concat,
   Dropout,
+  type DropoutNormParams,
   type DropoutParams,
   dropout,
   FeedForward,
   keepWhere,
+  layerNorm,
   logSoftmax,
   mean,
   mul,
@@ -39,6 +41,7 @@ import {
   layerNormNormalises,
   linearEqualsLoops,
   paddingRowStaysZero,
+  postNormDropsTheSublayer,
   reluHasItsGradient,
   residualAdds,
   residualPassesTheGradient,
@@ -176,6 +179,17 @@ const norms: readonly Mutant[] = [
           real([x!, bias!, scale(residual!, 0)], p),
     ),
     caughtBy: residualAdds,
+  },
+  {
+    name: 'post-norm: the input added behind the norm',
+    mutate: mutateOp<DropoutNormParams, 'reference'>(
+      'dropoutResidualNorm',
+      'reference',
+      () =>
+        ([x, residual, weight, bias], { eps }) =>
+          add(residual!, layerNorm(x!, weight!, bias!, eps)),
+    ),
+    caughtBy: postNormDropsTheSublayer,
   },
   {
     name: 'gradient of the residual connection missing',
