@@ -24,7 +24,7 @@ beforeAll(async () => {
   writeFileSync(join(cwd, 'ends.txt'), lines(ends));
   writeFileSync(join(cwd, 'beginnings.txt'), lines(long.map((text) => text.slice(0, LIMIT))));
   writeFileSync(join(cwd, 'right.txt'), lines(ends.map((text) => [...text].reverse().join(''))));
-  const limits = [`data.maxSourceLength=${LIMIT}`, 'model.dModel=32', 'training.maxSteps=150'];
+  const limits = [`data.maxSourceLength=${LIMIT}`, 'model.dModel=32', 'training.maxSteps=600'];
   for (const [out, ...settings] of [
     ['tail', ...limits, 'data.tooLong=tail'],
     ['textrank', 'data.maxSourceLength=9', 'data.tooLong={ kind: key-passages, selector: textrank }'],
