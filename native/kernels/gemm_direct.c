@@ -134,9 +134,9 @@ static void copied_panel(const matmul *part, const float *bias, int64_t j, float
 
 void matmul_direct(const matmul *g) {
   matmul part = *g;
-  int copies = g->bj != 1 || wants_copy(g);
-  float *panel = copies ? heed_scratch(HEED_SCRATCH_B, NR * K_BLOCK * sizeof(float)) : NULL;
-  if (g->bj != 1 && !panel) return;
+  int mustCopy = g->bj != 1;
+  float *panel = mustCopy || wants_copy(g) ? heed_scratch(HEED_SCRATCH_B, NR * K_BLOCK * sizeof(float)) : NULL;
+  if (mustCopy && !panel) return;
   int64_t k = 0;
   do { // at least once: K = 0 leaves the bias
     part.K = min64(K_BLOCK, g->K - k);
@@ -144,7 +144,7 @@ void matmul_direct(const matmul *g) {
     part.B = g->B + k * g->bk;
     lines_ahead next = {g->streams ? part.B + part.K * part.bk : NULL, LINE, part.K * LINE};
     for (int64_t j = 0; j < g->N; j += NR) {
-      if (panel && (g->bj != 1 || g->N - j >= NR)) copied_panel(&part, g->bias, j, panel);
+      if (panel && (mustCopy || g->N - j >= NR)) copied_panel(&part, g->bias, j, panel);
       else column_panel(&part, j, min64(NR, g->N - j), next);
     }
     part.accumulate = 1;
@@ -152,6 +152,7 @@ void matmul_direct(const matmul *g) {
   } while (k < g->K);
 }
 
+// Panels are better than dot products where these are short, because each of them ends in a sum over lanes.
 void matmul_rows(const matmul *g) {
   enum { PANEL_MIN_ROWS = 24, PANEL_MAX_DEPTH = 128 };
   if (g->M >= PANEL_MIN_ROWS && g->N >= NR && g->K <= PANEL_MAX_DEPTH) matmul_direct(g);
